@@ -1,0 +1,50 @@
+"""pxs: edit a face to any intensity of 12 expressions, and measure what the model does.
+
+    import pxs
+    editor = pxs.load("mini")
+    edits = editor.open("face.png").sweep("happy", [0, 0.5, 1, 1.5])
+    edits.save("out")
+
+Names are imported on first use, so that `import pxs` takes no time and only what runs needs torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pxs.expressions import BASIC, COLOURS, CONFUSABLE, DOMAINS, EXPRESSIONS, PAIRS, Mix, sweep
+
+if TYPE_CHECKING:
+    from pxs.editing.editor import Editor, Portrait, load
+    from pxs.editing.edits import Edits
+    from pxs.mini.faces import Identity, draw
+    from pxs.provenance import versions, write_json
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "load": "pxs.editing.editor",
+    "Editor": "pxs.editing.editor",
+    "Portrait": "pxs.editing.editor",
+    "Edits": "pxs.editing.edits",
+    "Identity": "pxs.mini.faces",
+    "draw": "pxs.mini.faces",
+    "versions": "pxs.provenance",
+    "write_json": "pxs.provenance",
+}
+
+__all__ = [
+    "BASIC", "COLOURS", "CONFUSABLE", "DOMAINS", "EXPRESSIONS", "PAIRS", "Edits", "Editor", "Identity", "Mix",
+    "Portrait", "draw", "load", "sweep", "versions", "write_json",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'pxs' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

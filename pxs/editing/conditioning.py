@@ -1,0 +1,58 @@
+"""From prompts to the embeddings that steer the transformer: encoding, interpolation and blends.
+
+Textual latent interpolation (PixelSmile, arXiv 2603.25728): the neutral prompt and the prompts of the expressions are
+encoded together with the source image, and a mix of intensities a_i becomes
+
+    e = e_neutral + sum_i a_i * (e_i - e_neutral)        over all tokens.
+
+Intensity 0 is the neutral prompt, 1 the prompt itself, above 1 extrapolates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pxs.errors import ModelError
+from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
+
+if TYPE_CHECKING:
+    from diffusers import QwenImageEditPlusPipeline
+
+CONDITION_AREA = 384 * 384  # pixels of the image that the text encoder sees, before its own processor
+
+
+@torch.inference_mode()
+def encode_prompts(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequence[str]) -> Tensor:
+    """Embeddings (N, L, C) of N prompts about one RGB image, in one batch.
+
+    Raises ModelError if the prompts do not take equally many tokens, since then they cannot be subtracted token by token.
+    """
+    from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
+
+    width, height = calculate_dimensions(CONDITION_AREA, image.width / image.height)
+    condition = pipe.image_processor.resize(image, height, width)
+    embeddings, mask = pipe.encode_prompt(list(prompts), image=[condition])
+    if mask is not None and not bool(mask.all()):
+        lengths = ", ".join(f"{p!r}: {int(n)}" for p, n in zip(prompts, mask.sum(dim=1), strict=True))
+        raise ModelError(f"the prompts take different numbers of tokens and cannot be interpolated ({lengths})")
+    return embeddings
+
+
+def embed_expressions(pipe: QwenImageEditPlusPipeline, image: Image.Image, domain: str) -> dict[str, Tensor]:
+    """Embeddings (L, C) of the neutral prompt and of all 12 expressions about one image."""
+    words = (NEUTRAL, *EXPRESSIONS)
+    rows = encode_prompts(pipe, image, [prompt(word, domain) for word in words])
+    return dict(zip(words, rows, strict=True))
+
+
+def interpolate(embeddings: dict[str, Tensor], mixes: Sequence[Mix]) -> Tensor:
+    """Embeddings (N, L, C) of N mixes: e_neutral + sum_i a_i (e_i - e_neutral), computed in float32."""
+    neutral = embeddings[NEUTRAL].float()
+    rows = [neutral + sum((a * (embeddings[e].float() - neutral) for e, a in mix.items()), torch.zeros_like(neutral))
+            for mix in mixes]
+    return torch.stack(rows).to(embeddings[NEUTRAL].dtype)

@@ -1,0 +1,178 @@
+"""`Editor`, a loaded model, and `Portrait`, a picture that it has opened.
+
+    editor = pxs.load("mini")
+    portrait = editor.open("face.png")
+    portrait.sweep("happy", [0, 0.5, 1, 1.5])
+
+What depends on the picture alone (its latents, the embeddings of all prompts about it) is computed once per portrait.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from pxs.editing.checkpoints import Checkpoint, load_checkpoint
+from pxs.editing.conditioning import embed_expressions, interpolate
+from pxs.editing.edits import Edits
+from pxs.editing.exact.vae2d import Vae2d
+from pxs.editing.sampling import Grid, Step, denoise, pack, seeded_noise, unpack
+from pxs.errors import ScaleError
+from pxs.expressions import Mix, check_domain, check_expression, sweep
+from pxs.images import Source, fit, from_array, open_image, psnr, to_array
+from pxs.provenance import versions
+
+if TYPE_CHECKING:
+    from diffusers import QwenImageEditPlusPipeline
+
+SEED = 42
+STEPS = 50
+BATCH = 16  # edits that go through the transformer together
+
+
+def load(
+    model: str | Path = "mini", adapter: str | Path | None = None, device: str | None = None,
+    dtype: torch.dtype | None = None,
+) -> Editor:
+    """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; optionally with a LoRA adapter.
+
+    `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. Raises ModelError or
+    AdapterError, see `load_checkpoint`.
+    """
+    return Editor(load_checkpoint(model, adapter, device, dtype))
+
+
+class Editor:
+    """A loaded model. `editor.open(picture)` gives a `Portrait`; `editor.pipe` is the stock pipeline underneath."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
+        self.vae = Vae2d.from_stock(self.pipe.vae)
+        self.mean, self.std = (
+            torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
+            for x in (self.pipe.vae.config.latents_mean, self.pipe.vae.config.latents_std)
+        )
+
+    @property
+    def vae_device(self) -> torch.device:
+        """Where pictures are encoded and decoded."""
+        return self.vae.quant_conv.weight.device
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What identifies model, adapter and software, as strings."""
+        c = self.checkpoint
+        return {"model": c.name, "model_hash": c.fingerprint, "adapter": c.adapter, "adapter_hash": c.adapter_hash,
+                **versions()}
+
+    def open(self, image: Source, domain: str = "human") -> Portrait:
+        """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
+
+        Raises ImageError for a picture that cannot be used. Warns if the model knows drawn faces only and this seems to
+        be none.
+        """
+        return Portrait(self, open_image(image), check_domain(domain))
+
+    @torch.inference_mode()
+    def encode(self, image: Image.Image) -> Tensor:
+        """Normalised latents (1, z, H / 8, W / 8) of an RGB image whose sides are multiples of 16."""
+        pixels = torch.from_numpy(to_array(image)).permute(2, 0, 1)[None] * 2 - 1
+        mean, _ = self.vae.encode(pixels.to(self.vae.quant_conv.weight))
+        return (mean - self.mean.to(mean)) / self.std.to(mean)
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> list[Image.Image]:
+        """Images from normalised latents (B, z, h, w)."""
+        weight = self.vae.quant_conv.weight
+        pixels = self.vae.decode(latents.to(weight) * self.std.to(weight) + self.mean.to(weight))
+        return [from_array(p) for p in (pixels.float() / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy()]
+
+
+class Portrait:
+    """A picture opened by an editor; `source` is the picture, `fitted` what the model sees of it."""
+
+    def __init__(self, editor: Editor, source: Image.Image, domain: str) -> None:
+        self.editor, self.source, self.domain = editor, source, domain
+        self.fitted, self._fit = fit(source, editor.checkpoint.resolution)
+        self.latents = editor.encode(self.fitted)
+        self._warn_if_not_drawn()
+
+    @cached_property
+    def embeddings(self) -> dict[str, Tensor]:
+        """Embeddings (L, C) of the neutral prompt and of the 12 expressions about this picture."""
+        return embed_expressions(self.editor.pipe, self.fitted, self.domain)
+
+    @property
+    def grid(self) -> Grid:
+        """Rows and columns of the latents."""
+        return self.latents.shape[2], self.latents.shape[3]
+
+    def steps(self, mixes: Sequence[Mix], seed: int = SEED, steps: int = STEPS) -> Iterator[Step]:
+        """Denoise all mixes in one batch and yield a `Step` after each step; `preview` turns its latents into images.
+
+        Raises ScaleError without mixes or with fewer than 1 step.
+        """
+        if not mixes:
+            raise ScaleError("no mixes were given: give at least one, such as Mix(happy=0.7)")
+        if steps < 1:
+            raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
+        pipe = self.editor.pipe
+        noise = seeded_noise(seed, self.latents.shape[1], self.grid)
+        text = interpolate(self.embeddings, mixes)
+        return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps)
+
+    def preview(self, tokens: Tensor) -> list[Image.Image]:
+        """Images of the model's size from packed latents, such as a `Step`'s `latents` or `clean`."""
+        return self.editor.decode(unpack(tokens, self.grid))
+
+    def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
+        """The picture with each of the mixes; one seed is one image, whether alone or among others.
+
+        Images come out at the source's size. Raises ScaleError without mixes or with fewer than 1 step.
+        """
+        mixes = [mixes] if isinstance(mixes, Mix) else list(mixes)
+        chunks = [mixes[i : i + BATCH] for i in range(0, len(mixes), BATCH)] or [[]]
+        images: list[Image.Image] = []
+        with tqdm(total=steps * len(chunks), desc="edit", leave=False, disable=not progress) as bar:
+            for chunk in chunks:
+                for step in self.steps(chunk, seed, steps):
+                    bar.update()
+                images += [self._fit.restore(image) for image in self.preview(step.latents)]
+        provenance = {**self.editor.provenance, "domain": self.domain}
+        return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
+
+    def sweep(self, expression: str, scales: Sequence[float] = (0, 0.5, 1, 1.5), seed: int = SEED, steps: int = STEPS,
+              progress: bool = True) -> Edits:
+        """One expression at each of the scales; raises ExpressionError or ScaleError."""
+        return self.edit(sweep(expression, scales), seed, steps, progress)
+
+    def blend(self, first: str, second: str, scales: Sequence[float] = (0, 0.5, 1), seed: int = SEED, steps: int = STEPS,
+              progress: bool = True) -> Edits:
+        """Two expressions at every pair of scales, the first changing slowest; raises ExpressionError or ScaleError."""
+        for name in (first, second):
+            check_expression(name)
+        if first == second:
+            raise ScaleError(f"{first!r} was given twice: blend two different expressions")
+        return self.edit([Mix({first: a, second: b}) for a in scales for b in scales], seed, steps, progress)
+
+    def _warn_if_not_drawn(self) -> None:
+        """For a model of drawn faces: warn if the VAE reconstructs this picture worse than any drawn face."""
+        floor = self.editor.checkpoint.drawn_psnr
+        if floor is None:
+            return
+        quality = psnr(to_array(self.editor.decode(self.latents)[0]), to_array(self.fitted))
+        if quality < floor:
+            warnings.warn(
+                f"model {self.editor.checkpoint.name!r} knows drawn faces only, and this picture seems to be none (it "
+                f"reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect a poor edit",
+                stacklevel=3,
+            )

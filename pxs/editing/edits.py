@@ -1,0 +1,102 @@
+"""`Edits`: the images that came out, with everything needed to make them again. Shows itself in a notebook."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pxs.errors import OutputError
+from pxs.expressions import Mix
+from pxs.images import animate, from_array, output_folder, save_png, sheet, to_array
+
+
+@dataclass(frozen=True, eq=False)
+class Edits(Sequence[Image.Image]):
+    """Edited images in order of their mixes; a sequence of PIL images of the source's size.
+
+    source: the picture that was edited, RGB; images and mixes: equally many; seed and steps: of the sampling.
+    provenance: model, model_hash, adapter, adapter_hash, domain and versions, all strings.
+    """
+
+    source: Image.Image
+    images: tuple[Image.Image, ...]
+    mixes: tuple[Mix, ...]
+    seed: int
+    steps: int
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
+        return self.images[index]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        return iter(self.images)
+
+    def __repr__(self) -> str:
+        return f"Edits({len(self)} images of {self.source.width} x {self.source.height}, seed {self.seed})"
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.sheet().save(buffer, format="PNG")
+        return buffer.getvalue()
+
+    def sheet(self, columns: int = 8) -> Image.Image:
+        """The source and all edits, labelled, at most `columns` in a row and 256 pixels a cell."""
+        cells = [_thumbnail(image) for image in (self.source, *self.images)]
+        labels = ["source", *(str(mix) for mix in self.mixes)]
+        strips = [
+            sheet([cells[i : i + columns]], column_labels=labels[i : i + columns]) for i in range(0, len(cells), columns)
+        ]
+        whole = Image.new("RGB", (max(s.width for s in strips), sum(s.height for s in strips)), "white")
+        top = 0
+        for strip in strips:
+            whole.paste(strip, (0, top))
+            top += strip.height
+        return whole
+
+    def differences(self, gain: float = 4.0) -> list[Image.Image]:
+        """Per edit, the absolute change from the source times `gain`, as RGB on black."""
+        source = to_array(self.source)
+        return [from_array(np.clip(gain * np.abs(to_array(image) - source), 0, 1)) for image in self.images]
+
+    def save(self, folder: str | Path, stem: str = "edit", overwrite: bool = False) -> list[Path]:
+        """Write one PNG an edit, {stem}_{mix}.png, with seed, mix, hashes and versions in its text chunks.
+
+        Raises OutputError, before anything is written, if the folder cannot be written to, if a file exists (unless
+        `overwrite`), or if two edits would get the same name.
+        """
+        target = output_folder(folder)
+        paths = [target / f"{stem}_{mix.slug}.png" for mix in self.mixes]
+        if len(set(paths)) < len(paths):
+            twice = next(p for p in paths if paths.count(p) > 1)
+            raise OutputError(f"two edits would be written to {twice}: ask for each mix once")
+        taken = [p for p in paths if p.exists()]
+        if taken and not overwrite:
+            raise OutputError(f"{taken[0]} exists: choose another folder, or allow overwriting")
+        for path, image, mix in zip(paths, self.images, self.mixes, strict=True):
+            save_png(image, path, self.text(mix), overwrite=overwrite)
+        return paths
+
+    def text(self, mix: Mix) -> dict[str, str]:
+        """The text chunks of one edit's PNG."""
+        return {**self.provenance, "seed": str(self.seed), "steps": str(self.steps), "mix": json.dumps(dict(mix))}
+
+    def animate(self, path: str | Path, seconds: float = 2.0) -> Path:
+        """Write the edits as an animation, there and back (.gif, .webp or .png)."""
+        return animate(list(self.images), path, seconds=seconds)
+
+
+def _thumbnail(image: Image.Image, side: int = 256) -> Image.Image:
+    if max(image.size) <= side:
+        return image
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small

@@ -1,0 +1,103 @@
+"""The denoising loop: from noise to edited latents, all mixes of a picture in one batch.
+
+    noise -> schedule -> denoise -> decode
+
+Flow matching with Euler steps, x_{s'} = x_s + (s' - s) v, on the schedule of the checkpoint's own scheduler. Latents travel
+packed, as tokens of 2 x 2 patches: (batch, h/2 * w/2, 4 * channels). `denoise` is a generator, so a caller can draw
+previews, show progress or stop, without callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pxs.errors import ModelError
+
+if TYPE_CHECKING:
+    from diffusers import FlowMatchEulerDiscreteScheduler, QwenImageTransformer2DModel
+
+Grid = tuple[int, int]
+"""Rows and columns of latent pixels: picture height / 8, width / 8."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One denoising step of a batch of B edits.
+
+    index: 0-based; total: number of steps; sigma: noise level before the step, 1 (noise) to 0 (picture).
+    latents: (B, tokens, channels) after the step; clean: the same shape, the one-step estimate x0 = x - sigma * v.
+    """
+
+    index: int
+    total: int
+    sigma: float
+    latents: Tensor
+    clean: Tensor
+
+
+def pack(latents: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, h/2 * w/2, 4 C); h and w even."""
+    b, c, h, w = latents.shape
+    return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, 4 * c)
+
+
+def unpack(tokens: Tensor, grid: Grid) -> Tensor:
+    """The reverse of `pack` for latents of `grid` = (h, w)."""
+    b, _, c = tokens.shape
+    h, w = grid
+    return tokens.view(b, h // 2, w // 2, c // 4, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(b, c // 4, h, w)
+
+
+def seeded_noise(seed: int, channels: int, grid: Grid) -> Tensor:
+    """Packed noise (1, tokens, 4 * channels) in float32 from a CPU generator: one seed is one noise on any device."""
+    generator = torch.Generator().manual_seed(seed)
+    return pack(torch.randn(1, channels, *grid, generator=generator))
+
+
+def schedule(scheduler: FlowMatchEulerDiscreteScheduler, steps: int, tokens: int) -> FlowMatchEulerDiscreteScheduler:
+    """A fresh scheduler set to `steps` steps for pictures of `tokens` tokens, shifted as the stock pipeline does."""
+    from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_shift
+
+    own = type(scheduler).from_config(scheduler.config)
+    names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
+    mu = calculate_shift(tokens, *(scheduler.config.get(n, d) for n, d in zip(names, (256, 4096, 0.5, 1.15), strict=True)))
+    own.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu)
+    own.set_begin_index(0)
+    return own
+
+
+def denoise(
+    transformer: QwenImageTransformer2DModel, scheduler: FlowMatchEulerDiscreteScheduler, noise: Tensor, control: Tensor,
+    text: Tensor, grid: Grid, steps: int,
+) -> Iterator[Step]:
+    """Edit latents step by step.
+
+    `noise` (1 or B, tokens, C) and `control`, the source's packed latents (1, tokens, C), are shared by all rows of
+    `text` (B, L, D). Raises ModelError, naming the step, if latents stop being finite.
+    """
+    batch = len(text)
+    own = schedule(scheduler, steps, noise.shape[1])
+    latents = noise.to(text).expand(batch, -1, -1)
+    control = control.to(text).expand(batch, -1, -1)
+    cell = (1, grid[0] // 2, grid[1] // 2)
+    fixed: dict[str, Any] = {"encoder_hidden_states": text, "img_shapes": [[cell, cell]] * batch, "return_dict": False}
+    for index, time in enumerate(own.timesteps.to(text.device)):
+        sigma = float(own.sigmas[index])
+        with torch.inference_mode():
+            velocity = transformer(
+                hidden_states=torch.cat([latents, control], dim=1),
+                timestep=time.expand(batch).to(latents.dtype) / 1000, **fixed,
+            )[0][:, : latents.shape[1]]
+            clean = latents - sigma * velocity
+            latents = own.step(velocity, time, latents, return_dict=False)[0]
+        if not bool(torch.isfinite(latents).all()):
+            rows = (~torch.isfinite(latents).flatten(1).all(dim=1)).nonzero().flatten().tolist()
+            raise ModelError(f"latents of edits {rows} stopped being finite at step {index + 1} of {steps}: "
+                             "use dtype float32, or smaller intensities")
+        yield Step(index, steps, sigma, latents, clean)

@@ -1,0 +1,33 @@
+"""The errors a user of the package can meet.
+
+Every mistake a user can make ends in one of these classes, with a message of one line that says what was
+wrong, shows the offending value and tells what to do. Anything else that escapes is a bug of the package.
+"""
+
+
+class PxsError(ValueError):
+    """Base of all errors of the package; the command turns it into one line and exit status 2."""
+
+
+class ImageError(PxsError):
+    """Raised when an input picture or an array of pixels cannot be used."""
+
+
+class ExpressionError(PxsError):
+    """Raised when an expression is unknown or its description cannot be used."""
+
+
+class ScaleError(PxsError):
+    """Raised when a strength or a range of strengths cannot be used."""
+
+
+class ModelError(PxsError):
+    """Raised when a diffusion model is missing, incomplete or of a kind that cannot be used."""
+
+
+class AdapterError(PxsError):
+    """Raised when an adapter file is missing, broken or made for another model."""
+
+
+class OutputError(PxsError):
+    """Raised when a result cannot be written to the place that was asked for."""

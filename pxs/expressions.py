@@ -1,0 +1,164 @@
+"""The vocabulary of the workbench: 12 expressions, their prompts and colours, and `Mix`, the currency of the house.
+
+A `Mix` says how strong each expression is. A sweep is a list of mixes, a blend is a mix with two entries, a label in a
+data set is a mix, a judge returns a mix. Sources: PixelSmile (arXiv 2603.25728) for the twelve expressions, the prompt
+and the confusable pairs; Ekman's six for the basic ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+
+from pxs.errors import ExpressionError, ScaleError
+
+BASIC = ("happy", "sad", "angry", "surprised", "fear", "disgust")
+EXPRESSIONS = (*BASIC, "anxious", "contempt", "confident", "shy", "sleepy", "confused")
+NEUTRAL = "neutral"
+PAIRS = tuple(combinations(BASIC, 2))
+CONFUSABLE = (("fear", "surprised"), ("angry", "disgust"))
+
+DOMAINS = {"human": "person", "anime": "character"}
+"""The two domains and the subject word that each puts into the prompt."""
+
+COLOURS = {
+    "happy": "#E69F00",
+    "sad": "#0072B2",
+    "angry": "#D55E00",
+    "surprised": "#56B4E9",
+    "fear": "#332288",
+    "disgust": "#117733",
+    "anxious": "#AA4499",
+    "contempt": "#882255",
+    "confident": "#DDCC77",
+    "shy": "#CC79A7",
+    "sleepy": "#888888",
+    "confused": "#44AA99",
+    NEUTRAL: "#000000",
+}
+"""One colour per expression, everywhere; from the colour-blind-safe palettes of Okabe & Ito and of Paul Tol."""
+
+
+def check_expression(name: str) -> str:
+    """Return `name` if it is one of the 12 expressions; else raise ExpressionError that suggests the nearest."""
+    if name in EXPRESSIONS:
+        return name
+    near = difflib.get_close_matches(str(name).lower(), EXPRESSIONS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(EXPRESSIONS)}"
+    raise ExpressionError(f"unknown expression {name!r}: {hint}")
+
+
+def check_scale(value: float, what: str = "scale") -> float:
+    """Return `value` as a finite float; else raise ScaleError."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ScaleError(f"{what} {value!r} is not a number: give values such as 0 0.5 1 1.5") from None
+    if not math.isfinite(number):
+        raise ScaleError(f"{what} {value!r} is not finite: give values such as 0 0.5 1 1.5")
+    return number
+
+
+def check_domain(domain: str) -> str:
+    """Return `domain` if it is "human" or "anime"; else raise ExpressionError."""
+    if domain not in DOMAINS:
+        raise ExpressionError(f"unknown domain {domain!r}: choose from {', '.join(DOMAINS)}")
+    return domain
+
+
+def prompt(expression: str, domain: str = "human") -> str:
+    """The edit prompt for one expression (or "neutral") in one domain, as PixelSmile was trained with it."""
+    word = expression if expression == NEUTRAL else check_expression(expression)
+    return f"Edit the {DOMAINS[check_domain(domain)]} to show a {word} expression"
+
+
+class Mix(Mapping[str, float]):
+    """Intensities of the 12 expressions: 0 is absent, 1 full, above 1 exaggerated; an empty mix is the neutral face.
+
+    Immutable and hashable; entries that are zero are left out, so `Mix(happy=0) == Mix()`. Arithmetic is that of
+    vectors: `Mix(happy=1) * 0.5 + Mix(sad=0.2)`.
+
+    >>> Mix(happy=0.7, surprised=0.5)["happy"]
+    0.7
+    >>> str(Mix(happy=0.7, surprised=0.5))
+    'happy 0.7 + surprised 0.5'
+
+    Raises ExpressionError for a name that is not one of the 12, ScaleError for an intensity that is not finite.
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Mapping[str, float] | None = None, /, **named: float) -> None:
+        given = {**(entries or {}), **named}
+        checked = {check_expression(k): check_scale(v, f"intensity of {k}") for k, v in given.items()}
+        self._entries = {name: checked[name] for name in EXPRESSIONS if checked.get(name, 0.0) != 0.0}
+
+    @classmethod
+    def parse(cls, words: Iterable[str]) -> Mix:
+        """A mix from words such as "happy=0.7" "surprised=0.5"."""
+        entries: dict[str, float] = {}
+        for word in words:
+            name, equals, value = word.partition("=")
+            if not equals:
+                raise ScaleError(f"{word!r} is not NAME=INTENSITY: write for example happy=0.7 surprised=0.5")
+            if check_expression(name) in entries:
+                raise ExpressionError(f"{name!r} is given twice: name each expression once")
+            entries[name] = check_scale(value, f"intensity of {name}")
+        return cls(entries)
+
+    @classmethod
+    def from_vector(cls, values: Iterable[float]) -> Mix:
+        """A mix from 12 numbers in the order of EXPRESSIONS."""
+        return cls(dict(zip(EXPRESSIONS, map(float, values), strict=True)))
+
+    def vector(self) -> tuple[float, ...]:
+        """The 12 intensities in the order of EXPRESSIONS."""
+        return tuple(self._entries.get(name, 0.0) for name in EXPRESSIONS)
+
+    def __getitem__(self, name: str) -> float:
+        return self._entries.get(check_expression(name), 0.0)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __add__(self, other: Mix) -> Mix:
+        return Mix.from_vector(a + b for a, b in zip(self.vector(), other.vector(), strict=True))
+
+    def __mul__(self, factor: float) -> Mix:
+        return Mix.from_vector(a * check_scale(factor, "factor") for a in self.vector())
+
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mix) and self._entries == other._entries
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._entries.items()))
+
+    def __str__(self) -> str:
+        return " + ".join(f"{name} {value:g}" for name, value in self._entries.items()) or NEUTRAL
+
+    def __repr__(self) -> str:
+        return f"Mix({', '.join(f'{name}={value:g}' for name, value in self._entries.items())})"
+
+    @property
+    def slug(self) -> str:
+        """The mix as part of a file name: "happy_0.7-surprised_0.5", or "neutral"."""
+        return "-".join(f"{name}_{value:g}" for name, value in self._entries.items()) or NEUTRAL
+
+
+def sweep(expression: str, scales: Iterable[float]) -> list[Mix]:
+    """One mix per scale along one expression; raises ScaleError if there is none, or one is not finite."""
+    check_expression(expression)
+    mixes = [Mix({expression: scale}) for scale in scales]
+    if not mixes:
+        raise ScaleError("no scales were given: give at least one, such as 0 0.5 1 1.5")
+    return mixes

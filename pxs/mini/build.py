@@ -1,0 +1,169 @@
+"""Build the embedded model, stage by stage: python -m pxs.mini.build STAGE [--work DIR].
+
+    faces         draw the pictures that the VAE learns from, and held-out ones
+    vae           train the VAE
+    text          make the tokenizer and the text encoder
+    edits         draw source and target faces; keep their latents and prompt embeddings
+    transformer   train the transformer on them
+    decoder       train the decoder further, on the now fixed latents
+    pack          write the checkpoint folder that ships, pxs/mini/weights
+    all           every stage in order
+
+Stages keep their results in the work folder, resume after a kill, and say what they wrote. The parts of the checkpoint
+gather in WORK/checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from pxs.mini.data import assorted, render
+from pxs.mini.faces import seeds
+from pxs.mini.loop import Plan
+
+STYLES = ("human", "anime")
+VAE_PLAN = Plan(steps=10_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
+TRANSFORMER_PLAN = Plan(steps=6_000, lr=3e-3, adam_lr=1e-3, ema=0.999, warmup=200)
+DECODER_PLAN = Plan(steps=4_000, lr=3e-3, adam_lr=1e-3, ema=0.998)
+IDENTITIES = 2_000  # per style, for the transformer
+CHUNK = 100  # identities per file of the edit set
+WEIGHTS = Path(__file__).parent / "weights"
+SCHEDULER = {
+    "num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 0.9,
+    "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": 0.02, "time_shift_type": "exponential",
+}
+
+
+def faces(work: Path) -> None:
+    """Draw 8,000 pictures of each style for the VAE, and 64 held-out ones of each."""
+    for style in STYLES:
+        _save_array(work / f"pool_{style}.npy", render(assorted(seeds("editor", 4000), style, 2)))
+        _save_array(work / f"held_out_{style}.npy", render(assorted(seeds("held_out", 64), style, 1)))
+
+
+def vae(work: Path) -> None:
+    """Train the VAE on crops of both styles; keep it with the statistics of its latents."""
+    from pxs.mini.train_vae import latent_statistics, save_vae, train_vae
+
+    trained = train_vae(_pool(work), _held_out(work), VAE_PLAN, work / "vae")
+    save_vae(trained, work / "checkpoint" / "vae", *latent_statistics(trained, _pool(work)[::16]))
+    print(f"wrote {work / 'checkpoint' / 'vae'}")
+
+
+def text(work: Path) -> None:
+    """Make the tokenizer, the processor and the text encoder, and the scheduler's configuration."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from pxs.mini.text import save_text
+
+    save_text(work / "checkpoint")
+    (work / "checkpoint" / "model_index.json").write_text(json.dumps(model_index(), indent=2) + "\n")
+    FlowMatchEulerDiscreteScheduler(**SCHEDULER).save_pretrained(work / "checkpoint" / "scheduler")
+    print(f"wrote {work / 'checkpoint'}: tokenizer, processor, text_encoder, scheduler")
+
+
+def edits(work: Path) -> None:
+    """Draw and encode the edit set: IDENTITIES of each style for training, 64 of each held out."""
+    from pxs.mini.edit_set import write_chunk
+
+    for split, purpose, count in (("train", "editor", IDENTITIES), ("held_out", "held_out", 64)):
+        for style in STYLES:
+            for start in range(0, count, CHUNK):
+                target = work / "edits" / f"{split}_{style}_{start:05d}.npz"
+                if not target.exists():
+                    numbers = seeds(purpose, min(CHUNK, count - start), start)
+                    write_chunk(target, numbers, style, work / "checkpoint")
+                    print(f"wrote {target}", flush=True)
+
+
+def transformer(work: Path) -> None:
+    """Train the transformer on the edit set."""
+    import torch
+
+    from pxs.mini.edit_set import EditSet
+    from pxs.mini.train_transformer import train_transformer
+
+    train, held_out = (EditSet.load(sorted((work / "edits").glob(f"{s}_*[0-9].npz"))) for s in ("train", "held_out"))
+    trained = train_transformer(train, held_out, TRANSFORMER_PLAN, work / "transformer")
+    trained.to(torch.float16).save_pretrained(work / "checkpoint" / "transformer")
+    print(f"wrote {work / 'checkpoint' / 'transformer'}")
+
+
+def decoder(work: Path) -> None:
+    """Train the decoder further while the encoder, and so every latent, stays as it is."""
+    import torch
+    from diffusers import AutoencoderKLQwenImage
+
+    from pxs.editing.exact.vae2d import Vae2d
+    from pxs.mini.train_vae import save_vae, train_decoder
+
+    folder = work / "checkpoint" / "vae"
+    stock = AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=torch.float32)
+    trained = train_decoder(Vae2d.from_stock(stock), _pool(work), _held_out(work), DECODER_PLAN, work / "decoder")
+    save_vae(trained, folder, stock.config.latents_mean, stock.config.latents_std)
+    print(f"wrote {folder}")
+
+
+def pack(work: Path) -> None:
+    """Copy the finished checkpoint into the package, with model_index.json and workbench.json beside its parts."""
+    parts = ("scheduler", "text_encoder", "tokenizer", "processor", "transformer", "vae")
+    for part in parts:
+        shutil.rmtree(WEIGHTS / part, ignore_errors=True)
+        shutil.copytree(work / "checkpoint" / part, WEIGHTS / part)
+    shutil.copy(work / "checkpoint" / "model_index.json", WEIGHTS)
+    (WEIGHTS / "workbench.json").write_text(json.dumps({"resolution": 128, "drawn_psnr": 30.0}, indent=2) + "\n")
+    size = sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file())
+    print(f"wrote {WEIGHTS}: {size / 1e6:.1f} MB")
+
+
+STAGES = {f.__name__: f for f in (faces, vae, text, edits, transformer, decoder, pack)}
+
+
+def model_index() -> dict[str, object]:
+    """What model_index.json says: the stock class of every part."""
+    import diffusers
+
+    return {
+        "_class_name": "QwenImageEditPlusPipeline", "_diffusers_version": diffusers.__version__,
+        "processor": ["transformers", "Qwen2VLProcessor"],
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+        "text_encoder": ["transformers", "Qwen2_5_VLForConditionalGeneration"],
+        "tokenizer": ["transformers", "Qwen2Tokenizer"],
+        "transformer": ["diffusers", "QwenImageTransformer2DModel"],
+        "vae": ["diffusers", "AutoencoderKLQwenImage"],
+    }
+
+
+def _pool(work: Path) -> np.ndarray:
+    return np.concatenate([np.load(work / f"pool_{s}.npy") for s in STYLES])
+
+
+def _held_out(work: Path) -> dict[str, np.ndarray]:
+    return {s: np.load(work / f"held_out_{s}.npy") for s in STYLES}
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial.npy")
+    np.save(beside, array)
+    beside.replace(path)
+    print(f"wrote {path} {array.shape} {array.dtype}", flush=True)
+
+
+def main() -> None:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m pxs.mini.build", description=__doc__.split("\n")[0])
+    parser.add_argument("stage", choices=[*STAGES, "all"])
+    parser.add_argument("--work", type=Path, default=Path("build/mini"), help="folder for intermediate results")
+    args = parser.parse_args()
+    for name in STAGES if args.stage == "all" else [args.stage]:
+        STAGES[name](args.work)
+
+
+if __name__ == "__main__":
+    main()

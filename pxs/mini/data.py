@@ -1,0 +1,79 @@
+"""Sets of drawn faces for training and checking `mini`: which pictures, under which labels.
+
+The base model learns from labels as annotators give them: discrete (one expression, no intensity) and partly confused.
+`CONFUSION` states how often a picture of one expression is labelled as another; the confusable pairs are mixed up most.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from pxs.expressions import EXPRESSIONS, Mix
+from pxs.mini.faces import Identity, draw
+
+CONFUSION: dict[str, dict[str, float]] = {
+    "happy": {"confident": 0.05},
+    "sad": {"anxious": 0.06, "shy": 0.03},
+    "angry": {"disgust": 0.30, "contempt": 0.03},
+    "surprised": {"fear": 0.30},
+    "fear": {"surprised": 0.30, "anxious": 0.05},
+    "disgust": {"angry": 0.30},
+    "anxious": {"fear": 0.08, "sad": 0.05},
+    "contempt": {"confident": 0.06, "disgust": 0.04},
+    "confident": {"happy": 0.05, "contempt": 0.05},
+    "shy": {"happy": 0.04, "anxious": 0.04},
+    "sleepy": {"sad": 0.04},
+    "confused": {"anxious": 0.05},
+}
+"""CONFUSION[shown][given]: the share of pictures showing one expression that annotators label as another."""
+
+
+def label_probabilities(shown: str) -> np.ndarray:
+    """Probabilities (12,) of the label given to a picture that shows one expression; they sum to 1."""
+    p = np.array([CONFUSION[shown].get(label, 0.0) for label in EXPRESSIONS])
+    p[EXPRESSIONS.index(shown)] = 1 - p.sum()
+    return p
+
+
+class Drawing(NamedTuple):
+    """One picture to draw: identity number, mix, style."""
+
+    seed: int
+    mix: Mix
+    style: str
+
+
+def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = None) -> np.ndarray:
+    """Pictures (N, size, size, 3) uint8, drawn in several processes; the order is that of `drawings`."""
+    if len(drawings) < 64 or workers == 1:
+        return np.stack([_render_one(d, size) for d in drawings])
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        chunks = [drawings[i : i + 64] for i in range(0, len(drawings), 64)]
+        return np.concatenate(list(pool.map(_render_chunk, chunks, [size] * len(chunks))))
+
+
+def _render_chunk(drawings: Sequence[Drawing], size: int) -> np.ndarray:
+    return np.stack([_render_one(d, size) for d in drawings])
+
+
+def _render_one(drawing: Drawing, size: int) -> np.ndarray:
+    return np.asarray(draw(Identity.sample(drawing.seed), drawing.mix, drawing.style, size))
+
+
+def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int = 0) -> list[Drawing]:
+    """Pictures that cover what a VAE must be able to show: every expression and blends of two, up to intensity 1.5."""
+    rng = np.random.default_rng((seed, len(style)))
+    drawings = []
+    for number in identities:
+        for _ in range(per_identity):
+            kind = rng.random()
+            count = 0 if kind < 0.15 else 1 if kind < 0.75 else 2
+            names = rng.choice(EXPRESSIONS, size=count, replace=False)
+            drawings.append(Drawing(number, Mix({str(n): float(rng.uniform(0.1, 1.5)) for n in names}), style))
+    return drawings

@@ -1,0 +1,193 @@
+"""The training loop behind every stage that builds `mini`: resumable, logged, and the same after a kill as without one.
+
+`train` calls `loss_at(step)`, which must derive its batch and noise from the step number alone; so nothing of a random
+stream has to be saved. Matrices and convolution kernels are stepped by Muon (Jordan et al. 2024, orthogonalised
+momentum), everything else by AdamW; an exponential moving average of the weights is what the stage keeps.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast: `lr` is Muon's and `adam_lr` AdamW's peak rate; warm-up, then cosine to a hundredth."""
+
+    steps: int
+    lr: float
+    adam_lr: float
+    warmup: int = 100
+    ema: float = 0.999
+    weight_decay: float = 0.0
+    check_every: int = 500
+    seed: int = 0
+
+    def factor(self, step: int) -> float:
+        """The share of the peak rates at a step (0-based)."""
+        decay = 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
+        return min(1.0, (step + 1) / self.warmup) * (0.01 + 0.99 * decay)
+
+
+class Optimiser:
+    """Muon on matrices and kernels (as matrices of one row per output), AdamW on the rest.
+
+    Names in `adam_only` are stepped by AdamW whatever their shape: first and last layers, embeddings.
+    """
+
+    def __init__(self, module: nn.Module, plan: Plan, adam_only: tuple[str, ...] = ()) -> None:
+        named = [(k, p) for k, p in module.named_parameters() if p.requires_grad]
+        self.plan = plan
+        self.kernels = [p for k, p in named if p.ndim >= 2 and p[0].numel() > 1 and not k.startswith(adam_only)]
+        chosen = {id(p) for p in self.kernels}
+        rest = [p for _, p in named if id(p) not in chosen]
+        self.matrices = [nn.Parameter(p.data.view(p.shape[0], -1)) for p in self.kernels]  # share their storage
+        muon = torch.optim.Muon(
+            self.matrices, lr=plan.lr, momentum=0.95, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+        )
+        adam = torch.optim.AdamW(rest, lr=plan.adam_lr, betas=(0.9, 0.95), weight_decay=0.0)
+        self.parts = {"muon": (muon, plan.lr), "adam": (adam, plan.adam_lr)}
+
+    def step(self, step: int) -> None:
+        """Apply the gradients at the rates of this step, then clear them."""
+        for matrix, kernel in zip(self.matrices, self.kernels, strict=True):
+            matrix.grad = None if kernel.grad is None else kernel.grad.reshape(matrix.shape)
+            kernel.grad = None
+        for optimiser, rate in self.parts.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate * self.plan.factor(step)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state of both optimisers as named tensors."""
+        return {
+            f"{part}.{index}.{key}": value
+            for part, (optimiser, _) in self.parts.items()
+            for index, entries in optimiser.state_dict()["state"].items()
+            for key, value in entries.items()
+        }
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """The reverse of `tensors`."""
+        for part, (optimiser, _) in self.parts.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                owner, index, key = name.split(".", 2)
+                if owner == part:
+                    state.setdefault(int(index), {})[key] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+class Checkpoints:
+    """The two newest states of a training, each one safetensors file that appears whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, step: int, groups: dict[str, dict[str, Tensor]], plan: Plan) -> None:
+        """Write beside, flush to disk, rename; then drop all but the two newest."""
+        flat = {f"{g}/{k}": v.detach().clone().contiguous() for g, group in groups.items() for k, v in group.items()}
+        target = self.folder / f"step-{step:07d}.safetensors"
+        beside = target.with_suffix(".partial")
+        save_file(flat, beside, metadata={"step": str(step), "plan": json.dumps(asdict(plan))})
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+        for old in self.files()[:-2]:
+            old.unlink()
+
+    def files(self) -> list[Path]:
+        """Finished checkpoints, oldest first."""
+        return sorted(self.folder.glob("step-*.safetensors"))
+
+    def newest(self) -> tuple[int, dict[str, dict[str, Tensor]]] | None:
+        """Step and tensor groups of the newest readable checkpoint; None if there is none."""
+        for file in reversed(self.files()):
+            try:
+                flat = load_file(file)
+            except Exception as error:  # a damaged file: say so and fall back to the one before
+                print(f"{file} cannot be read ({error}); trying the one before", flush=True)
+                continue
+            groups: dict[str, dict[str, Tensor]] = {}
+            for name, tensor in flat.items():
+                group, key = name.split("/", 1)
+                groups.setdefault(group, {})[key] = tensor
+            return int(file.stem.removeprefix("step-")), groups
+        return None
+
+
+def train(
+    module: nn.Module,
+    loss_at: Callable[[int], Tensor],
+    plan: Plan,
+    folder: Path,
+    check: Callable[[nn.Module], dict[str, float]],
+    adam_only: tuple[str, ...] = (),
+    save_every: int = 500,
+) -> dict[str, Tensor]:
+    """Train `module` in place from the newest checkpoint in `folder` to the end of the plan; return averaged weights.
+
+    `loss_at(step)` gives the scalar loss of a step; `check(module)` gives figures for the log, called with the averaged
+    weights loaded. The curve is appended to `folder`/curve.jsonl, one JSON object a check.
+    """
+    checkpoints = Checkpoints(folder)
+    optimiser = Optimiser(module, plan, adam_only)
+    weights = dict(module.named_parameters())
+    average = {k: p.detach().clone() for k, p in weights.items()}
+    start, saved = 0, checkpoints.newest()
+    if saved:
+        start, groups = saved
+        module.load_state_dict(groups["weights"], strict=False)
+        average = {k: v.clone() for k, v in groups["average"].items()}
+        optimiser.load_tensors(groups["optimiser"])
+        print(f"resuming {folder} at step {start}", flush=True)
+    began, recent = time.monotonic(), []
+    for step in tqdm(range(start, plan.steps), initial=start, total=plan.steps, mininterval=30, desc=folder.name):
+        loss = loss_at(step)
+        loss.backward()
+        optimiser.step(step)
+        decay = min(plan.ema, (step + 1) / (step + 20))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.values()), list(weights.values()), 1 - decay)
+        recent.append(loss.item())
+        if (step + 1) % save_every == 0 or step + 1 == plan.steps:
+            groups = {"weights": weights, "average": average, "optimiser": optimiser.tensors()}
+            checkpoints.save(step + 1, groups, plan)
+        if (step + 1) % plan.check_every == 0 or step + 1 == plan.steps:
+            figures = _checked(module, average, check)
+            row = {"step": step + 1, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - began, **figures}
+            _log(folder / "curve.jsonl", row)
+            recent = []
+    return average
+
+
+def _checked(module: nn.Module, average: dict[str, Tensor], check: Callable[[nn.Module], dict[str, float]]) -> dict[str, float]:
+    """Figures with the averaged weights in place; the trained ones are put back."""
+    weights = dict(module.named_parameters())
+    kept = {k: p.detach().clone() for k, p in weights.items()}
+    with torch.no_grad():
+        for k, p in weights.items():
+            p.copy_(average[k])
+        figures = check(module)
+        for k, p in weights.items():
+            p.copy_(kept[k])
+    return figures
+
+
+def _log(path: Path, row: dict[str, float]) -> None:
+    with open(path, "a") as file:
+        file.write(json.dumps(row) + "\n")
+    print(json.dumps({k: round(v, 4) for k, v in row.items()}), flush=True)

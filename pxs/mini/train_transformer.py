@@ -1,0 +1,75 @@
+"""Training the embedded transformer: image editing from discrete, partly confused labels, on cached latents.
+
+An example is (source latent, embeddings of the label's prompt about the source, target latent). The target shows some
+expression at an intensity that nothing tells the model; its label is what an annotator would have given it
+(data.CONFUSION). Loss: flow matching, the mean squared error of the velocity noise - target at logit-normal times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pxs.editing.sampling import pack
+from pxs.mini.edit_set import EditSet
+from pxs.mini.loop import Plan, train
+
+CONFIG = {
+    "patch_size": 2, "in_channels": 64, "out_channels": 16, "num_layers": 6, "attention_head_dim": 32,
+    "num_attention_heads": 6, "joint_attention_dim": 128, "axes_dims_rope": (8, 12, 12), "zero_cond_t": True,
+}
+BATCH = 32
+
+
+def new_transformer(seed: int = 0) -> nn.Module:
+    """An untrained transformer of the stock class whose residual branches and output start at zero."""
+    from diffusers import QwenImageTransformer2DModel
+
+    torch.manual_seed(seed)
+    model = QwenImageTransformer2DModel(**CONFIG)
+    for name, p in model.named_parameters():
+        if p.ndim == 2 and ("_mod." in name or name.startswith(("proj_out", "norm_out"))):
+            nn.init.zeros_(p)
+        elif p.ndim == 2 and "time_text_embed" not in name:
+            nn.init.xavier_uniform_(p)
+        elif p.ndim == 1 and name.endswith("bias"):
+            nn.init.zeros_(p)
+    return model
+
+
+def velocity_loss(model: Callable[..., tuple[Tensor]], source: Tensor, target: Tensor, text: Tensor, seed: int,
+                  step: int) -> Tensor:
+    """Mean squared error of the predicted velocity; times and noise come from (seed, step)."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    noise = pack(torch.randn(target.shape, generator=generator))
+    sigma = torch.sigmoid(torch.randn(len(target), generator=generator) + 0.25)
+    clean, control = pack(target), pack(source)
+    s = sigma[:, None, None]
+    grid = (1, target.shape[2] // 2, target.shape[3] // 2)
+    velocity = model(
+        hidden_states=torch.cat([(1 - s) * clean + s * noise, control], dim=1), encoder_hidden_states=text,
+        timestep=sigma, img_shapes=[[grid, grid]] * len(target), return_dict=False,
+    )[0][:, : clean.shape[1]]
+    return (velocity.float() - (noise - clean)).pow(2).mean()
+
+
+def train_transformer(data: EditSet, held_out: EditSet, plan: Plan, folder: Path) -> nn.Module:
+    """Train from the newest checkpoint in `folder` to the end of the plan; returns the averaged model."""
+    model = new_transformer(plan.seed)
+    compiled = torch.compile(model)
+
+    def loss_at(step: int) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return velocity_loss(compiled, *data.batch(plan.seed, step, BATCH), plan.seed, step)
+
+    def check(module: nn.Module) -> dict[str, float]:
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = [velocity_loss(module, *held_out.batch(1, i, BATCH), 1, i).item() for i in range(8)]
+        return {"held_out_loss": sum(losses) / len(losses)}
+
+    ends = ("img_in", "txt_in", "txt_norm", "proj_out", "norm_out", "time_text_embed")
+    model.load_state_dict(train(model, loss_at, plan, folder, check, adam_only=ends))
+    return model.eval()
