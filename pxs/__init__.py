@@ -35,8 +35,22 @@ _LAZY = {
 }
 
 __all__ = [
-    "BASIC", "COLOURS", "CONFUSABLE", "DOMAINS", "EXPRESSIONS", "PAIRS", "Edits", "Editor", "Identity", "Mix",
-    "Portrait", "draw", "load", "sweep", "versions", "write_json",
+    "BASIC",
+    "COLOURS",
+    "CONFUSABLE",
+    "DOMAINS",
+    "EXPRESSIONS",
+    "PAIRS",
+    "Edits",
+    "Editor",
+    "Identity",
+    "Mix",
+    "Portrait",
+    "draw",
+    "load",
+    "sweep",
+    "versions",
+    "write_json",
 ]
 
 

@@ -31,3 +31,9 @@ class AdapterError(PxsError):
 
 class OutputError(PxsError):
     """Raised when a result cannot be written to the place that was asked for."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a foreign error says, on one line of at most 200 characters, for use in a message of ours."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200] or type(error).__name__

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from pxs import images
 from pxs.errors import ImageError, OutputError, PxsError
 from pxs.images import (
     FORMATS,
@@ -27,11 +26,13 @@ from pxs.images import (
     fit,
     from_array,
     open_image,
+    opening,
     output_folder,
     psnr,
     read_text,
     save_png,
     sheet,
+    sheets,
     to_array,
 )
 
@@ -253,9 +254,7 @@ def test_cmyk_jpeg(tmp_path: Path) -> None:
 
 
 def test_lab_tiff(tmp_path: Path) -> None:
-    to_lab = ImageCms.buildTransform(
-        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
-    )
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     lab = ImageCms.applyTransform(Image.new("RGB", (32, 32), (200, 30, 60)), to_lab)
     result = open_image(saved(lab, tmp_path / "lab.tif"))
     assert np.abs(np.array(result.getpixel((5, 5))) - (200, 30, 60)).max() <= 4
@@ -440,9 +439,9 @@ def test_giant_pictures_are_refused_by_their_header(tmp_path: Path, size: tuple[
 
 
 def test_limit_holds_for_images_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 48 * 32)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 48 * 32)
     assert open_image(drawing()).size == (48, 32)
-    monkeypatch.setattr(images, "MAX_PIXELS", 48 * 32 - 1)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 48 * 32 - 1)
     assert "48 x 32 = 1536" in refusal(drawing())
 
 
@@ -635,17 +634,17 @@ def test_labels_are_smooth_and_dark() -> None:
 
 
 def test_long_label_is_shortened_with_dots() -> None:
-    font = images._font(9)
-    text = images._shorten("surprise and anger", font, 40)
+    font = sheets._font(9)
+    text = sheets._shorten("surprise and anger", font, 40)
     assert text.endswith("...")
     assert "surprise".startswith(text[:-3])
     assert font.getlength(text) <= 40
-    assert images._shorten("short", font, 400) == "short"
-    assert images._shorten("anything", font, 1) == ""
+    assert sheets._shorten("short", font, 400) == "short"
+    assert sheets._shorten("anything", font, 1) == ""
 
 
 def test_labels_beyond_ascii_are_spelled_in_ascii() -> None:
-    assert images._flat("\u22122 \u00d7 \u00c9t\u00e9\n\u7b11") == "-2 x Ete ?"
+    assert sheets._flat("\u22122 \u00d7 \u00c9t\u00e9\n\u7b11") == "-2 x Ete ?"
 
 
 def test_low_cells_get_low_row_labels() -> None:
@@ -841,9 +840,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), KeyboardInterrupt()], ids=["error", "interrupt"])
-def test_failing_save_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
+def test_failing_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(self: Image.Image, file: io.BufferedWriter, **_: object) -> None:
         file.write(b"half a file")
         raise error

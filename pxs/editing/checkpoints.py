@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxs.errors import AdapterError, ModelError
+from pxs.errors import AdapterError, ModelError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,9 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    model: str | Path = "mini", adapter: str | Path | None = None, device: str | None = None,
+    model: str | Path = "mini",
+    adapter: str | Path | None = None,
+    device: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Checkpoint:
     """Load a model and, if given, a LoRA adapter (a safetensors file in diffusers layout).
@@ -63,7 +65,10 @@ def load_checkpoint(
     pipe = load_pipeline(folder, dtype).to(device)
     settings = _settings(folder)
     loaded = Checkpoint(
-        pipe, str(model), fingerprint(folder), int(settings.get("resolution", DEFAULT_RESOLUTION)),
+        pipe,
+        str(model),
+        fingerprint(folder),
+        int(settings.get("resolution", DEFAULT_RESOLUTION)),
         settings.get("drawn_psnr"),
     )
     if adapter_file is None:
@@ -107,9 +112,14 @@ def _checked(folder: Path, model: str | Path) -> Path:
         raise ModelError(f"{index} is not valid JSON ({error}): download the checkpoint again") from None
     kind = entries.get("_class_name") if isinstance(entries, dict) else None
     if kind != "QwenImageEditPlusPipeline":
-        raise ModelError(f"{str(model)!r} is a {kind}, not a QwenImageEditPlusPipeline: give a Qwen-Image-Edit checkpoint")
-    absent = [part for part in ("transformer", "vae", "text_encoder", "tokenizer", "processor", "scheduler")
-              if not (folder / part).is_dir()]
+        raise ModelError(
+            f"{str(model)!r} is a {kind}, not a QwenImageEditPlusPipeline: give a Qwen-Image-Edit checkpoint"
+        )
+    absent = [
+        part
+        for part in ("transformer", "vae", "text_encoder", "tokenizer", "processor", "scheduler")
+        if not (folder / part).is_dir()
+    ]
     if absent:
         raise ModelError(f"{str(model)!r} lacks {', '.join(absent)}: download the checkpoint again")
     return folder
@@ -125,12 +135,24 @@ def load_pipeline(folder: Path, dtype: torch.dtype, **parts: Any) -> QwenImageEd
     try:
         with _quiet():
             pipe = QwenImageEditPlusPipeline.from_pretrained(
-                folder, torch_dtype=dtype, processor=processor, local_files_only=True, **parts
+                folder, dtype=dtype, processor=processor, local_files_only=True, **parts
             )
     except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{str(folder)!r} cannot be loaded ({_one_line(error)}): download the checkpoint again") from None
+        raise ModelError(
+            f"{str(folder)!r} cannot be loaded ({one_line(error)}): download the checkpoint again"
+        ) from None
     pipe.set_progress_bar_config(disable=True)
+    _check_finite(pipe, folder)
     return pipe
+
+
+def _check_finite(pipe: QwenImageEditPlusPipeline, folder: Path) -> None:
+    """A flipped bit loads silently and blackens every picture: look for it here."""
+    for part in ("transformer", "vae", "text_encoder"):
+        model = getattr(pipe, part)
+        for name, weight in model.named_parameters() if model is not None else ():
+            if not bool(weight.isfinite().all()):
+                raise ModelError(f"{folder / part}: weight {name} is not finite: download the checkpoint again")
 
 
 @contextmanager
@@ -198,7 +220,7 @@ def attach_adapter(pipe: QwenImageEditPlusPipeline, file: Path) -> None:
         with safe_open(file, "pt") as tensors:
             shapes = {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise AdapterError(f"{file} is damaged ({_one_line(error)}): copy or download the adapter again") from None
+        raise AdapterError(f"{file} is damaged ({one_line(error)}): copy or download the adapter again") from None
     _check_keys(pipe, file, shapes)
     with _quiet():
         pipe.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
@@ -218,7 +240,3 @@ def _check_keys(pipe: QwenImageEditPlusPipeline, file: Path, shapes: dict[str, t
     if bad or not shapes:
         shown = "; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else "") or "it holds no tensors"
         raise AdapterError(f"{file} does not fit this model ({shown}): give an adapter trained on it")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -30,7 +30,7 @@ CONDITION_AREA = 384 * 384  # pixels of the image that the text encoder sees, be
 def encode_prompts(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequence[str]) -> Tensor:
     """Embeddings (N, L, C) of N prompts about one RGB image, in one batch.
 
-    Raises ModelError if the prompts do not take equally many tokens, since then they cannot be subtracted token by token.
+    Raises ModelError if the prompts do not take equally many tokens: then they cannot be subtracted token by token.
     """
     from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
 
@@ -53,6 +53,8 @@ def embed_expressions(pipe: QwenImageEditPlusPipeline, image: Image.Image, domai
 def interpolate(embeddings: dict[str, Tensor], mixes: Sequence[Mix]) -> Tensor:
     """Embeddings (N, L, C) of N mixes: e_neutral + sum_i a_i (e_i - e_neutral), computed in float32."""
     neutral = embeddings[NEUTRAL].float()
-    rows = [neutral + sum((a * (embeddings[e].float() - neutral) for e, a in mix.items()), torch.zeros_like(neutral))
-            for mix in mixes]
+    rows = [
+        neutral + sum((a * (embeddings[e].float() - neutral) for e, a in mix.items()), torch.zeros_like(neutral))
+        for mix in mixes
+    ]
     return torch.stack(rows).to(embeddings[NEUTRAL].dtype)

@@ -39,13 +39,15 @@ BATCH = 16  # edits that go through the transformer together
 
 
 def load(
-    model: str | Path = "mini", adapter: str | Path | None = None, device: str | None = None,
+    model: str | Path = "mini",
+    adapter: str | Path | None = None,
+    device: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Editor:
     """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; optionally with a LoRA adapter.
 
-    `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. Raises ModelError or
-    AdapterError, see `load_checkpoint`.
+    `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. Raises ModelError
+    or AdapterError, see `load_checkpoint`.
     """
     return Editor(load_checkpoint(model, adapter, device, dtype))
 
@@ -71,8 +73,13 @@ class Editor:
     def provenance(self) -> dict[str, str]:
         """What identifies model, adapter and software, as strings."""
         c = self.checkpoint
-        return {"model": c.name, "model_hash": c.fingerprint, "adapter": c.adapter, "adapter_hash": c.adapter_hash,
-                **versions()}
+        return {
+            "model": c.name,
+            "model_hash": c.fingerprint,
+            "adapter": c.adapter,
+            "adapter_hash": c.adapter_hash,
+            **versions(),
+        }
 
     def open(self, image: Source, domain: str = "human") -> Portrait:
         """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
@@ -146,17 +153,31 @@ class Portrait:
             for chunk in chunks:
                 for step in self.steps(chunk, seed, steps):
                     bar.update()
-                images += [self._fit.restore(image) for image in self.preview(step.latents)]
+                    latents = step.latents
+                images += [self._fit.restore(image) for image in self.preview(latents)]
         provenance = {**self.editor.provenance, "domain": self.domain}
         return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
 
-    def sweep(self, expression: str, scales: Sequence[float] = (0, 0.5, 1, 1.5), seed: int = SEED, steps: int = STEPS,
-              progress: bool = True) -> Edits:
+    def sweep(
+        self,
+        expression: str,
+        scales: Sequence[float] = (0, 0.5, 1, 1.5),
+        seed: int = SEED,
+        steps: int = STEPS,
+        progress: bool = True,
+    ) -> Edits:
         """One expression at each of the scales; raises ExpressionError or ScaleError."""
         return self.edit(sweep(expression, scales), seed, steps, progress)
 
-    def blend(self, first: str, second: str, scales: Sequence[float] = (0, 0.5, 1), seed: int = SEED, steps: int = STEPS,
-              progress: bool = True) -> Edits:
+    def blend(
+        self,
+        first: str,
+        second: str,
+        scales: Sequence[float] = (0, 0.5, 1),
+        seed: int = SEED,
+        steps: int = STEPS,
+        progress: bool = True,
+    ) -> Edits:
         """Two expressions at every pair of scales, the first changing slowest; raises ExpressionError or ScaleError."""
         for name in (first, second):
             check_expression(name)

@@ -53,7 +53,8 @@ class Edits(Sequence[Image.Image]):
         cells = [_thumbnail(image) for image in (self.source, *self.images)]
         labels = ["source", *(str(mix) for mix in self.mixes)]
         strips = [
-            sheet([cells[i : i + columns]], column_labels=labels[i : i + columns]) for i in range(0, len(cells), columns)
+            sheet([cells[i : i + columns]], column_labels=labels[i : i + columns])
+            for i in range(0, len(cells), columns)
         ]
         whole = Image.new("RGB", (max(s.width for s in strips), sum(s.height for s in strips)), "white")
         top = 0

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from transformers import BatchFeature, Qwen2Tokenizer
+from transformers import BatchFeature, ProcessorMixin, Qwen2Tokenizer
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 IMAGE_TOKEN = "<|image_pad|>"
 
 
-class Processor:
+class Processor(ProcessorMixin):
     """Tokenises prompts and cuts images into patches, as `Qwen2VLProcessor` does for text and still images."""
 
     def __init__(self, tokenizer: Qwen2Tokenizer, images: Qwen2VLImageProcessorPil) -> None:
-        self.tokenizer, self.image_processor = tokenizer, images
+        self.tokenizer, self.image_processor = tokenizer, images  # all that the base class would do with them
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Processor:
@@ -30,7 +30,10 @@ class Processor:
         return cls(Qwen2Tokenizer.from_pretrained(folder), images)
 
     def __call__(
-        self, text: Sequence[str], images: Sequence[Image.Image] | None = None, padding: bool = True,
+        self,
+        text: Sequence[str],
+        images: Sequence[Image.Image] | None = None,
+        padding: bool = True,
         return_tensors: str = "pt",
     ) -> BatchFeature:
         """input_ids and attention_mask (B, L), and with images pixel_values (patches, C) and image_grid_thw (N, 3).

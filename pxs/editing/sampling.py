@@ -2,9 +2,9 @@
 
     noise -> schedule -> denoise -> decode
 
-Flow matching with Euler steps, x_{s'} = x_s + (s' - s) v, on the schedule of the checkpoint's own scheduler. Latents travel
-packed, as tokens of 2 x 2 patches: (batch, h/2 * w/2, 4 * channels). `denoise` is a generator, so a caller can draw
-previews, show progress or stop, without callbacks.
+Flow matching with Euler steps, x_{s'} = x_s + (s' - s) v, on the schedule of the checkpoint's own scheduler. Latents
+travel packed, as tokens of 2 x 2 patches: (batch, h/2 * w/2, 4 * channels). `denoise` is a generator, so a caller can
+draw previews, show progress or stop, without callbacks.
 """
 
 from __future__ import annotations
@@ -64,17 +64,26 @@ def schedule(scheduler: FlowMatchEulerDiscreteScheduler, steps: int, tokens: int
     """A fresh scheduler set to `steps` steps for pictures of `tokens` tokens, shifted as the stock pipeline does."""
     from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_shift
 
-    own = type(scheduler).from_config(scheduler.config)
+    # The stretch to a terminal sigma divides by zero when the first step is also the last.
+    terminal = scheduler.config.shift_terminal if steps > 1 else None
+    own = type(scheduler).from_config(scheduler.config, shift_terminal=terminal)
     names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
-    mu = calculate_shift(tokens, *(scheduler.config.get(n, d) for n, d in zip(names, (256, 4096, 0.5, 1.15), strict=True)))
+    mu = calculate_shift(
+        tokens, *(scheduler.config.get(n, d) for n, d in zip(names, (256, 4096, 0.5, 1.15), strict=True))
+    )
     own.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu)
     own.set_begin_index(0)
     return own
 
 
 def denoise(
-    transformer: QwenImageTransformer2DModel, scheduler: FlowMatchEulerDiscreteScheduler, noise: Tensor, control: Tensor,
-    text: Tensor, grid: Grid, steps: int,
+    transformer: QwenImageTransformer2DModel,
+    scheduler: FlowMatchEulerDiscreteScheduler,
+    noise: Tensor,
+    control: Tensor,
+    text: Tensor,
+    grid: Grid,
+    steps: int,
 ) -> Iterator[Step]:
     """Edit latents step by step.
 
@@ -92,12 +101,15 @@ def denoise(
         with torch.inference_mode():
             velocity = transformer(
                 hidden_states=torch.cat([latents, control], dim=1),
-                timestep=time.expand(batch).to(latents.dtype) / 1000, **fixed,
+                timestep=time.expand(batch).to(latents.dtype) / 1000,
+                **fixed,
             )[0][:, : latents.shape[1]]
             clean = latents - sigma * velocity
             latents = own.step(velocity, time, latents, return_dict=False)[0]
         if not bool(torch.isfinite(latents).all()):
             rows = (~torch.isfinite(latents).flatten(1).all(dim=1)).nonzero().flatten().tolist()
-            raise ModelError(f"latents of edits {rows} stopped being finite at step {index + 1} of {steps}: "
-                             "use dtype float32, or smaller intensities")
+            raise ModelError(
+                f"latents of edits {rows} stopped being finite at step {index + 1} of {steps}: "
+                "use dtype float32, or smaller intensities"
+            )
         yield Step(index, steps, sigma, latents, clean)

@@ -61,7 +61,7 @@ CEILING = 1.6
 
 
 def saturate(x: float) -> float:
-    """Linear up to 1, then smoothly towards CEILING: x for |x| <= 1, sign(x) * (1 + 0.6 tanh((|x| - 1) / 0.6)) above."""
+    """x for |x| <= 1, above it sign(x) * (1 + 0.6 tanh((|x| - 1) / 0.6)): linear, then smoothly towards CEILING."""
     if abs(x) <= 1:
         return x
     room = CEILING - 1

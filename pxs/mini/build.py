@@ -27,15 +27,22 @@ from pxs.mini.faces import seeds
 from pxs.mini.loop import Plan
 
 STYLES = ("human", "anime")
-VAE_PLAN = Plan(steps=10_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
-TRANSFORMER_PLAN = Plan(steps=6_000, lr=3e-3, adam_lr=1e-3, ema=0.999, warmup=200)
+VAE_PLAN = Plan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
+TRANSFORMER_PLAN = Plan(steps=3_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
 DECODER_PLAN = Plan(steps=4_000, lr=3e-3, adam_lr=1e-3, ema=0.998)
-IDENTITIES = 2_000  # per style, for the transformer
+IDENTITIES = 800  # per style, for the transformer
 CHUNK = 100  # identities per file of the edit set
 WEIGHTS = Path(__file__).parent / "weights"
 SCHEDULER = {
-    "num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 0.9,
-    "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": 0.02, "time_shift_type": "exponential",
+    "num_train_timesteps": 1000,
+    "shift": 1.0,
+    "use_dynamic_shifting": True,
+    "base_shift": 0.5,
+    "max_shift": 0.9,
+    "base_image_seq_len": 256,
+    "max_image_seq_len": 8192,
+    "shift_terminal": 0.02,
+    "time_shift_type": "exponential",
 }
 
 
@@ -103,7 +110,7 @@ def decoder(work: Path) -> None:
     from pxs.mini.train_vae import save_vae, train_decoder
 
     folder = work / "checkpoint" / "vae"
-    stock = AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=torch.float32)
+    stock = AutoencoderKLQwenImage.from_pretrained(folder, dtype=torch.float32)
     trained = train_decoder(Vae2d.from_stock(stock), _pool(work), _held_out(work), DECODER_PLAN, work / "decoder")
     save_vae(trained, folder, stock.config.latents_mean, stock.config.latents_std)
     print(f"wrote {folder}")
@@ -129,7 +136,8 @@ def model_index() -> dict[str, object]:
     import diffusers
 
     return {
-        "_class_name": "QwenImageEditPlusPipeline", "_diffusers_version": diffusers.__version__,
+        "_class_name": "QwenImageEditPlusPipeline",
+        "_diffusers_version": diffusers.__version__,
         "processor": ["transformers", "Qwen2VLProcessor"],
         "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
         "text_encoder": ["transformers", "Qwen2_5_VLForConditionalGeneration"],

@@ -92,7 +92,7 @@ def write_chunk(target: Path, numbers: Sequence[int], style: str, checkpoint: Pa
 @torch.inference_mode()
 def encode(folder: Path, pictures: np.ndarray) -> np.ndarray:
     """Normalised latents (N, z, h, w) float32 of pictures (N, H, W, 3) uint8, by the VAE in `folder`."""
-    stock = AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=torch.float32)
+    stock = AutoencoderKLQwenImage.from_pretrained(folder, dtype=torch.float32)
     mean, std = (torch.tensor(x)[:, None, None] for x in (stock.config.latents_mean, stock.config.latents_std))
     vae = Vae2d.from_stock(stock)
     return torch.cat([(vae.encode(part)[0] - mean) / std for part in torch.split(to_tensor(pictures), 32)]).numpy()

@@ -151,7 +151,7 @@ def train(
     if saved:
         start, groups = saved
         module.load_state_dict(groups["weights"], strict=False)
-        average = {k: v.clone() for k, v in groups["average"].items()}
+        average = {k: groups["average"][k].clone() for k in weights}  # in the order of the weights
         optimiser.load_tensors(groups["optimiser"])
         print(f"resuming {folder} at step {start}", flush=True)
     began, recent = time.monotonic(), []
@@ -174,7 +174,9 @@ def train(
     return average
 
 
-def _checked(module: nn.Module, average: dict[str, Tensor], check: Callable[[nn.Module], dict[str, float]]) -> dict[str, float]:
+def _checked(
+    module: nn.Module, average: dict[str, Tensor], check: Callable[[nn.Module], dict[str, float]]
+) -> dict[str, float]:
     """Figures with the averaged weights in place; the trained ones are put back."""
     weights = dict(module.named_parameters())
     kept = {k: p.detach().clone() for k, p in weights.items()}

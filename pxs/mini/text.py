@@ -1,13 +1,14 @@
 """The text side of `mini`: a byte-level BPE tokenizer and a small Qwen2.5-VL, both of the stock classes.
 
-The tokenizer learns the words of the edit prompts inside the pipeline's own template, so that every word of them is one
-token: the system prefix then takes exactly the 64 tokens that the pipeline drops, and all prompts take equally many. Any
+The tokenizer learns the words of the edit prompts inside the pipeline's own template, so that every word is one
+token: the system prefix then takes exactly the 64 tokens that the pipeline drops, all prompts take equally many, and
 other text falls back to bytes. The encoder is a fixed random projection (as in random-feature models): words mean what
 the transformer learns to make of them.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,16 @@ from pxs.expressions import DOMAINS, EXPRESSIONS, NEUTRAL, prompt
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
-           "<|video_pad|>")
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 INTENSITY_WORDS = ("slightly", "moderately", "very", "extremely")
-SYSTEM_TOKENS = 64
 CONDITION_PIXELS = 56 * 56
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -33,11 +40,9 @@ def template() -> tuple[str, int]:
     """The prompt template of the stock pipeline and the number of leading tokens that it drops."""
     from diffusers import QwenImageEditPlusPipeline
 
-    bare = object.__new__(QwenImageEditPlusPipeline)  # the template is set by __init__, which wants a whole model
-    source = QwenImageEditPlusPipeline.__init__.__code__.co_consts
-    del bare
-    text = next(c for c in source if isinstance(c, str) and "<|im_start|>system" in c)
-    return text, SYSTEM_TOKENS
+    empty = dict.fromkeys(("scheduler", "vae", "text_encoder", "tokenizer", "processor", "transformer"))
+    pipe = QwenImageEditPlusPipeline(**empty)
+    return pipe.prompt_template_encode, pipe.prompt_template_encode_start_idx
 
 
 def prompts() -> list[str]:
@@ -57,12 +62,13 @@ def train_tokenizer() -> Qwen2Tokenizer:
     corpus = [text.format("Picture 1: " + p) for p in prompts()]
     corpus += [f"Edit the person to show a {word} {e} expression" for word in INTENSITY_WORDS for e in EXPRESSIONS]
     trainer = trainers.BpeTrainer(
-        vocab_size=4096, min_frequency=1, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=list(SPECIAL),
+        vocab_size=4096,
+        min_frequency=1,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=list(SPECIAL),
     )
     learner.train_from_iterator(corpus, trainer)
-    import json
-
     model = json.loads(learner.to_str())["model"]
     merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in model["merges"]]
     return Qwen2Tokenizer(
@@ -76,20 +82,42 @@ def new_text_encoder(tokenizer: Qwen2Tokenizer, seed: int = 0) -> Qwen2_5_VLForC
 
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIAL}
     text = {
-        "vocab_size": len(tokenizer), "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 2048,
-        "initializer_range": 0.08, "tie_word_embeddings": True, "rope_theta": 1_000_000.0,
+        "vocab_size": len(tokenizer),
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "initializer_range": 0.08,
+        "tie_word_embeddings": True,
+        "rope_theta": 1_000_000.0,
         "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6], "rope_type": "default"},
-        "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"],
+        "bos_token_id": ids["<|endoftext|>"],
+        "eos_token_id": ids["<|im_end|>"],
+        "pad_token_id": ids["<|endoftext|>"],
     }
     vision = {
-        "depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 4, "out_hidden_size": 128,
-        "fullatt_block_indexes": [1], "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2,
-        "window_size": 56, "in_channels": 3, "initializer_range": 0.05,
+        "depth": 2,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_heads": 4,
+        "out_hidden_size": 128,
+        "fullatt_block_indexes": [1],
+        "patch_size": 14,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 56,
+        "in_channels": 3,
+        "initializer_range": 0.05,
     }
     config = Qwen2_5_VLConfig(
-        text_config=text, vision_config=vision, image_token_id=ids["<|image_pad|>"], tie_word_embeddings=True,
-        video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
+        text_config=text,
+        vision_config=vision,
+        image_token_id=ids["<|image_pad|>"],
+        tie_word_embeddings=True,
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
     )
     torch.manual_seed(seed)

@@ -18,8 +18,15 @@ from pxs.mini.edit_set import EditSet
 from pxs.mini.loop import Plan, train
 
 CONFIG = {
-    "patch_size": 2, "in_channels": 64, "out_channels": 16, "num_layers": 6, "attention_head_dim": 32,
-    "num_attention_heads": 6, "joint_attention_dim": 128, "axes_dims_rope": (8, 12, 12), "zero_cond_t": True,
+    "patch_size": 2,
+    "in_channels": 64,
+    "out_channels": 16,
+    "num_layers": 6,
+    "attention_head_dim": 32,
+    "num_attention_heads": 6,
+    "joint_attention_dim": 128,
+    "axes_dims_rope": (8, 12, 12),
+    "zero_cond_t": True,
 }
 BATCH = 32
 
@@ -40,8 +47,9 @@ def new_transformer(seed: int = 0) -> nn.Module:
     return model
 
 
-def velocity_loss(model: Callable[..., tuple[Tensor]], source: Tensor, target: Tensor, text: Tensor, seed: int,
-                  step: int) -> Tensor:
+def velocity_loss(
+    model: Callable[..., tuple[Tensor]], source: Tensor, target: Tensor, text: Tensor, seed: int, step: int
+) -> Tensor:
     """Mean squared error of the predicted velocity; times and noise come from (seed, step)."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     noise = pack(torch.randn(target.shape, generator=generator))
@@ -50,8 +58,11 @@ def velocity_loss(model: Callable[..., tuple[Tensor]], source: Tensor, target: T
     s = sigma[:, None, None]
     grid = (1, target.shape[2] // 2, target.shape[3] // 2)
     velocity = model(
-        hidden_states=torch.cat([(1 - s) * clean + s * noise, control], dim=1), encoder_hidden_states=text,
-        timestep=sigma, img_shapes=[[grid, grid]] * len(target), return_dict=False,
+        hidden_states=torch.cat([(1 - s) * clean + s * noise, control], dim=1),
+        encoder_hidden_states=text,
+        timestep=sigma,
+        img_shapes=[[grid, grid]] * len(target),
+        return_dict=False,
     )[0][:, : clean.shape[1]]
     return (velocity.float() - (noise - clean)).pow(2).mean()
 

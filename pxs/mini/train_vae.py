@@ -54,9 +54,7 @@ def crops(pool: np.ndarray, seed: int, step: int, size: int, batch: int) -> Tens
     places = (pool.shape[1] - size) // 8 + 1
     rows = [
         pool[i, y * 8 : y * 8 + size, x * 8 : x * 8 + size]
-        for i, y, x in zip(
-            rng.integers(len(pool), size=batch), *rng.integers(places, size=(2, batch)), strict=True
-        )
+        for i, y, x in zip(rng.integers(len(pool), size=batch), *rng.integers(places, size=(2, batch)), strict=True)
     ]
     return to_tensor(np.stack(rows))
 
@@ -105,9 +103,7 @@ def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, fol
     return vae.eval()
 
 
-def train_decoder(
-    vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, folder: Path
-) -> Vae2d:
+def train_decoder(vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, folder: Path) -> Vae2d:
     """Train the decoder alone on whole pictures; latents, and whatever was trained on them, stay valid."""
     vae.requires_grad_(False)
     vae.decoder.requires_grad_(True)

@@ -1,1 +1,1 @@
-"""Exact savings: ways to compute the same pictures with less work, one file each, each tested equal to plain diffusers."""
+"""Exact savings: the same pictures with less work, one file each, each tested equal to plain diffusers."""

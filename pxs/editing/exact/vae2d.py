@@ -157,8 +157,9 @@ class Decoder(nn.Module):
 class Vae2d(nn.Module):
     """The single-image form of `AutoencoderKLQwenImage`; images are (B, 3, H, W) in [-1, 1], H and W multiples of 8."""
 
-    def __init__(self, base_dim: int = 96, z_dim: int = 16, dim_mult: tuple[int, ...] = (1, 2, 4, 4),
-                 num_res_blocks: int = 2) -> None:
+    def __init__(
+        self, base_dim: int = 96, z_dim: int = 16, dim_mult: tuple[int, ...] = (1, 2, 4, 4), num_res_blocks: int = 2
+    ) -> None:
         super().__init__()
         self.encoder = Encoder(base_dim, z_dim, list(dim_mult), num_res_blocks)
         self.quant_conv = nn.Conv2d(2 * z_dim, 2 * z_dim, 1)

@@ -1,7 +1,8 @@
-"""From an identity and its action units to one SVG document: head, eyes and brows, nose and mouth, laid over each other.
+"""From an identity and its action units to one SVG document: head, eyes and brows, nose and mouth, in layers.
 
-All parts draw in head coordinates (x right, y down, origin in the middle of the face); `compose` places the head in the
-128 x 128 picture. Raising or lowering the head (AU 53, 54) slides the features over the skull; tilting (AU 55) rolls it.
+All parts draw in head coordinates (x right, y down, origin in the middle of the face); `compose` places the head in
+the 128 x 128 picture. Raising or lowering the head (AU 53, 54) slides the features over the skull; tilting it (AU 55)
+rolls it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,4 @@ def compose(identity: Identity, action: Action, style_name: str) -> str:
             group(group(turning, move), place),
         )
     )
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128">'
-        f"{head.backdrop(identity, style)}{body}</svg>"
-    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128">{head.backdrop(identity, style)}{body}</svg>'

@@ -87,7 +87,9 @@ def _crease(half: float, upper: float, wide: float, colour: str, style: Style) -
 
 def _cheek_lines(half: float, lower: float, smile: float, squint: float, colour: str, age: float) -> str:
     """Raised cheek under the eye and crow's feet (AU 6), tightened lower lid (AU 7), and the bags of age."""
-    bag = path("M", -half * 0.7, lower + 3.2, "C", -half * 0.2, lower + 5.4, half * 0.5, lower + 5.0, half * 0.95, lower + 2.4)
+    bag = path(
+        "M", -half * 0.7, lower + 3.2, "C", -half * 0.2, lower + 5.4, half * 0.5, lower + 5.0, half * 0.95, lower + 2.4
+    )
     feet = "".join(
         stroke(path("M", half + 1.6, dy, "L", half + 5.0, dy * 1.9 - 0.4), colour, 0.7, 0.75 * smile)
         for dy in (-1.6, 0.6, 2.6)
@@ -115,8 +117,20 @@ def _brow(identity: Identity, action: Action, style: Style, name: str, sign: int
     x1 = x0 + length * 0.52
     t = identity.brow_weight * style.brow_weight
     data = path(
-        "M", sign * x0, y0 - t * 0.5, "Q", sign * x1, y1 - t * 1.3, sign * x2, y2,
-        "Q", sign * x1, y1 + t * 0.7, sign * (x0 + 0.3), y0 + t * 0.9, "Z",
+        "M",
+        sign * x0,
+        y0 - t * 0.5,
+        "Q",
+        sign * x1,
+        y1 - t * 1.3,
+        sign * x2,
+        y2,
+        "Q",
+        sign * x1,
+        y1 + t * 0.7,
+        sign * (x0 + 0.3),
+        y0 + t * 0.9,
+        "Z",
     )
     colour = shade(hair_colour(identity, style), 0.62)
     return fill(data, colour) + stroke(data, colour, 0.5)
@@ -134,8 +148,12 @@ def _forehead(identity: Identity, action: Action, style: Style) -> str:
     if not style.shaded:
         return furrows
     lines = "".join(
-        stroke(path("M", -13 + d, y - 8.2 - 3 * d, "C", -5, y - 9.6 - 3 * d, 5, y - 9.6 - 3 * d, 13 - d, y - 8.2 - 3 * d),
-               colour, 0.7, (0.22 * identity.age + 0.38 * raised) * (1 - 0.3 * d))
+        stroke(
+            path("M", -13 + d, y - 8.2 - 3 * d, "C", -5, y - 9.6 - 3 * d, 5, y - 9.6 - 3 * d, 13 - d, y - 8.2 - 3 * d),
+            colour,
+            0.7,
+            (0.22 * identity.age + 0.38 * raised) * (1 - 0.3 * d),
+        )
         for d in (0, 1)
     )
     return furrows + lines
@@ -155,6 +173,8 @@ def glasses(identity: Identity, style: Style) -> str:
         for s in (-1, 1)
     )
     bridge = path("M", -gap + rx, y - 2, "Q", 0, y - 5, gap - rx, y - 2)
-    arms = "".join(stroke(path("M", s * (gap + rx), y - 3, "L", s * (identity.half_width + 0.5), y - 3.5), frame, 1.2)
-                   for s in (-1, 1))
+    arms = "".join(
+        stroke(path("M", s * (gap + rx), y - 3, "L", s * (identity.half_width + 0.5), y - 3.5), frame, 1.2)
+        for s in (-1, 1)
+    )
     return rims + stroke(bridge, frame, 1.3) + arms

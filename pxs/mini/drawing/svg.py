@@ -67,17 +67,13 @@ def clip(identifier: str, data: str) -> str:
 
 def radial(identifier: str, cx: float, cy: float, r: float, stops: list[tuple[float, str, float]]) -> str:
     """The definition of a radial gradient; stops are (offset 0..1, colour, opacity); coordinates of the user space."""
-    body = "".join(
-        f'<stop offset="{num(o)}" stop-color="{c}" stop-opacity="{num(a)}"/>' for o, c, a in stops
-    )
+    body = "".join(f'<stop offset="{num(o)}" stop-color="{c}" stop-opacity="{num(a)}"/>' for o, c, a in stops)
     where = f'cx="{num(cx)}" cy="{num(cy)}" r="{num(r)}"'
     return f'<radialGradient id="{identifier}" gradientUnits="userSpaceOnUse" {where}>{body}</radialGradient>'
 
 
 def linear(identifier: str, top: float, bottom: float, stops: list[tuple[float, str, float]]) -> str:
     """The definition of a vertical linear gradient from y = top to y = bottom."""
-    body = "".join(
-        f'<stop offset="{num(o)}" stop-color="{c}" stop-opacity="{num(a)}"/>' for o, c, a in stops
-    )
+    body = "".join(f'<stop offset="{num(o)}" stop-color="{c}" stop-opacity="{num(a)}"/>' for o, c, a in stops)
     where = f'x1="0" y1="{num(top)}" x2="0" y2="{num(bottom)}"'
     return f'<linearGradient id="{identifier}" gradientUnits="userSpaceOnUse" {where}>{body}</linearGradient>'

@@ -1,0 +1,313 @@
+"""Tests of the training loop: what a kill, a damaged file or a second start may not change.
+
+Run as a script (`test_loop.py FOLDER KILL`), this file trains the toy model and kills itself where KILL says.
+"""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from pxs.mini.loop import Checkpoints, Optimiser, Plan, train
+
+PLAN = Plan(steps=24, lr=0.02, adam_lr=0.03, warmup=4, ema=0.8, check_every=8)
+SAVE_EVERY = 5
+
+
+class Interrupted(Exception):
+    """Ends a training in the middle."""
+
+
+def toy(seed: int = 0) -> nn.Module:
+    """A small regression model with matrices, a convolution and vectors."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv1d(2, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+
+
+def batch(step: int) -> tuple[Tensor, Tensor]:
+    """Inputs and targets of one step."""
+    x = torch.randn(8, 2, 6, generator=torch.Generator().manual_seed(step))
+    return x, torch.stack([x.sum(dim=(1, 2)), x[:, 0].prod(dim=1)], dim=1)
+
+
+def run(folder: Path, plan: Plan = PLAN, at: Callable[[int, nn.Module], None] | None = None, **options) -> dict[str, Tensor]:
+    """Train the toy model in a folder; `at(step, module)` is called before every step."""
+    module = toy()
+
+    def loss_at(step: int) -> Tensor:
+        if at:
+            at(step, module)
+        x, y = batch(step)
+        return (module(x) - y).square().mean()
+
+    return train(module, loss_at, plan, folder, error, save_every=SAVE_EVERY, **options)
+
+
+def error(module: nn.Module) -> dict[str, float]:
+    """The figure for the log: the error on a batch of its own."""
+    x, y = batch(10**6)
+    return {"error": (module(x) - y).square().mean().item()}
+
+
+def interrupt(folder: Path, step: int) -> None:
+    """Train up to a step and stop there."""
+
+    def at(now: int, _: nn.Module) -> None:
+        if now == step:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(folder, at=at)
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    """Whether two sets of weights agree in every bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def rows(folder: Path) -> list[dict]:
+    """The lines of the curve; a value that is not JSON raises."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is not JSON")
+
+    return [json.loads(line, parse_constant=refuse) for line in (folder / "curve.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, dict[str, Tensor]]:
+    """Folder and result of a training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run(folder)
+
+
+@pytest.mark.parametrize("kill, resumed", [("step 13", 10), ("save 15", 10), ("step 3", 0)])
+def test_a_training_killed_in_the_middle_ends_with_the_same_weights(tmp_path, whole, capsys, kill, resumed):
+    command = [sys.executable, "-W", "error", __file__, str(tmp_path), kill]
+    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    assert not (tmp_path / "step-0000015.safetensors").exists()
+    average = run(tmp_path)
+    assert same(average, whole[1])
+    assert (f"resuming {tmp_path} at step {resumed}\n" in capsys.readouterr().out) == (resumed > 0)
+
+
+def test_a_training_interrupted_again_and_again_ends_with_the_same_weights(tmp_path, whole):
+    for step in (2, 6, 7, 13, 21):
+        interrupt(tmp_path, step)
+    assert same(run(tmp_path), whole[1])
+
+
+def cut(file: Path) -> None:
+    """Keep the first half of a file."""
+    os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [
+    cut, lambda file: os.truncate(file, 0), lambda file: os.truncate(file, file.stat().st_size - 1),
+    lambda file: file.write_bytes(b"\xff" * 400),
+], ids=["half", "empty", "last byte missing", "garbage"])  # fmt: skip
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, whole, capsys, damage):
+    interrupt(tmp_path, 17)
+    damage(tmp_path / "step-0000015.safetensors")
+    average = run(tmp_path)
+    said = capsys.readouterr().out
+    assert "step-0000015.safetensors cannot be read" in said and "at step 10\n" in said
+    assert same(average, whole[1])
+
+
+def test_with_all_checkpoints_damaged_the_training_starts_again(tmp_path, whole, capsys):
+    interrupt(tmp_path, 17)
+    for file in Checkpoints(tmp_path).files():
+        cut(file)
+    average = run(tmp_path)
+    assert "resuming" not in capsys.readouterr().out and same(average, whole[1])
+
+
+def test_a_finished_training_is_returned_without_a_further_step(tmp_path, whole):
+    run(tmp_path)
+    before = rows(tmp_path)
+
+    def at(step: int, _: nn.Module) -> None:
+        raise AssertionError(f"step {step} was run again")
+
+    assert same(run(tmp_path, at=at), whole[1]) and rows(tmp_path) == before
+
+
+def test_only_the_two_newest_checkpoints_are_kept_and_nothing_half_written(whole):
+    assert sorted(p.name for p in whole[0].iterdir()) == [
+        "curve.jsonl", "step-0000020.safetensors", "step-0000024.safetensors",
+    ]  # fmt: skip
+
+
+def test_a_checkpoint_states_its_step_and_plan(whole):
+    with safe_open(whole[0] / "step-0000024.safetensors", "pt") as file:
+        metadata = file.metadata()
+    assert metadata["step"] == "24" and Plan(**json.loads(metadata["plan"])) == PLAN
+
+
+def test_the_curve_has_one_row_of_json_per_check(whole):
+    curve = rows(whole[0])
+    assert [row["step"] for row in curve] == [8, 16, 24]
+    assert all(set(row) == {"step", "loss", "seconds", "error"} for row in curve)
+    assert all(math.isfinite(value) for row in curve for value in row.values())
+
+
+def test_the_curve_of_an_interrupted_training_has_the_same_figures(tmp_path, whole):
+    for step in (13, 21):
+        interrupt(tmp_path, step)
+    run(tmp_path)
+    figures = {row["step"]: row["error"] for row in rows(tmp_path)}
+    assert figures == {row["step"]: row["error"] for row in rows(whole[0])}
+
+
+def test_checks_see_the_averaged_weights_and_the_trained_ones_come_back(tmp_path):
+    module, seen = toy(), []
+
+    def check(checked: nn.Module) -> dict[str, float]:
+        seen.append({k: p.detach().clone() for k, p in checked.named_parameters()})
+        return {}
+
+    def loss_at(step: int) -> Tensor:
+        return (module(batch(step)[0]) - batch(step)[1]).square().mean()
+
+    average = train(module, loss_at, replace(PLAN, check_every=100), tmp_path, check)
+    trained = Checkpoints(tmp_path).newest()[1]["weights"]
+    assert len(seen) == 1 and same(seen[0], average)
+    assert same(dict(module.named_parameters()), trained) and not same(trained, average)
+
+
+def test_the_average_is_the_documented_exponential_one(tmp_path):
+    seen = []
+    average = run(tmp_path, at=lambda step, module: seen.append({k: p.detach().clone() for k, p in module.named_parameters()}))
+    seen.append(Checkpoints(tmp_path).newest()[1]["weights"])
+    expected = {k: v.double() for k, v in seen[0].items()}
+    for step, weights in enumerate(seen[1:]):
+        decay = min(PLAN.ema, (step + 1) / (step + 20))
+        expected = {k: decay * v + (1 - decay) * weights[k] for k, v in expected.items()}
+    for k, v in expected.items():
+        torch.testing.assert_close(average[k].double(), v, rtol=1e-5, atol=1e-6)
+
+
+def test_training_lowers_the_loss(whole):
+    curve = rows(whole[0])
+    assert curve[-1]["loss"] < curve[0]["loss"]
+
+
+def test_the_last_rate_is_a_hundredth_of_the_peak_and_stays_there():
+    plan = Plan(steps=1000, lr=1, adam_lr=1, warmup=10)
+    assert plan.factor(1000) == plan.factor(5000) == pytest.approx(0.01)
+    assert plan.factor(999) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_warm_up_is_a_straight_line_to_the_cosine():
+    plan = Plan(steps=10**6, lr=1, adam_lr=1, warmup=10)
+    assert [plan.factor(step) for step in range(12)] == pytest.approx([*(k / 10 for k in range(1, 11)), 1, 1])
+
+
+@pytest.mark.parametrize("steps, warmup", [(50, 1), (400, 40), (1000, 100)])
+def test_rates_rise_during_warm_up_then_fall_and_are_never_zero(steps, warmup):
+    plan = Plan(steps=steps, lr=1, adam_lr=1, warmup=warmup)
+    factors = [plan.factor(step) for step in range(steps)]
+    assert factors[:warmup] == sorted(factors[:warmup])
+    assert factors[warmup - 1 :] == sorted(factors[warmup - 1 :], reverse=True)
+    assert 0 < min(factors) and max(factors) <= 1
+
+
+def test_half_way_the_cosine_is_at_its_middle():
+    assert Plan(steps=200, lr=1, adam_lr=1, warmup=1).factor(100) == pytest.approx((1 + 0.01) / 2)
+
+
+def stepped(module: nn.Module, optimiser: Optimiser, steps: range) -> dict[str, Tensor]:
+    """The weights after some steps on the toy task."""
+    for step in steps:
+        (module(batch(step)[0]) - batch(step)[1]).square().mean().backward()
+        optimiser.step(step)
+    return {k: p.detach().clone() for k, p in module.named_parameters()}
+
+
+@pytest.mark.parametrize("adam_only", [(), ("0.",), ("0.", "3.")])
+def test_every_weight_moves_and_every_gradient_is_cleared(adam_only):
+    module = toy()
+    before = {k: p.detach().clone() for k, p in module.named_parameters()}
+    after = stepped(module, Optimiser(module, PLAN, adam_only), range(1))
+    assert all(not torch.equal(before[k], after[k]) for k in before)
+    assert all(p.grad is None for p in module.parameters())
+
+
+def test_frozen_weights_stay():
+    module = toy()
+    module[0].requires_grad_(False)
+    before = {k: p.detach().clone() for k, p in module[0].named_parameters()}
+    stepped(module, Optimiser(module, PLAN), range(2))
+    assert same(before, dict(module[0].named_parameters()))
+
+
+def test_steps_are_those_of_muon_on_matrices_and_of_adamw_on_the_rest():
+    plan = replace(PLAN, weight_decay=0.1)
+    module, reference = toy(), toy()
+    named = dict(reference.named_parameters())
+    flat = {k: nn.Parameter(named[k].detach().flatten(1).clone()) for k in ("0.weight", "3.weight")}
+    rest = {k: p for k, p in named.items() if k not in flat}
+    muon = torch.optim.Muon(flat.values(), lr=1, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(rest.values(), lr=1, betas=(0.9, 0.95), weight_decay=0.0)
+    optimiser = Optimiser(module, plan, adam_only=("5.",))
+    for step in range(4):
+        (reference(batch(step)[0]) - batch(step)[1]).square().mean().backward()
+        muon.param_groups[0]["lr"] = plan.lr * plan.factor(step)
+        adam.param_groups[0]["lr"] = plan.adam_lr * plan.factor(step)
+        for k, matrix in flat.items():
+            matrix.grad = named[k].grad.flatten(1)
+        muon.step(), adam.step()
+        with torch.no_grad():
+            for k, matrix in flat.items():
+                named[k].copy_(matrix.view_as(named[k]))
+        reference.zero_grad()
+        assert same(stepped(module, optimiser, range(step, step + 1)), {k: p.detach() for k, p in named.items()})
+
+
+def test_the_state_of_the_optimiser_survives_its_tensors():
+    first, second = toy(), toy(seed=1)
+    one, two = Optimiser(first, PLAN), Optimiser(second, PLAN)
+    stepped(first, one, range(3))
+    second.load_state_dict(first.state_dict())
+    two.load_tensors({k: v.clone() for k, v in one.tensors().items()})
+    assert same(stepped(first, one, range(3, 6)), stepped(second, two, range(3, 6)))
+
+
+def test_an_unwritten_folder_has_no_newest_checkpoint(tmp_path):
+    assert Checkpoints(tmp_path / "new").newest() is None and Checkpoints(tmp_path).files() == []
+
+
+def test_a_saved_state_comes_back_whole(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "deep" / "folder")
+    groups = {"weights": {"a.b/c": torch.randn(2, 3)}, "optimiser": {"adam.0.step": torch.tensor(3.0)}}
+    checkpoints.save(12, groups, PLAN)
+    step, loaded = checkpoints.newest()
+    assert step == 12 and loaded.keys() == groups.keys() and all(same(loaded[k], groups[k]) for k in groups)
+
+
+def _kill_where(spec: str) -> Callable[[int, nn.Module], None]:
+    """The hook of a training that kills its own process before a step, or while a checkpoint is being saved."""
+    event, number = spec.split()
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if event == "save":
+        move = os.replace
+        os.replace = lambda a, b: die() if f"{int(number):07d}" in str(b) else move(a, b)
+    return lambda step, _: die() if event == "step" and step == int(number) else None
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), at=_kill_where(sys.argv[2]))

@@ -1,0 +1,78 @@
+"""The shipped model does what it is there for, on identities that it never saw."""
+
+import numpy as np
+import pytest
+
+from analysis.intensity import measured_intensity
+from pxs.editing.checkpoints import BUNDLED
+from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
+from pxs.images import psnr, to_array
+from pxs.mini import report
+from pxs.mini.faces import Identity, draw, seeds
+
+NUMBER = seeds("held_out", 1, 5_000)[0]
+
+
+@pytest.fixture(scope="module", params=DOMAINS)
+def style(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def edits(editor, style):
+    """All expressions at full intensity, and neutral, of one held-out face."""
+    source = draw(Identity.sample(NUMBER), style=style)
+    return editor.open(source, style).edit([Mix(), *(Mix({e: 1}) for e in EXPRESSIONS)], steps=12)
+
+
+def nearest(image, style):
+    """The expression whose drawing at full intensity is nearest to an image."""
+    identity = Identity.sample(NUMBER)
+    errors = [np.square(to_array(draw(identity, Mix({e: 1}), style)) - to_array(image)).mean() for e in EXPRESSIONS]
+    return EXPRESSIONS[int(np.argmin(errors))]
+
+
+def test_a_neutral_edit_keeps_the_face(edits):
+    assert psnr(to_array(edits[0]), to_array(edits.source)) > 28
+
+
+def test_most_edits_are_nearest_to_the_drawing_of_their_own_expression(edits, style):
+    right = [nearest(image, style) == e for e, image in zip(EXPRESSIONS, edits.images[1:], strict=True)]
+    assert sum(right) >= 8
+
+
+def test_the_background_stays(edits, style):
+    mask = report.background(Identity.sample(NUMBER), style)
+    assert mask.mean() > 0.2
+    assert min(psnr(to_array(image), to_array(edits.source), mask) for image in edits) > 28
+
+
+def test_intensity_rises_with_the_number(editor, style):
+    source = draw(Identity.sample(NUMBER), style=style)
+    edits = editor.open(source, style).sweep("surprised", [0, 0.5, 1.5], steps=12)
+    measured = measured_intensity(list(edits), Identity.sample(NUMBER), "surprised", style)
+    assert measured[0] < 0.3
+    assert measured[0] < measured[2]
+    assert measured[2] > 0.6
+
+
+def test_weights_are_small_and_safetensors_only():
+    files = [f for f in BUNDLED["mini"].rglob("*") if f.is_file()]
+    assert sum(f.stat().st_size for f in files) < 40e6
+    assert {f.suffix for f in files} <= {".safetensors", ".json", ".jinja", ".md", ".jsonl"}
+
+
+def test_the_report_prints_and_writes_every_figure(tmp_path, capsys, monkeypatch):
+    import json
+    import sys
+
+    monkeypatch.setattr(sys, "argv", ["report", "--identities", "1", "--out", str(tmp_path)])
+    monkeypatch.setattr(report, "STEPS", 2)
+    report.main()
+    printed = capsys.readouterr().out
+    results = json.loads((tmp_path / "results.json").read_text())
+    for key in report.FIGURES:
+        assert key in printed
+        assert np.isfinite(results[key])
+    assert results["batch_difference"] <= 1e-4
+    assert results["edit_psnr"] == min(results["styles"][s]["edit_psnr"] for s in DOMAINS)

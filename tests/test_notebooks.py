@@ -1,0 +1,112 @@
+"""Every notebook runs under papermill with small parameters, hides no failure, and writes results that make sense.
+
+papermill alone passes notebooks whose errors hide in widgets, threads or cells not run; `hidden_failures` finds them.
+"""
+
+import json
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+SMALL = {"01_edit": {"alphas": [0, 1], "steps": 2, "expression": "surprised"}}
+
+
+def hidden_failures(notebook: nbformat.NotebookNode) -> list[str]:
+    """What went wrong in an executed notebook without stopping it."""
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        skipped = "skip-execution" in cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count and not skipped:
+            found.append(f"cell {index} was not executed")
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and "Traceback (most recent call last)" in output.text:
+                found.append(f"cell {index} printed a traceback")
+    for block in notebook.metadata.get("widgets", {}).values():
+        for widget in block.get("state", {}).values():
+            errors = [o for o in widget.get("state", {}).get("outputs") or [] if o.get("output_type") == "error"]
+            found += [f"widget: {e['ename']}: {e['evalue']}" for e in errors]
+    return found
+
+
+def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
+    """Execute with papermill; unknown parameters and hidden failures fail the test."""
+    known = papermill.inspect_notebook(str(path))
+    assert set(parameters) <= set(known)
+    executed = papermill.execute_notebook(
+        str(path),
+        str(out / path.name),
+        parameters={**parameters, "out_dir": str(out)},
+        kernel_name="python3",
+        progress_bar=False,
+        execution_timeout=300,
+    )
+    assert hidden_failures(executed) == []
+    return executed
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_is_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.cells[0].cell_type == "markdown"
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert not any("sys.path" in cell.source or cell.source.lstrip().startswith(("!", "%pip")) for cell in code)
+    assert path.stem in SMALL, "give every notebook small parameters above"
+
+
+@pytest.fixture(scope="module")
+def edit_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("edit")
+    return run(NOTEBOOKS[0], out, SMALL["01_edit"]), out
+
+
+def test_edit_notebook_writes_its_results_and_pictures(edit_run):
+    _, out = edit_run
+    results = json.loads((out / "results.json").read_text())
+    assert results["alphas"] == [0, 1]
+    assert results["expression"] == "surprised"
+    assert len(results["measured_intensity"]) == len(results["psnr_to_truth_db"]) == 2
+    assert results["provenance"]["model"] == "mini"
+    for name in [*results["files"], "sweep.png", "differences.png", "truth.png", "intensity.png", "sweep.gif"]:
+        assert (out / name).stat().st_size > 1000
+
+
+def test_edit_notebook_edits_a_picture_of_ones_own(tmp_path):
+    import pxs
+
+    pxs.draw(pxs.Identity.sample(5), style="anime", size=160).save(tmp_path / "mine.png")
+    parameters = {**SMALL["01_edit"], "image_path": str(tmp_path / "mine.png"), "style": "anime", "steps": 1}
+    run(NOTEBOOKS[0], tmp_path, parameters)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["measured_intensity"] is None
+    assert len(results["mean_change"]) == 2
+
+
+def test_a_wrong_parameter_stops_the_notebook(tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match="did you mean 'happy'"):
+        run(NOTEBOOKS[0], tmp_path, {"expression": "hapy"})
+    assert not (tmp_path / "results.json").exists()
+
+
+FAULTY = {
+    "interact": "import ipywidgets\nipywidgets.interact(lambda x: 1 / 0, x=1)",
+    "output widget": "import ipywidgets\nwith ipywidgets.Output() as o:\n    1 / 0\no",
+    "thread": "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()",
+    "early exit": "import sys\nsys.exit(0)",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_the_guard_sees_failures_that_papermill_passes(fault, tmp_path):
+    cells = [nbformat.v4.new_code_cell(FAULTY[fault]), nbformat.v4.new_code_cell("1 + 1")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbformat.write(notebook, tmp_path / "faulty.ipynb")
+    executed = papermill.execute_notebook(
+        str(tmp_path / "faulty.ipynb"), None, kernel_name="python3", progress_bar=False
+    )
+    assert hidden_failures(executed) != []
