@@ -65,7 +65,7 @@ def schedule(scheduler: FlowMatchEulerDiscreteScheduler, steps: int, tokens: int
     from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_shift
 
     # The stretch to a terminal sigma divides by zero when the first step is also the last.
-    terminal = scheduler.config.shift_terminal if steps > 1 else None
+    terminal = scheduler.config.get("shift_terminal") if steps > 1 else None
     own = type(scheduler).from_config(scheduler.config, shift_terminal=terminal)
     names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
     mu = calculate_shift(

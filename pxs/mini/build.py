@@ -28,7 +28,7 @@ from pxs.mini.loop import Plan
 
 STYLES = ("human", "anime")
 VAE_PLAN = Plan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
-TRANSFORMER_PLAN = Plan(steps=3_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
+TRANSFORMER_PLAN = Plan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
 DECODER_PLAN = Plan(steps=4_000, lr=3e-3, adam_lr=1e-3, ema=0.998)
 IDENTITIES = 800  # per style, for the transformer
 CHUNK = 100  # identities per file of the edit set

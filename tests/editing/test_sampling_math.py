@@ -43,7 +43,8 @@ def test_unpacking_reverses_packing_and_is_that_of_the_stock_pipeline(shape):
     x = latents(*shape)
     h, w = x.shape[2:]
     assert torch.equal(unpack(pack(x), (h, w)), x)
-    assert torch.equal(unpack(pack(x), (h, w)), QwenImageEditPlusPipeline._unpack_latents(pack(x), 8 * h, 8 * w, 8)[:, :, 0])
+    stock = QwenImageEditPlusPipeline._unpack_latents(pack(x), 8 * h, 8 * w, 8)[:, :, 0]
+    assert torch.equal(unpack(pack(x), (h, w)), stock)
 
 
 def test_a_token_holds_one_square_of_two_by_two_latent_pixels():
@@ -94,7 +95,8 @@ def stock_schedule(config: dict, steps: int, tokens: int) -> FlowMatchEulerDiscr
 @pytest.mark.parametrize("tokens", [16, 1024, 4096])
 @pytest.mark.parametrize("steps", [2, 4, 50])
 def test_the_schedule_is_that_of_the_stock_pipeline(config, steps, tokens):
-    ours, theirs = schedule(FlowMatchEulerDiscreteScheduler(**config), steps, tokens), stock_schedule(config, steps, tokens)
+    ours = schedule(FlowMatchEulerDiscreteScheduler(**config), steps, tokens)
+    theirs = stock_schedule(config, steps, tokens)
     assert torch.equal(ours.sigmas, theirs.sigmas) and torch.equal(ours.timesteps, theirs.timesteps)
     assert ours.config == theirs.config and ours.begin_index == theirs.begin_index == 0
 

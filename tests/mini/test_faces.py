@@ -36,7 +36,8 @@ faces = st.tuples(
 DIGEST = """
 import hashlib
 from pxs import Identity, Mix, draw
-parts = [draw(Identity.sample(s), Mix(happy=0.7, fear=0.4), k, 64).tobytes() for s in (3, 4) for k in ("anime", "human")]
+mix = Mix(happy=0.7, fear=0.4)
+parts = [draw(Identity.sample(s), mix, k, 64).tobytes() for s in (3, 4) for k in ("anime", "human")]
 print(hashlib.sha256(b"".join(parts)).hexdigest())
 """
 

@@ -31,7 +31,8 @@ class Interrupted(Exception):
 def toy(seed: int = 0) -> nn.Module:
     """A small regression model with matrices, a convolution and vectors."""
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv1d(2, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    convolution, hidden, out = nn.Conv1d(2, 3, 3), nn.Linear(12, 4), nn.Linear(4, 2)
+    return nn.Sequential(convolution, nn.Tanh(), nn.Flatten(), hidden, nn.LayerNorm(4), out)
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:
@@ -40,7 +41,7 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     return x, torch.stack([x.sum(dim=(1, 2)), x[:, 0].prod(dim=1)], dim=1)
 
 
-def run(folder: Path, plan: Plan = PLAN, at: Callable[[int, nn.Module], None] | None = None, **options) -> dict[str, Tensor]:
+def run(folder: Path, at: Callable[[int, nn.Module], None] | None = None) -> dict[str, Tensor]:
     """Train the toy model in a folder; `at(step, module)` is called before every step."""
     module = toy()
 
@@ -50,7 +51,7 @@ def run(folder: Path, plan: Plan = PLAN, at: Callable[[int, nn.Module], None] | 
         x, y = batch(step)
         return (module(x) - y).square().mean()
 
-    return train(module, loss_at, plan, folder, error, save_every=SAVE_EVERY, **options)
+    return train(module, loss_at, PLAN, folder, error, save_every=SAVE_EVERY)
 
 
 def error(module: nn.Module) -> dict[str, float]:
@@ -188,7 +189,11 @@ def test_checks_see_the_averaged_weights_and_the_trained_ones_come_back(tmp_path
 
 def test_the_average_is_the_documented_exponential_one(tmp_path):
     seen = []
-    average = run(tmp_path, at=lambda step, module: seen.append({k: p.detach().clone() for k, p in module.named_parameters()}))
+
+    def at(_: int, module: nn.Module) -> None:
+        seen.append({k: p.detach().clone() for k, p in module.named_parameters()})
+
+    average = run(tmp_path, at=at)
     seen.append(Checkpoints(tmp_path).newest()[1]["weights"])
     expected = {k: v.double() for k, v in seen[0].items()}
     for step, weights in enumerate(seen[1:]):
@@ -220,7 +225,7 @@ def test_rates_rise_during_warm_up_then_fall_and_are_never_zero(steps, warmup):
     factors = [plan.factor(step) for step in range(steps)]
     assert factors[:warmup] == sorted(factors[:warmup])
     assert factors[warmup - 1 :] == sorted(factors[warmup - 1 :], reverse=True)
-    assert 0 < min(factors) and max(factors) <= 1
+    assert min(factors) > 0 and max(factors) <= 1
 
 
 def test_half_way_the_cosine_is_at_its_middle():
