@@ -23,6 +23,7 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 lint: $(READY) ## check the code and the notebooks with ruff
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -54,7 +54,7 @@ def check_scale(value: float, what: str = "scale") -> float:
     """Return `value` as a finite float; else raise ScaleError."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ScaleError(f"{what} {value!r} is not a number: give values such as 0 0.5 1 1.5") from None
     if not math.isfinite(number):
         raise ScaleError(f"{what} {value!r} is not finite: give values such as 0 0.5 1 1.5")
@@ -110,8 +110,11 @@ class Mix(Mapping[str, float]):
 
     @classmethod
     def from_vector(cls, values: Iterable[float]) -> Mix:
-        """A mix from 12 numbers in the order of EXPRESSIONS."""
-        return cls(dict(zip(EXPRESSIONS, map(float, values), strict=True)))
+        """A mix from 12 numbers in the order of EXPRESSIONS; raises ScaleError for another count."""
+        numbers = list(values)
+        if len(numbers) != len(EXPRESSIONS):
+            raise ScaleError(f"{len(numbers)} intensities were given: give {len(EXPRESSIONS)}, one an expression")
+        return cls(dict(zip(EXPRESSIONS, numbers, strict=True)))
 
     def vector(self) -> tuple[float, ...]:
         """The 12 intensities in the order of EXPRESSIONS."""
@@ -130,6 +133,8 @@ class Mix(Mapping[str, float]):
         return len(self._entries)
 
     def __add__(self, other: Mix) -> Mix:
+        if not isinstance(other, Mix):
+            return NotImplemented
         return Mix.from_vector(a + b for a, b in zip(self.vector(), other.vector(), strict=True))
 
     def __mul__(self, factor: float) -> Mix:

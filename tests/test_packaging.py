@@ -29,8 +29,13 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 
 # The machine whose versions constraints.txt holds; the tests may run on another.
 PINNED_ON = {
-    "implementation_name": "cpython", "os_name": "posix", "platform_machine": "x86_64", "platform_system": "Linux",
-    "platform_python_implementation": "CPython", "python_full_version": "3.11.0", "python_version": "3.11",
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_system": "Linux",
+    "platform_python_implementation": "CPython",
+    "python_full_version": "3.11.0",
+    "python_version": "3.11",
     "sys_platform": "linux",
 }
 GPU_ONLY = re.compile(r"(nvidia|cuda|triton)\b")
@@ -174,7 +179,11 @@ def test_targets_install_once_and_again_when_the_versions_change(target: str, tm
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     """Standard output of a command that must succeed."""
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True,
+        list(map(str, command)),
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -233,8 +242,19 @@ def test_installed_wheel_edits_a_face(installed: Path, tmp_path: Path) -> None:
     python(command, "faces", "--out", tmp_path / "faces", "--count", "1")
     face = min((tmp_path / "faces").glob("*.png"))
     python(
-        command, "edit", "--image-path", face, "--output-dir", tmp_path / "edits", "--expression", "happy",
-        "--scales", "0", "1", "--steps", "2",
+        command,
+        "edit",
+        "--image-path",
+        face,
+        "--output-dir",
+        tmp_path / "edits",
+        "--expression",
+        "happy",
+        "--scales",
+        "0",
+        "1",
+        "--steps",
+        "2",
     )
     made = sorted((tmp_path / "edits").glob("*.png"))
     assert len(made) == 2

@@ -2,9 +2,8 @@
 
 Action units (AU) are the muscle movements of the Facial Action Coding System (Ekman, Friesen & Hager 2002, FACS). The
 prototypes of the six basic emotions follow EMFACS (Friesen & Ekman 1983); contempt is Ekman & Friesen 1986; the other
-five are our reading of the words in FACS terms. Fear shares 1+2+5+26 with surprise, and disgust shares the lowered
-upper face with anger (wrinkling the nose, AU 9, pulls the brows down): the confusable pairs overlap because their
-muscles do.
+five are our reading of the words in FACS terms. The confusable pairs overlap as faces do: fear shares 1+2+5+26 with
+surprise; anger and disgust share no unit, but wrinkling the nose (9) pulls the brows down as lowering them (4) does.
 """
 
 from __future__ import annotations

@@ -124,6 +124,9 @@ def pack(work: Path) -> None:
         shutil.copytree(work / "checkpoint" / part, WEIGHTS / part)
     shutil.copy(work / "checkpoint" / "model_index.json", WEIGHTS)
     (WEIGHTS / "workbench.json").write_text(json.dumps({"resolution": 128, "drawn_psnr": 30.0}, indent=2) + "\n")
+    for stage in ("vae", "transformer", "decoder"):
+        if (work / stage / "curve.jsonl").exists():
+            shutil.copy(work / stage / "curve.jsonl", WEIGHTS / f"{stage}_curve.jsonl")
     size = sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file())
     print(f"wrote {WEIGHTS}: {size / 1e6:.1f} MB")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pxs.expressions import EXPRESSIONS, Mix
+from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.mini.faces import Identity, draw
 
 CONFUSION: dict[str, dict[str, float]] = {
@@ -68,7 +68,7 @@ def _render_one(drawing: Drawing, size: int) -> np.ndarray:
 
 def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int = 0) -> list[Drawing]:
     """Pictures that cover what a VAE must be able to show: every expression and blends of two, up to intensity 1.5."""
-    rng = np.random.default_rng((seed, len(style)))
+    rng = np.random.default_rng((seed, tuple(DOMAINS).index(style)))
     drawings = []
     for number in identities:
         for _ in range(per_identity):

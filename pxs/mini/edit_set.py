@@ -20,7 +20,7 @@ from torch import Tensor
 from pxs.editing.checkpoints import load_pipeline
 from pxs.editing.conditioning import encode_prompts
 from pxs.editing.exact.vae2d import Vae2d
-from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
+from pxs.expressions import DOMAINS, EXPRESSIONS, NEUTRAL, Mix, prompt
 from pxs.mini.data import Drawing, label_probabilities, render
 from pxs.mini.train_vae import to_tensor
 
@@ -68,7 +68,7 @@ _LABELS = [label_probabilities(e) for e in EXPRESSIONS]
 
 def write_chunk(target: Path, numbers: Sequence[int], style: str, checkpoint: Path) -> None:
     """Draw and encode the identities with these numbers, with the VAE and the text encoder in `checkpoint`."""
-    rng = np.random.default_rng((numbers[0], len(style)))
+    rng = np.random.default_rng((numbers[0], tuple(DOMAINS).index(style)))
     mixes = [Mix() if e == NEUTRAL else Mix({e: float(rng.uniform(*INTENSITIES))}) for _ in numbers for e in ROWS]
     people = np.repeat(numbers, len(ROWS)).tolist()
     pictures = render([Drawing(n, mix, style) for n, mix in zip(people, mixes, strict=True)])

@@ -141,7 +141,11 @@ SEED_RANGES = {
 
 
 def seeds(purpose: str, count: int, start: int = 0) -> list[int]:
-    """`count` identity numbers of one purpose (a key of SEED_RANGES); raises ValueError past the end of its range."""
+    """`count` identity numbers of one purpose (a key of SEED_RANGES); raises ValueError outside its range."""
+    if count < 1 or start < 0:
+        raise ValueError(
+            f"{count} identities from {start} make no sense: give a count of 1 or more, a start of 0 or more"
+        )
     numbers = SEED_RANGES[purpose][start : start + count]
     if len(numbers) < count:
         raise ValueError(f"{purpose} has {len(SEED_RANGES[purpose])} identities: {count} from {start} are too many")

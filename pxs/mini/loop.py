@@ -20,6 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from pxs.errors import ModelError
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -37,7 +39,7 @@ class Plan:
     def factor(self, step: int) -> float:
         """The share of the peak rates at a step (0-based)."""
         decay = 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
-        return min(1.0, (step + 1) / self.warmup) * (0.01 + 0.99 * decay)
+        return min(1.0, (step + 1) / max(1, self.warmup)) * (0.01 + 0.99 * decay)
 
 
 class Optimiser:
@@ -150,13 +152,15 @@ def train(
     start, saved = 0, checkpoints.newest()
     if saved:
         start, groups = saved
-        module.load_state_dict(groups["weights"], strict=False)
+        _restore(weights, groups["weights"], folder)
         average = {k: groups["average"][k].clone() for k in weights}  # in the order of the weights
         optimiser.load_tensors(groups["optimiser"])
         print(f"resuming {folder} at step {start}", flush=True)
     began, recent = time.monotonic(), []
     for step in tqdm(range(start, plan.steps), initial=start, total=plan.steps, mininterval=30, desc=folder.name):
         loss = loss_at(step)
+        if not bool(torch.isfinite(loss)):
+            raise ModelError(f"the loss is {loss.item()} at step {step}: {folder} keeps the last good checkpoint")
         loss.backward()
         optimiser.step(step)
         decay = min(plan.ema, (step + 1) / (step + 20))
@@ -172,6 +176,15 @@ def train(
             _log(folder / "curve.jsonl", row)
             recent = []
     return average
+
+
+def _restore(weights: dict[str, nn.Parameter], saved: dict[str, Tensor], folder: Path) -> None:
+    """Copy saved weights into the module's own; raises ModelError if they are those of another module."""
+    if weights.keys() != saved.keys() or any(weights[k].shape != saved[k].shape for k in weights):
+        raise ModelError(f"{folder} holds checkpoints of another model: give another work folder, or delete it")
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(saved[name])
 
 
 def _checked(

@@ -297,3 +297,28 @@ def test_files_that_are_no_adapter_are_refused(tmp_path):
     ]:
         with pytest.raises(AdapterError, match=message):
             pxs.load("mini", adapter=tmp_path / name)
+
+
+def test_stock_diffusers_loads_the_folder(editor, portrait):
+    from diffusers import QwenImageEditPlusPipeline
+
+    from pxs.editing.processor import Processor
+
+    folder = BUNDLED["mini"]
+    processor = Processor.from_pretrained(folder / "processor")  # the stock one needs torchvision
+    stock = QwenImageEditPlusPipeline.from_pretrained(folder, processor=processor, local_files_only=True)
+    for part in ("transformer", "vae", "text_encoder"):
+        ours, theirs = (getattr(pipe, part).state_dict() for pipe in (editor.pipe, stock))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    stock.set_progress_bar_config(disable=True)
+    image = stock(
+        image=portrait.source,
+        prompt="Edit the person to show a happy expression",
+        height=128,
+        width=128,
+        num_inference_steps=1,
+        true_cfg_scale=1.0,
+        sigmas=[1.0, 0.5],
+    ).images[0]
+    assert image.size == (128, 128)

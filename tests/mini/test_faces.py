@@ -94,9 +94,10 @@ def test_the_two_styles_are_different_pictures():
 @styles
 @expressions
 def test_intensity_zero_is_the_neutral_picture(expression, style):
-    assert draw(Identity.sample(2), Mix({expression: 0}), style, 64).tobytes() == draw(
-        Identity.sample(2), style=style, size=64
-    ).tobytes()
+    assert (
+        draw(Identity.sample(2), Mix({expression: 0}), style, 64).tobytes()
+        == draw(Identity.sample(2), style=style, size=64).tobytes()
+    )
 
 
 @styles

@@ -1,0 +1,115 @@
+"""The stages that build `mini`, at toy size, not compiled: what they learn from, and what they leave alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pxs.editing.checkpoints import BUNDLED
+from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
+from pxs.mini import build, train_vae
+from pxs.mini.data import assorted, render
+from pxs.mini.edit_set import EditSet, write_chunk
+from pxs.mini.faces import Identity, draw
+from pxs.mini.loop import Plan
+from pxs.mini.text import prompts, template, train_tokenizer
+from pxs.mini.train_transformer import new_transformer, train_transformer, velocity_loss
+
+PLAN = Plan(steps=3, lr=1e-3, adam_lr=1e-3, warmup=1, check_every=3)
+
+
+@pytest.fixture(autouse=True)
+def uncompiled(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return render(assorted([1, 2], "human", 4))
+
+
+@pytest.fixture(scope="module")
+def chunk(tmp_path_factory):
+    target = tmp_path_factory.mktemp("edits") / "train_anime_00000.npz"
+    write_chunk(target, [11, 12], "anime", BUNDLED["mini"])
+    return EditSet.load([target])
+
+
+def test_the_vae_learns_and_its_posterior_is_the_noise_it_was_trained_with(pool, tmp_path):
+    before = train_vae.reconstruction_psnr(train_vae.new_vae(), pool[:2])
+    trained = train_vae.train_vae(pool, {"human": pool[:2]}, replace(PLAN, steps=30, lr=1e-2, warmup=5), tmp_path)
+    assert train_vae.reconstruction_psnr(trained, pool[:2]) > before + 3
+    _, logvar = trained.encode(train_vae.to_tensor(pool[:1]))
+    torch.testing.assert_close(logvar.exp().sqrt(), torch.full_like(logvar, train_vae.LATENT_NOISE))
+
+
+def test_training_the_decoder_leaves_every_latent_as_it_is(pool, tmp_path):
+    vae = train_vae.new_vae()
+    picture = train_vae.to_tensor(pool[:1])
+    with torch.no_grad():
+        latents, image = vae.encode(picture)[0], vae.decode(vae.encode(picture)[0])
+    train_vae.train_decoder(vae, pool, {"human": pool[:2]}, PLAN, tmp_path)
+    with torch.no_grad():
+        assert torch.equal(vae.encode(picture)[0], latents)
+        assert not torch.equal(vae.decode(latents), image)
+
+
+def test_an_edit_set_holds_what_the_editor_computes(chunk, editor):
+    face = draw(Identity.sample(11), Mix(), "anime")
+    portrait = editor.open(face, "anime")
+    assert chunk.latents.shape == (2, 13, 16, 16, 16)
+    np.testing.assert_allclose(chunk.latents[0, 0], portrait.latents[0].numpy(), atol=5e-3)
+    for row, word in enumerate(("neutral", *EXPRESSIONS)):
+        np.testing.assert_allclose(chunk.embeddings[0, 0, row], portrait.embeddings[word].numpy(), atol=5e-3)
+
+
+def test_batches_depend_on_seed_and_step_alone(chunk):
+    first, again, later = (chunk.batch(0, step, 8) for step in (5, 5, 6))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[1], later[1])
+
+
+def test_a_neutral_label_asks_for_the_neutral_face(chunk):
+    _, targets, text = chunk.batch(3, 0, 256)
+    neutral = torch.from_numpy(chunk.embeddings[:, :, 0].reshape(-1, *chunk.embeddings.shape[3:])).float()
+    asked = torch.stack([(text == row).flatten(1).all(dim=1) for row in neutral]).any(dim=0)
+    faces = torch.from_numpy(chunk.latents[:, 0]).float()
+    shown = torch.stack([(targets == face).flatten(1).all(dim=1) for face in faces]).any(dim=0)
+    assert torch.equal(asked, shown)
+    assert 0 < asked.float().mean() < 0.3
+
+
+def test_an_untrained_transformer_predicts_nothing_so_its_loss_is_the_power_of_the_velocity(chunk):
+    source, target, text = chunk.batch(0, 0, 8)
+    loss = velocity_loss(new_transformer(), source, target, text, 0, 0)
+    assert loss.item() == pytest.approx(1 + target.pow(2).mean().item(), rel=0.05)
+
+
+def test_the_transformer_stage_trains(chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr("pxs.mini.train_transformer.BATCH", 4)
+    trained = train_transformer(chunk, chunk, PLAN, tmp_path)
+    assert trained.proj_out.weight.abs().max() > 0
+    assert (tmp_path / "curve.jsonl").read_text().count("held_out_loss") == 1
+
+
+def test_every_prompt_takes_equally_many_tokens_after_a_prefix_of_64():
+    tokenizer = train_tokenizer()
+    text, dropped = template()
+    assert len(tokenizer(text.split("{}")[0])["input_ids"]) == dropped == 64
+    assert len({len(tokenizer(text.format(p))["input_ids"]) for p in prompts()}) == 1
+    words = [tokenizer.tokenize(text.format(p))[-7] for p in prompts()]
+    assert words == ["Ġneutral", *(f"Ġ{e}" for e in EXPRESSIONS)] * len(DOMAINS)
+
+
+def test_free_text_survives_the_tokenizer():
+    tokenizer = train_tokenizer()
+    assert tokenizer.decode(tokenizer("Zwölf Gesichter, 漢字!")["input_ids"]) == "Zwölf Gesichter, 漢字!"
+
+
+def test_an_unknown_stage_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["build", "everything"])
+    with pytest.raises(SystemExit) as stop:
+        build.main()
+    assert stop.value.code == 2
+    assert "invalid choice: 'everything'" in capsys.readouterr().err
