@@ -133,4 +133,5 @@ def save_text(folder: Path, seed: int = 0) -> None:
     tokenizer.save_pretrained(folder / "processor")
     images = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=CONDITION_PIXELS)
     images.save_pretrained(folder / "processor")
-    new_text_encoder(tokenizer, seed).to(torch.float16).save_pretrained(folder / "text_encoder")
+    # Stock transformers loads weights in the dtype they were stored in; the pipeline wants all parts to agree: float32.
+    new_text_encoder(tokenizer, seed).half().float().save_pretrained(folder / "text_encoder")
