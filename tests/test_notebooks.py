@@ -72,15 +72,14 @@ def test_edit_notebook_writes_its_results_and_pictures(edit_run):
     assert results["expression"] == "surprised"
     assert len(results["measured_intensity"]) == len(results["psnr_to_truth_db"]) == 2
     assert results["provenance"]["model"] == "mini"
-    for name in [*results["files"], "sweep.png", "differences.png", "truth.png", "intensity.png", "sweep.gif"]:
+    for name in [*results["files"], "sweep.png", "differences.png", "truth.png", "intensity.png", "animation.png"]:
         assert (out / name).stat().st_size > 1000
 
 
 def test_edit_notebook_shows_its_pictures(edit_run):
     executed, _ = edit_run
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
-    assert shown.count("image/png") == 5  # face, sweep, differences, truth, intensity
-    assert shown.count("image/gif") == 1
+    assert shown.count("image/png") == 6  # face, sweep, differences, truth, intensity, animation
 
 
 def test_edit_notebook_edits_a_picture_of_ones_own(tmp_path):
