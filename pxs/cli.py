@@ -9,6 +9,7 @@ pxs info
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PxsError as error:
         print(f"pxs: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output has gone, as in `pxs faces --out f | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("pxs: stopped", file=sys.stderr)
         return 130
@@ -112,7 +116,8 @@ def run_faces(args: argparse.Namespace) -> None:
     output_folder(folder)
     for (number, style), path in zip(plan, paths, strict=True):
         text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": __version__}
-        print(save_png(draw(Identity.sample(number), mix, style, size), path, text, overwrite=args.overwrite))
+        save_png(draw(Identity.sample(number), mix, style, size), path, text, overwrite=args.overwrite)
+    print(*paths, sep="\n")
 
 
 def run_info(args: argparse.Namespace) -> None:

@@ -142,6 +142,13 @@ def test_faces_writes_both_styles(tmp_path, capsys):
     assert main(["faces", "--out", str(tmp_path / "g"), "--count", "999999999"]) == 2
 
 
+def test_a_reader_that_leaves_early_costs_no_files(tmp_path):
+    faces = f"{sys.executable} -m pxs.cli faces --out {tmp_path / 'f'} --count 40"
+    run = subprocess.run(["bash", "-c", f"{faces} | true"], capture_output=True, text=True)
+    assert run.stderr == ""
+    assert len(list((tmp_path / "f").iterdir())) == 80
+
+
 def test_info_names_model_device_and_versions(loaded, capsys):
     assert main(["info"]) == 0
     rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
