@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], None] = args.run
     try:
         command(args)
+        sys.stdout.flush()
     except PxsError as error:
         print(f"pxs: {error}", file=sys.stderr)
         return 2
