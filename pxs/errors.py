@@ -29,6 +29,14 @@ class AdapterError(PxsError):
     """Raised when an adapter file is missing, broken or made for another model."""
 
 
+class JudgeError(PxsError):
+    """Raised when a judge cannot be had, fails, or answers nonsense."""
+
+
+class DataError(PxsError):
+    """Raised when a data set, a benchmark or one of their rows cannot be used."""
+
+
 class OutputError(PxsError):
     """Raised when a result cannot be written to the place that was asked for."""
 

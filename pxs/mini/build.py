@@ -6,6 +6,8 @@
     edits         draw source and target faces; keep their latents and prompt embeddings
     transformer   train the transformer on them
     decoder       train the decoder further, on the now fixed latents
+    portraits     draw the pictures that the judges learn from, and held-out ones
+    judges        train the judges of expression and identity, and the networks that training losses look through
     pack          write the checkpoint folder that ships, pxs/mini/weights
     all           every stage in order
 
@@ -18,7 +20,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,13 +30,19 @@ from pxs.mini.data import assorted, render
 from pxs.mini.faces import seeds
 from pxs.mini.loop import Plan
 
+if TYPE_CHECKING:
+    from pxs.mini.train_judges import Portraits
+
 STYLES = ("human", "anime")
 VAE_PLAN = Plan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
 TRANSFORMER_PLAN = Plan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
 DECODER_PLAN = Plan(steps=4_000, lr=3e-3, adam_lr=1e-3, ema=0.998)
+JUDGE_PLAN = Plan(steps=2_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
+JUDGE_IDENTITIES = 1_500  # per half
 IDENTITIES = 800  # per style, for the transformer
 CHUNK = 100  # identities per file of the edit set
 WEIGHTS = Path(__file__).parent / "weights"
+JUDGES = Path(__file__).parents[1] / "judging" / "weights"
 SCHEDULER = {
     "num_train_timesteps": 1000,
     "shift": 1.0,
@@ -131,7 +141,43 @@ def pack(work: Path) -> None:
     print(f"wrote {WEIGHTS}: {size / 1e6:.1f} MB")
 
 
-STAGES = {f.__name__: f for f in (faces, vae, text, edits, transformer, decoder, pack)}
+def portraits(work: Path) -> None:
+    """Draw 15,000 pictures of each style for each half of the judges' identities, and 600 of held-out ones."""
+    for half, style in product((0, 1), STYLES):
+        numbers = seeds("judge", JUDGE_IDENTITIES, half * 50_000)
+        _save_array(work / "judges" / f"pool{half}_{style}.npy", render(assorted(numbers, style, 10, seed=1)))
+    for style in STYLES:
+        drawings = assorted(seeds("held_out", 100, 10_000), style, 6, seed=1)
+        _save_array(work / "judges" / f"held_out_{style}.npy", render(drawings))
+
+
+def judges(work: Path) -> None:
+    """Train the four networks of pxs/judging and write them where they ship."""
+    from pxs.mini import train_judges as t
+
+    held_out = _portraits(work, "held_out", seeds("held_out", 100, 10_000), 6)
+    for name, half, trainer in (
+        ("expression", 0, t.train_expression),
+        ("identity", 0, t.train_identity),
+        ("identity_loss", 1, t.train_identity),
+        ("features", 1, t.train_features),
+    ):
+        data = _portraits(work, f"pool{half}", seeds("judge", JUDGE_IDENTITIES, half * 50_000), 10)
+        folder = work / "judges" / name
+        t.save(trainer(data, held_out, JUDGE_PLAN, folder), JUDGES / f"{name}.safetensors")
+        shutil.copy(folder / "curve.jsonl", JUDGES / f"{name}_curve.jsonl")
+        print(f"wrote {JUDGES / name}.safetensors", flush=True)
+
+
+def _portraits(work: Path, name: str, numbers: list[int], each: int) -> Portraits:
+    """One set of the stage `portraits` with its drawings."""
+    from pxs.mini.train_judges import Portraits
+
+    pixels = np.concatenate([np.load(work / "judges" / f"{name}_{style}.npy") for style in STYLES])
+    return Portraits(pixels, [d for style in STYLES for d in assorted(numbers, style, each, seed=1)])
+
+
+STAGES = {f.__name__: f for f in (faces, vae, text, edits, transformer, decoder, portraits, judges, pack)}
 
 
 def model_index() -> dict[str, object]:

@@ -1,0 +1,80 @@
+"""The networks behind the embedded judges: one small residual network, whose head decides what it judges.
+
+Pictures are (B, 3, 128, 128) float in [-1, 1]. Four by four pixels become one position of 32 x 32; two halvings later
+the 8 x 8 map is flattened, not averaged, since where a brow or a lip lies is what an expression is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pxs.errors import ModelError
+
+SIDE = 128
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class Residual(nn.Module):
+    """norm, SiLU, 3x3, twice, added to its input; (B, C, H, W) -> same. Its branch starts at zero."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.GroupNorm(8, dim), nn.GroupNorm(8, dim)
+        self.conv1, self.conv2 = nn.Conv2d(dim, dim, 3, padding=1), nn.Conv2d(dim, dim, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        return x + self.conv2(F.silu(self.norm2(h)))
+
+
+class FaceNet(nn.Module):
+    """Pictures (B, 3, 128, 128) in [-1, 1] -> (B, outputs)."""
+
+    def __init__(self, outputs: int, width: int = 32) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(48, width, 3, padding=1),
+            Residual(width),
+            nn.Conv2d(width, 2 * width, 2, stride=2),
+            Residual(2 * width),
+            Residual(2 * width),
+            nn.Conv2d(2 * width, 4 * width, 2, stride=2),
+            Residual(4 * width),
+            Residual(4 * width),
+            nn.GroupNorm(8, 4 * width),
+            nn.SiLU(),
+            nn.Conv2d(4 * width, 32, 1),
+        )
+        self.head = nn.Linear(32 * 8 * 8, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.trunk(x).flatten(1))
+
+
+def load_network(name: str, outputs: int) -> FaceNet:
+    """One of the shipped networks, in float32 on the CPU; raises ModelError if its file is missing or damaged."""
+    path = WEIGHTS / f"{name}.safetensors"
+    try:
+        weights = load_file(path)
+    except Exception as error:
+        raise ModelError(f"the judge's weights {path} cannot be read ({error}): install the package again") from None
+    network = FaceNet(outputs)
+    network.load_state_dict({k: v.float() for k, v in weights.items()})
+    return network.eval().requires_grad_(False)
+
+
+def to_batch(images: list[Image.Image]) -> Tensor:
+    """Images of any size as the networks take them: (B, 3, 128, 128) float32 in [-1, 1]."""
+    small = [i.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC) for i in images]
+    pixels = torch.from_numpy(np.stack([np.asarray(i) for i in small]))
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
