@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 STYLES = ("human", "anime")
 VAE_PLAN = Plan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
 TRANSFORMER_PLAN = Plan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
-DECODER_PLAN = Plan(steps=4_000, lr=3e-3, adam_lr=1e-3, ema=0.998)
+DECODER_PLAN = Plan(steps=5_000, lr=1e-2, adam_lr=1e-3, ema=0.998)
 JUDGE_PLAN = Plan(steps=2_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
 JUDGE_IDENTITIES = 1_500  # per half
 IDENTITIES = 800  # per style, for the transformer
@@ -112,7 +112,7 @@ def transformer(work: Path) -> None:
 
 
 def decoder(work: Path) -> None:
-    """Train the decoder further while the encoder, and so every latent, stays as it is."""
+    """Deepen the decoder and train it further while the encoder, and so every latent, stays as it is."""
     import torch
     from diffusers import AutoencoderKLQwenImage
 

@@ -2,37 +2,64 @@
 
 Pictures are crops of drawn faces of both styles. The latent is the mean plus a little noise (a fixed posterior width
 instead of a learnt one, which keeps the latent space smooth without a balance to tune); the loss is L1 + 5 MSE, plus a
-small penalty that keeps latents near unit size. The decoder's last training, on whole pictures, weighs MSE by 30.
+small penalty that keeps latents near unit size. Then the decoder gets one residual block more at every level and is
+trained on whole pictures, weighing MSE by 30; the encoder's new blocks stay the identity, so latents stay what they are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pxs.editing.exact.vae2d import Vae2d
+from pxs.editing.exact.vae2d import ResidualBlock, Vae2d
 from pxs.mini.loop import Plan, train
 
 CONFIG = {"base_dim": 16, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
 LATENT_NOISE = 0.05
+DECODER_NOISE = 0.02
 CROP, BATCH = 64, 16
 
 
 def new_vae(seed: int = 0) -> Vae2d:
     """An untrained VAE whose residual branches start at zero: a stack of linear convolutions, which trains at once."""
     torch.manual_seed(seed)
-    vae = Vae2d(CONFIG["base_dim"], CONFIG["z_dim"], tuple(CONFIG["dim_mult"]), CONFIG["num_res_blocks"])
-    for name, p in vae.named_parameters():
+    return _initialised(Vae2d(CONFIG["base_dim"], CONFIG["z_dim"], tuple(CONFIG["dim_mult"]), CONFIG["num_res_blocks"]))
+
+
+def deepened(vae: Vae2d, seed: int = 0) -> Vae2d:
+    """The same function with one residual block more at every level, whose branches start at zero; changes `vae`."""
+    torch.manual_seed(seed)
+    layers: list[nn.Module] = []
+    for layer, following in pairwise([*vae.encoder.down_blocks, None]):
+        layers.append(layer)
+        if isinstance(layer, ResidualBlock) and not isinstance(following, ResidualBlock):
+            layers.append(_like(layer))
+    vae.encoder.down_blocks = nn.ModuleList(layers)
+    for block in vae.decoder.up_blocks:
+        block.resnets.append(_like(block.resnets[-1]))
+    return vae
+
+
+def _like(block: ResidualBlock) -> ResidualBlock:
+    """An untrained block that takes and gives what `block` gives."""
+    dim = block.conv2.out_channels
+    return _initialised(ResidualBlock(dim, dim))
+
+
+def _initialised(module: nn.Module) -> nn.Module:
+    """Kernels at unit gain, and nothing out of residual branches; gains stay one."""
+    for name, p in module.named_parameters():
         if p.ndim == 4:
             nn.init.kaiming_normal_(p, nonlinearity="linear")
         if p.ndim == 1 or name.endswith(("conv2.weight", "proj.weight")):
             nn.init.zeros_(p)
-    return vae
+    return module
 
 
 def fix_posterior(vae: Vae2d) -> None:
@@ -104,7 +131,8 @@ def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, fol
 
 
 def train_decoder(vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, folder: Path) -> Vae2d:
-    """Train the decoder alone on whole pictures; latents, and whatever was trained on them, stay valid."""
+    """Deepen the VAE and train its decoder on whole pictures; latents, and what was trained on them, stay valid."""
+    vae = deepened(vae)
     vae.requires_grad_(False)
     vae.decoder.requires_grad_(True)
     vae.post_quant_conv.requires_grad_(True)
@@ -114,9 +142,10 @@ def train_decoder(vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray],
     def loss_at(step: int) -> Tensor:
         x = crops(pool, plan.seed + 1, step, pool.shape[1], BATCH // 4)
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            z = encode(x)[0]
+            z = encode(x)[0].float()
+        noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(step))
         with torch.autocast("cpu", torch.bfloat16):
-            y = compiled(z.float())
+            y = compiled(z + DECODER_NOISE * noise)
         return pixel_loss(y.float(), x, mse=30)
 
     average = train(vae, loss_at, plan, folder, psnr_check(held_out), adam_only=("decoder.conv_out",))
@@ -135,7 +164,8 @@ def save_vae(vae: Vae2d, folder: Path, mean: list[float], std: list[float]) -> N
     """Write a 2-D VAE as a stock checkpoint in float16, with the statistics of its latents."""
     from diffusers import AutoencoderKLQwenImage
 
-    stock = AutoencoderKLQwenImage(**CONFIG, temperal_downsample=[False] * 3, latents_mean=mean, latents_std=std)
+    config = {**CONFIG, "num_res_blocks": len(vae.decoder.up_blocks[0].resnets) - 1}
+    stock = AutoencoderKLQwenImage(**config, temperal_downsample=[False] * 3, latents_mean=mean, latents_std=std)
     stock.load_state_dict(vae.stock_state_dict())
     stock.to(torch.float16).save_pretrained(folder)
 

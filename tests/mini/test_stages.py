@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKLQwenImage
 
 from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.exact.vae2d import Vae2d
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.mini import build, train_vae
 from pxs.mini.data import assorted, render
@@ -53,6 +55,26 @@ def test_training_the_decoder_leaves_every_latent_as_it_is(pool, tmp_path):
     with torch.no_grad():
         assert torch.equal(vae.encode(picture)[0], latents)
         assert not torch.equal(vae.decode(latents), image)
+
+
+def test_a_deepened_vae_is_the_same_function_with_more_to_train(pool):
+    vae = train_vae.new_vae()
+    picture = train_vae.to_tensor(pool[:1])
+    with torch.no_grad():
+        image = vae.decode(vae.encode(picture)[0])
+        blocks = len(vae.decoder.up_blocks[0].resnets)
+        deep = train_vae.deepened(vae)
+        assert len(deep.decoder.up_blocks[0].resnets) == blocks + 1
+        torch.testing.assert_close(deep.decode(deep.encode(picture)[0]), image)
+
+
+def test_a_deepened_vae_is_saved_as_a_stock_one(tmp_path):
+    deep = train_vae.deepened(train_vae.new_vae())
+    train_vae.save_vae(deep, tmp_path, [0.0] * 16, [1.0] * 16)
+    loaded = Vae2d.from_stock(AutoencoderKLQwenImage.from_pretrained(tmp_path, dtype=torch.float32))
+    latents = torch.randn(1, 16, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.decode(latents), deep.decode(latents), atol=5e-3, rtol=0)
 
 
 def test_an_edit_set_holds_what_the_editor_computes(chunk, editor):
