@@ -2,7 +2,10 @@
 
 pxs edit --image-path face.png --expression happy --scales 0 0.5 1 1.5 --output-dir out
 pxs edit --image-path face.png --mix happy=0.7 surprised=0.5 --output-dir out
+pxs blend --image-path face.png --out out/blend
 pxs faces --out faces
+pxs faces --ffe 200 --out ffe
+pxs bench --methods truth source base words --out out/bench
 pxs info
 """
 
@@ -17,9 +20,11 @@ from pathlib import Path
 
 from pxs import __version__
 from pxs.errors import ExpressionError, OutputError, PxsError, ScaleError
-from pxs.expressions import DOMAINS, EXPRESSIONS, Mix, sweep
+from pxs.expressions import DOMAINS, EXPRESSIONS, PAIRS, Mix, check_scale, sweep
 
 SCALES = (0.0, 0.5, 1.0, 1.5)
+DEFAULT_ADAPTER = "default"  # the one that comes with the model
+BENCH_METHODS = ("truth", "source", "base", "words", "pixelsmile")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,14 +66,53 @@ def parser() -> argparse.ArgumentParser:
     _add_model(edit)
     edit.set_defaults(run=run_edit)
 
+    blend = commands.add_parser("blend", help="blend all 15 pairs", description="Blend every pair of the basic six.")
+    blend.add_argument("--image-path", required=True, help="the picture to edit")
+    blend.add_argument("--out", required=True, help="folder for 15 PNGs, sheet.png and results.json")
+    blend.add_argument("--intensity", default="1", metavar="A", help="of both expressions (default 1)")
+    blend.add_argument("--rule", default="sum", help="sum: both at A; convex: half of each, together A (default sum)")
+    blend.add_argument("--present", default="0.3", metavar="T", help="judged intensity that counts (default 0.3)")
+    blend.add_argument("--identity", default="0.5", metavar="T", help="cosine that is the same person (default 0.5)")
+    blend.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    blend.add_argument("--steps", default="50", help="denoising steps (default 50)")
+    blend.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
+    blend.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    _add_judges(blend)
+    _add_model(blend)
+    blend.set_defaults(run=run_blend)
+
     faces = commands.add_parser("faces", help="draw sample portraits", description="Write drawn portraits as PNGs.")
     faces.add_argument("--out", required=True, help="folder for the portraits")
-    faces.add_argument("--count", default="6", help="how many, of each style (default 6)")
-    faces.add_argument("--seed", default="0", help="number of the first identity (default 0)")
+    faces.add_argument("--count", help="how many, of each style (default 6)")
+    faces.add_argument("--seed", default="0", help="number of the first identity, with --ffe of the set (default 0)")
     faces.add_argument("--mix", nargs="+", metavar="NAME=A", help="expression of the faces (default neutral)")
+    faces.add_argument("--ffe", metavar="N", help="instead, a training set in FFE layout, of N rows")
     faces.add_argument("--size", default="128", help="pixels a side (default 128)")
     faces.add_argument("--overwrite", action="store_true", help="replace files that exist")
     faces.set_defaults(run=run_faces)
+
+    bench = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
+    bench.add_argument("--methods", nargs="+", required=True, metavar="NAME", help=f"of {', '.join(BENCH_METHODS)}")
+    bench.add_argument("--out", required=True, help="folder for results; a second run continues there")
+    bench.add_argument("--tasks", help="how many tasks, from the first (default all)")
+    bench.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default the drawn mini-FFE-Bench)")
+    bench.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
+    bench.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    bench.add_argument("--steps", default="20", help="denoising steps (default 20)")
+    _add_judges(bench)
+    _add_model(bench)
+    bench.set_defaults(run=run_bench)
+
+    train = commands.add_parser("train", help="train an adapter", description="Train a LoRA adapter on FFE rows.")
+    train.add_argument("--data", required=True, metavar="FILE", help="FFE rows, JSONL (pxs faces --ffe makes some)")
+    train.add_argument("--out", required=True, help="folder for the adapter; a second run continues there")
+    train.add_argument("--config", metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
+    train.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
+    train.add_argument("--steps", help="number of steps")
+    train.add_argument("--seed", help="of order, noise and first weights")
+    train.add_argument("--rescale", action="store_true", help="spread scores that crowd the top")
+    train.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events to OUT/tensorboard")
+    train.set_defaults(run=run_train)
 
     info = commands.add_parser("info", help="show model, device and versions")
     _add_model(info)
@@ -76,9 +120,22 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _add_judges(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--expression-judge", default="mini", metavar="NAME", help="mini, qwen, endpoint or pyfeat")
+    command.add_argument(
+        "--judge-url", help="address of an OpenAI-compatible endpoint, for --expression-judge endpoint"
+    )
+    command.add_argument("--judge-model", help="the model behind it")
+    command.add_argument("--identity-judge", default="mini", metavar="NAME", help="mini or arcface")
+
+
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model-path", default="mini", help="mini, a checkpoint folder or a hub id (default mini)")
-    command.add_argument("--lora-path", help="a LoRA adapter, .safetensors")
+    command.add_argument("--lora-path", default=DEFAULT_ADAPTER, help="a LoRA adapter, .safetensors; none for the base")
+
+
+def _adapter(args: argparse.Namespace) -> str | None:
+    return None if args.lora_path == "none" else args.lora_path
 
 
 def run_edit(args: argparse.Namespace) -> None:
@@ -92,16 +149,60 @@ def run_edit(args: argparse.Namespace) -> None:
     _refuse_existing([folder / f"{stem}_{mix.slug}.png" for mix in mixes], args.overwrite)
     from pxs.editing.editor import load
 
-    editor = load(args.model_path, args.lora_path)
+    editor = load(args.model_path, _adapter(args))
     output_folder(folder)
     edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
     for path in edits.save(folder, stem, args.overwrite):
         print(path)
 
 
+def run_blend(args: argparse.Namespace) -> None:
+    """`pxs blend`: all 15 pairs on one picture, each judged; writes the pictures, a sheet and results.json."""
+    seed, steps = _whole(args.seed, "seed", 0), _whole(args.steps, "steps", 1)
+    intensity = check_scale(args.intensity, "intensity")
+    if intensity <= 0:
+        raise ScaleError(f"intensity {intensity:g} blends nothing: give a number above 0, such as 1")
+    from pxs.images import open_image, output_folder, save_png
+    from pxs.judging import expression_judge, identity_judge
+    from pxs.judging.blends import BlendThresholds, judge_blends, verdict_sheet, weigh
+    from pxs.provenance import write_json
+
+    thresholds = BlendThresholds(check_scale(args.present, "present"), check_scale(args.identity, "identity"))
+    mixes = [weigh(args.rule, a, b, intensity, intensity) for a, b in PAIRS]
+    image = open_image(args.image_path)
+    folder, stem = Path(args.out), Path(args.image_path).stem
+    files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
+    _refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
+    judges = expression_judge(args.expression_judge), identity_judge(args.identity_judge)
+    from pxs.editing.editor import load
+
+    editor = load(args.model_path, _adapter(args))
+    output_folder(folder)
+    edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
+    judged = judge_blends(edits.source, list(edits), PAIRS, *judges, thresholds)
+    edits.save(folder, stem, args.overwrite)
+    save_png(verdict_sheet(list(edits), judged), folder / "sheet.png", edits.provenance, overwrite=args.overwrite)
+    results = {
+        "image": Path(args.image_path).name,
+        "rule": args.rule,
+        "intensity": intensity,
+        "seed": seed,
+        "steps": steps,
+        "thresholds": vars(thresholds),
+        "judges": {"expression": judges[0].name, "identity": judges[1].name},
+        "pairs": [one.record(file.name) for one, file in zip(judged, files, strict=True)],
+        "provenance": edits.provenance,
+    }
+    for one in judged:
+        print(f"{one.first + ' + ' + one.second:20} {one.verdict}")
+    print(*files, folder / "sheet.png", write_json(folder / "results.json", results), sep="\n")
+
+
 def run_faces(args: argparse.Namespace) -> None:
-    """`pxs faces`: drawn portraits of the gallery's identities, in both styles."""
-    count, first = _whole(args.count, "count", 1), _whole(args.seed, "seed", 0)
+    """`pxs faces`: drawn portraits of the gallery's identities, in both styles; or a drawn FFE set."""
+    if args.ffe is not None:
+        return _write_ffe(args)
+    count, first = _whole("6" if args.count is None else args.count, "count", 1), _whole(args.seed, "seed", 0)
     size, mix = _whole(args.size, "size", 16), Mix.parse(args.mix or [])
     from pxs.images import output_folder, save_png
     from pxs.mini.faces import Identity, draw, seeds
@@ -121,11 +222,57 @@ def run_faces(args: argparse.Namespace) -> None:
     print(*paths, sep="\n")
 
 
+def _write_ffe(args: argparse.Namespace) -> None:
+    if args.mix or args.count is not None:
+        raise ExpressionError("--ffe draws mixes and a number of its own: leave out --mix and --count")
+    count, seed = _whole(args.ffe, "number of rows", 1), _whole(args.seed, "seed", 0)
+    size = _whole(args.size, "size", 16)
+    from pxs.mini.ffe_set import write_drawn_set
+
+    print(write_drawn_set(args.out, count, seed, size=size, overwrite=args.overwrite, progress=sys.stderr.isatty()))
+
+
+def run_bench(args: argparse.Namespace) -> None:
+    """`pxs bench`: run what is missing, write the results, print the table."""
+    seed, steps = _whole(args.seed, "seed", 0), _whole(args.steps, "steps", 1)
+    count = None if args.tasks is None else _whole(args.tasks, "tasks", 1)
+    from pxs.benchmark.methods import choose
+    from pxs.benchmark.runner import Judges, run
+    from pxs.benchmark.table import markdown, write_results
+    from pxs.benchmark.tasks import load_bench, mini_bench
+    from pxs.editing.editor import load
+    from pxs.judging import expression_judge, identity_judge
+
+    tasks = (load_bench(args.bench, args.data_type) if args.bench else mini_bench())[:count]
+    methods = choose(args.methods, model=args.model_path, adapter=_adapter(args), steps=steps, seed=seed)
+    expression = expression_judge(
+        args.expression_judge,
+        editor=lambda: load(args.model_path),
+        url=args.judge_url,
+        model=args.judge_model,
+        cache=Path(args.out) / "judged",
+    )
+    judges = Judges(expression, identity_judge(args.identity_judge))
+    rows = write_results(run(methods, tasks, judges, args.out, sys.stderr.isatty()), args.out)
+    print(markdown(rows, published=False), end="")
+    for name, row in rows.items():
+        for task, reason in row["failures"].items():
+            print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
+    print(Path(args.out) / "results.json")
+
+
+def run_train(args: argparse.Namespace) -> None:
+    """`pxs train`: train or go on, with a progress bar; prints the paths of adapter and results."""
+    from pxs.training.command import run
+
+    run(args)
+
+
 def run_info(args: argparse.Namespace) -> None:
     """`pxs info`: what would run, where, and with which versions."""
     from pxs.editing.editor import load
 
-    editor = load(args.model_path, args.lora_path)
+    editor = load(args.model_path, _adapter(args))
     weights = sum(p.numel() for p in editor.pipe.transformer.parameters())
     rows = {
         **{key: value or "none" for key, value in editor.provenance.items()},

@@ -37,6 +37,10 @@ class DataError(PxsError):
     """Raised when a data set, a benchmark or one of their rows cannot be used."""
 
 
+class TrainingError(PxsError):
+    """Raised when a training cannot start, go on or be resumed."""
+
+
 class OutputError(PxsError):
     """Raised when a result cannot be written to the place that was asked for."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
 
 BUNDLED = {"mini": Path(__file__).parents[1] / "mini" / "weights"}
+DEFAULT_ADAPTER = "default"  # the one that comes with the checkpoint, if any
 DEFAULT_RESOLUTION = 512  # what PixelSmile adapters were trained at
 
 
@@ -47,19 +48,19 @@ class Checkpoint:
 
 def load_checkpoint(
     model: str | Path = "mini",
-    adapter: str | Path | None = None,
+    adapter: str | Path | None = DEFAULT_ADAPTER,
     device: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Checkpoint:
-    """Load a model and, if given, a LoRA adapter (a safetensors file in diffusers layout).
+    """Load a model and a LoRA adapter: a safetensors file in diffusers layout, or None for the base model.
 
-    `device` is "cuda" where there is one, else "cpu"; `dtype` bfloat16 on a GPU, float32 on a CPU. Raises ModelError
+    The default is the adapter that lies in the checkpoint folder as adapter.safetensors, if there is one. `device` is "cuda" where there is one, else "cpu"; `dtype` bfloat16 on a GPU, float32 on a CPU. Raises ModelError
     for a model that is missing, incomplete or not of this kind, AdapterError for an adapter that does not fit it.
     """
     import torch
 
     folder = find_model(model)
-    adapter_file = None if adapter is None else find_adapter(adapter)
+    adapter_file = _own_adapter(folder) if adapter == DEFAULT_ADAPTER else adapter and find_adapter(adapter)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     pipe = load_pipeline(folder, dtype).to(device)
@@ -75,6 +76,12 @@ def load_checkpoint(
         return loaded
     attach_adapter(pipe, adapter_file)
     return Checkpoint(**{**vars(loaded), "adapter": adapter_file.name, "adapter_hash": file_hash(adapter_file)})
+
+
+def _own_adapter(folder: Path) -> Path | None:
+    """The adapter that a checkpoint comes with."""
+    file = folder / "adapter.safetensors"
+    return file if file.is_file() else None
 
 
 def find_model(model: str | Path) -> Path:

@@ -10,7 +10,7 @@ Intensity 0 is the neutral prompt, 1 the prompt itself, above 1 extrapolates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,6 +23,9 @@ from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
 
+Encode = Callable[["QwenImageEditPlusPipeline", Image.Image, Sequence[str]], Tensor]
+"""From N prompts about one RGB image to embeddings (N, L, C), as `encode_prompts`."""
+
 CONDITION_AREA = 384 * 384  # pixels of the image that the text encoder sees, before its own processor
 
 
@@ -32,21 +35,27 @@ def encode_prompts(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts:
 
     Raises ModelError if the prompts do not take equally many tokens: then they cannot be subtracted token by token.
     """
-    from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
-
-    width, height = calculate_dimensions(CONDITION_AREA, image.width / image.height)
-    condition = pipe.image_processor.resize(image, height, width)
-    embeddings, mask = pipe.encode_prompt(list(prompts), image=[condition])
+    embeddings, mask = pipe.encode_prompt(list(prompts), image=[condition_image(pipe, image)])
     if mask is not None and not bool(mask.all()):
         lengths = ", ".join(f"{p!r}: {int(n)}" for p, n in zip(prompts, mask.sum(dim=1), strict=True))
         raise ModelError(f"the prompts take different numbers of tokens and cannot be interpolated ({lengths})")
     return embeddings
 
 
-def embed_expressions(pipe: QwenImageEditPlusPipeline, image: Image.Image, domain: str) -> dict[str, Tensor]:
+def condition_image(pipe: QwenImageEditPlusPipeline, image: Image.Image) -> Image.Image:
+    """The image as the text encoder's processor gets it: CONDITION_AREA pixels, sides multiples of 32."""
+    from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
+
+    width, height = calculate_dimensions(CONDITION_AREA, image.width / image.height)
+    return pipe.image_processor.resize(image, height, width)
+
+
+def embed_expressions(
+    pipe: QwenImageEditPlusPipeline, image: Image.Image, domain: str, encode: Encode = encode_prompts
+) -> dict[str, Tensor]:
     """Embeddings (L, C) of the neutral prompt and of all 12 expressions about one image."""
     words = (NEUTRAL, *EXPRESSIONS)
-    rows = encode_prompts(pipe, image, [prompt(word, domain) for word in words])
+    rows = encode(pipe, image, [prompt(word, domain) for word in words])
     return dict(zip(words, rows, strict=True))
 
 

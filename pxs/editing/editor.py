@@ -20,12 +20,16 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from pxs.editing.checkpoints import Checkpoint, load_checkpoint
-from pxs.editing.conditioning import embed_expressions, interpolate
+from pxs.editing.checkpoints import DEFAULT_ADAPTER, Checkpoint, load_checkpoint
+from pxs.editing.conditioning import embed_expressions, encode_prompts, interpolate
 from pxs.editing.edits import Edits
-from pxs.editing.exact.vae2d import Vae2d
-from pxs.editing.sampling import Grid, Step, denoise, pack, seeded_noise, unpack
-from pxs.errors import ScaleError
+from pxs.editing.exact import DEFAULT, Savings
+from pxs.editing.exact.fixed_batch import fixed
+from pxs.editing.exact.prompt_prefix import encode_shared
+from pxs.editing.exact.transformer import Lean
+from pxs.editing.exact.vae2d import StockVae, Vae2d
+from pxs.editing.sampling import Grid, Prepare, Step, denoise, pack, seeded_noise, stock_velocity, unpack
+from pxs.errors import ExpressionError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
 from pxs.images import Source, fit, from_array, open_image, psnr, to_array
 from pxs.provenance import versions
@@ -40,25 +44,34 @@ BATCH = 16  # edits that go through the transformer together
 
 def load(
     model: str | Path = "mini",
-    adapter: str | Path | None = None,
+    adapter: str | Path | None = DEFAULT_ADAPTER,
     device: str | None = None,
     dtype: torch.dtype | None = None,
+    savings: Savings = DEFAULT,
+    compile: bool = False,
 ) -> Editor:
-    """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; optionally with a LoRA adapter.
+    """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
 
-    `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. Raises ModelError
-    or AdapterError, see `load_checkpoint`.
+    `adapter` is a safetensors file, None for the base model, or by default the adapter that comes with the model. `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
+    to the same pictures with less work, see `Savings`; `compile` has the transformer's blocks compiled, which takes
+    half a minute at the first edit of each new size or number of edits and pays in long sessions. Raises ModelError or
+    AdapterError, see `load_checkpoint`.
     """
-    return Editor(load_checkpoint(model, adapter, device, dtype))
+    return Editor(load_checkpoint(model, adapter, device, dtype), savings, compile)
 
 
 class Editor:
-    """A loaded model. `editor.open(picture)` gives a `Portrait`; `editor.pipe` is the stock pipeline underneath."""
+    """A loaded model. `editor.open(picture)` gives a `Portrait`; `editor.pipe` is the stock pipeline underneath.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+    `savings` and `compile` as in `load`; several editors may share one checkpoint.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False) -> None:
+        self.checkpoint, self.savings = checkpoint, savings
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
-        self.vae = Vae2d.from_stock(self.pipe.vae)
+        self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
+        self.encode_prompts = encode_shared if savings.prefix else encode_prompts
+        self.prepare = _prepare(savings, compile)
         self.mean, self.std = (
             torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
             for x in (self.pipe.vae.config.latents_mean, self.pipe.vae.config.latents_std)
@@ -104,6 +117,13 @@ class Editor:
         return [from_array(p) for p in (pixels.float() / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy()]
 
 
+def _prepare(savings: Savings, compile: bool) -> Prepare:
+    """How an editor runs the transformer."""
+    lean = compile or savings.modulation or savings.contiguous or savings.last_block
+    prepare = Lean(savings, compile) if lean else stock_velocity
+    return fixed(prepare, savings.fixed_batch) if savings.fixed_batch else prepare
+
+
 class Portrait:
     """A picture opened by an editor; `source` is the picture, `fitted` what the model sees of it."""
 
@@ -116,7 +136,7 @@ class Portrait:
     @cached_property
     def embeddings(self) -> dict[str, Tensor]:
         """Embeddings (L, C) of the neutral prompt and of the 12 expressions about this picture."""
-        return embed_expressions(self.editor.pipe, self.fitted, self.domain)
+        return embed_expressions(self.editor.pipe, self.fitted, self.domain, self.editor.encode_prompts)
 
     @property
     def grid(self) -> Grid:
@@ -132,10 +152,13 @@ class Portrait:
             raise ScaleError("no mixes were given: give at least one, such as Mix(happy=0.7)")
         if steps < 1:
             raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
-        pipe = self.editor.pipe
+        return self._denoise(interpolate(self.embeddings, mixes), seed, steps)
+
+    def _denoise(self, text: Tensor, seed: int, steps: int) -> Iterator[Step]:
+        """Denoise under embeddings (N, L, C)."""
+        pipe, prepare = self.editor.pipe, self.editor.prepare
         noise = seeded_noise(seed, self.latents.shape[1], self.grid)
-        text = interpolate(self.embeddings, mixes)
-        return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps)
+        return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps, prepare)
 
     def preview(self, tokens: Tensor) -> list[Image.Image]:
         """Images of the model's size from packed latents, such as a `Step`'s `latents` or `clean`."""
@@ -157,6 +180,18 @@ class Portrait:
                 images += [self._fit.restore(image) for image in self.preview(latents)]
         provenance = {**self.editor.provenance, "domain": self.domain}
         return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
+
+    def follow(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
+        """The picture edited by an instruction of your own instead of a mix, at the source's size.
+
+        Raises ExpressionError for a text with tokens of the prompt template in it, ScaleError with fewer than 1 step.
+        """
+        if "<|" in text:
+            raise ExpressionError(f"{text!r} holds '<|', which begins a token of the prompt template: leave it out")
+        if steps < 1:
+            raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
+        *_, last = self._denoise(encode_prompts(self.editor.pipe, self.fitted, [text]), seed, steps)
+        return self._fit.restore(self.preview(last.latents)[0])
 
     def sweep(
         self,

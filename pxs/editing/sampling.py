@@ -9,9 +9,9 @@ draw previews, show progress or stop, without callbacks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 Grid = tuple[int, int]
 """Rows and columns of latent pixels: picture height / 8, width / 8."""
+
+
+Velocity = Callable[[int, Tensor], Tensor]
+"""From the index of a step and packed latents (B, tokens, C) to their velocity, of the same shape."""
+
+Prepare = Callable[["QwenImageTransformer2DModel", Tensor, Tensor, Tensor, Grid], Velocity]
+"""Arguments as in `stock_velocity`."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,30 @@ def schedule(scheduler: FlowMatchEulerDiscreteScheduler, steps: int, tokens: int
     return own
 
 
+def stock_velocity(
+    transformer: QwenImageTransformer2DModel, times: Tensor, control: Tensor, text: Tensor, grid: Grid
+) -> Velocity:
+    """The velocity as the transformer's own forward gives it.
+
+    `times` (S,) are the noise levels of all steps, 0..1; `control` (1, tokens, C) is shared by all rows of `text`
+    (B, L, D); `grid` is that of target and control alike.
+    """
+    batch = len(text)
+    control = control.expand(batch, -1, -1)
+    cell = (1, grid[0] // 2, grid[1] // 2)
+
+    def velocity(index: int, latents: Tensor) -> Tensor:
+        return transformer(
+            hidden_states=torch.cat([latents, control], dim=1),
+            encoder_hidden_states=text,
+            timestep=times[index].expand(batch),
+            img_shapes=[[cell, cell]] * batch,
+            return_dict=False,
+        )[0][:, : latents.shape[1]]
+
+    return velocity
+
+
 def denoise(
     transformer: QwenImageTransformer2DModel,
     scheduler: FlowMatchEulerDiscreteScheduler,
@@ -84,28 +115,25 @@ def denoise(
     text: Tensor,
     grid: Grid,
     steps: int,
+    prepare: Prepare = stock_velocity,
 ) -> Iterator[Step]:
     """Edit latents step by step.
 
     `noise` (1 or B, tokens, C) and `control`, the source's packed latents (1, tokens, C), are shared by all rows of
-    `text` (B, L, D). Raises ModelError, naming the step, if latents stop being finite.
+    `text` (B, L, D). `prepare` decides how the transformer is run. Raises ModelError, naming the step, if latents stop
+    being finite.
     """
-    batch = len(text)
     own = schedule(scheduler, steps, noise.shape[1])
-    latents = noise.to(text).expand(batch, -1, -1)
-    control = control.to(text).expand(batch, -1, -1)
-    cell = (1, grid[0] // 2, grid[1] // 2)
-    fixed: dict[str, Any] = {"encoder_hidden_states": text, "img_shapes": [[cell, cell]] * batch, "return_dict": False}
-    for index, time in enumerate(own.timesteps.to(text.device)):
+    times = own.timesteps.to(text.device)
+    latents = noise.to(text).expand(len(text), -1, -1)
+    with torch.inference_mode():
+        velocity = prepare(transformer, times.to(text.dtype) / 1000, control.to(text), text, grid)
+    for index, time in enumerate(times):
         sigma = float(own.sigmas[index])
         with torch.inference_mode():
-            velocity = transformer(
-                hidden_states=torch.cat([latents, control], dim=1),
-                timestep=time.expand(batch).to(latents.dtype) / 1000,
-                **fixed,
-            )[0][:, : latents.shape[1]]
-            clean = latents - sigma * velocity
-            latents = own.step(velocity, time, latents, return_dict=False)[0]
+            change = velocity(index, latents)
+            clean = latents - sigma * change
+            latents = own.step(change, time, latents, return_dict=False)[0]
         if not bool(torch.isfinite(latents).all()):
             rows = (~torch.isfinite(latents).flatten(1).all(dim=1)).nonzero().flatten().tolist()
             raise ModelError(

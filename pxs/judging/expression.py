@@ -34,7 +34,8 @@ class MiniExpression:
     role = "score"
 
     def __init__(self) -> None:
-        self.network = load_network("expression", len(EXPRESSIONS))
+        self.network, version = load_network("expression", len(EXPRESSIONS))
+        self.name = f"{self.name} {version}"
 
     @torch.inference_mode()
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:

@@ -6,16 +6,17 @@ the 8 x 8 map is flattened, not averaged, since where a brow or a lip lies is wh
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
-from pxs.errors import ModelError
+from pxs.errors import JudgeError, one_line
 
 SIDE = 128
 WEIGHTS = Path(__file__).parent / "weights"
@@ -61,16 +62,20 @@ class FaceNet(nn.Module):
         return self.head(self.trunk(x).flatten(1))
 
 
-def load_network(name: str, outputs: int) -> FaceNet:
-    """One of the shipped networks, in float32 on the CPU; raises ModelError if its file is missing or damaged."""
+def load_network(name: str, outputs: int) -> tuple[FaceNet, str]:
+    """One of the shipped networks, in float32 on the CPU, and the first 8 digits of its file's SHA-256.
+
+    Raises JudgeError if the file is missing or damaged.
+    """
     path = WEIGHTS / f"{name}.safetensors"
     try:
-        weights = load_file(path)
+        content = path.read_bytes()
+        weights = load(content)
     except Exception as error:
-        raise ModelError(f"the judge's weights {path} cannot be read ({error}): install the package again") from None
+        raise JudgeError(f"the weights {path} cannot be read ({one_line(error)}): install the package again") from None
     network = FaceNet(outputs)
     network.load_state_dict({k: v.float() for k, v in weights.items()})
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False), hashlib.sha256(content).hexdigest()[:8]
 
 
 def to_batch(images: list[Image.Image]) -> Tensor:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,8 @@ STYLES = ("human", "anime")
 VAE_PLAN = Plan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
 TRANSFORMER_PLAN = Plan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
 DECODER_PLAN = Plan(steps=5_000, lr=1e-2, adam_lr=1e-3, ema=0.998)
-JUDGE_PLAN = Plan(steps=2_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
+JUDGE_PLAN = Plan(steps=1_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
+LOSS_PLAN = replace(JUDGE_PLAN, steps=1_000)  # of the networks that losses look through
 JUDGE_IDENTITIES = 1_500  # per half
 IDENTITIES = 800  # per style, for the transformer
 CHUNK = 100  # identities per file of the edit set
@@ -156,15 +158,15 @@ def judges(work: Path) -> None:
     from pxs.mini import train_judges as t
 
     held_out = _portraits(work, "held_out", seeds("held_out", 100, 10_000), 6)
-    for name, half, trainer in (
-        ("expression", 0, t.train_expression),
-        ("identity", 0, t.train_identity),
-        ("identity_loss", 1, t.train_identity),
-        ("features", 1, t.train_features),
+    for name, half, trainer, plan in (
+        ("expression", 0, t.train_expression, JUDGE_PLAN),
+        ("identity", 0, t.train_identity, JUDGE_PLAN),
+        ("identity_loss", 1, t.train_identity, LOSS_PLAN),
+        ("features", 1, t.train_features, LOSS_PLAN),
     ):
         data = _portraits(work, f"pool{half}", seeds("judge", JUDGE_IDENTITIES, half * 50_000), 10)
         folder = work / "judges" / name
-        t.save(trainer(data, held_out, JUDGE_PLAN, folder), JUDGES / f"{name}.safetensors")
+        t.save(trainer(data, held_out, plan, folder), JUDGES / f"{name}.safetensors")
         shutil.copy(folder / "curve.jsonl", JUDGES / f"{name}_curve.jsonl")
         print(f"wrote {JUDGES / name}.safetensors", flush=True)
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from pxs.errors import ModelError
+from pxs.saving import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -92,45 +91,6 @@ class Optimiser:
             optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
 
 
-class Checkpoints:
-    """The two newest states of a training, each one safetensors file that appears whole or not at all."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def save(self, step: int, groups: dict[str, dict[str, Tensor]], plan: Plan) -> None:
-        """Write beside, flush to disk, rename; then drop all but the two newest."""
-        flat = {f"{g}/{k}": v.detach().clone().contiguous() for g, group in groups.items() for k, v in group.items()}
-        target = self.folder / f"step-{step:07d}.safetensors"
-        beside = target.with_suffix(".partial")
-        save_file(flat, beside, metadata={"step": str(step), "plan": json.dumps(asdict(plan))})
-        with open(beside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-        for old in self.files()[:-2]:
-            old.unlink()
-
-    def files(self) -> list[Path]:
-        """Finished checkpoints, oldest first."""
-        return sorted(self.folder.glob("step-*.safetensors"))
-
-    def newest(self) -> tuple[int, dict[str, dict[str, Tensor]]] | None:
-        """Step and tensor groups of the newest readable checkpoint; None if there is none."""
-        for file in reversed(self.files()):
-            try:
-                flat = load_file(file)
-            except Exception as error:  # a damaged file: say so and fall back to the one before
-                print(f"{file} cannot be read ({error}); trying the one before", flush=True)
-                continue
-            groups: dict[str, dict[str, Tensor]] = {}
-            for name, tensor in flat.items():
-                group, key = name.split("/", 1)
-                groups.setdefault(group, {})[key] = tensor
-            return int(file.stem.removeprefix("step-")), groups
-        return None
-
-
 def train(
     module: nn.Module,
     loss_at: Callable[[int], Tensor],
@@ -151,7 +111,7 @@ def train(
     average = {k: p.detach().clone() for k, p in weights.items()}
     start, saved = 0, checkpoints.newest()
     if saved:
-        start, groups = saved
+        start, groups, _ = saved
         _restore(weights, groups["weights"], folder)
         average = {k: groups["average"][k].clone() for k in weights}  # in the order of the weights
         optimiser.load_tensors(groups["optimiser"])
@@ -169,7 +129,7 @@ def train(
         recent.append(loss.item())
         if (step + 1) % save_every == 0 or step + 1 == plan.steps:
             groups = {"weights": weights, "average": average, "optimiser": optimiser.tensors()}
-            checkpoints.save(step + 1, groups, plan)
+            checkpoints.save(step + 1, groups, {"plan": asdict(plan)})
         if (step + 1) % plan.check_every == 0 or step + 1 == plan.steps:
             figures = _checked(module, average, check)
             row = {"step": step + 1, "loss": sum(recent) / len(recent), "seconds": time.monotonic() - began, **figures}

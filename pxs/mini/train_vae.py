@@ -3,7 +3,7 @@
 Pictures are crops of drawn faces of both styles. The latent is the mean plus a little noise (a fixed posterior width
 instead of a learnt one, which keeps the latent space smooth without a balance to tune); the loss is L1 + 5 MSE, plus a
 small penalty that keeps latents near unit size. Then the decoder gets one residual block more at every level and is
-trained on whole pictures, weighing MSE by 30; the encoder's new blocks stay the identity, so latents stay what they are.
+trained on whole pictures, weighing MSE by 30; the encoder's new blocks stay the identity, so latents stay the same.
 """
 
 from __future__ import annotations

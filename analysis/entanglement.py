@@ -1,0 +1,142 @@
+"""Why are some expressions confused? How far they lie apart in a model, where, and what an adapter changes.
+
+Takes the features of analysis/features.py and the measures of analysis/separation.py, and answers in tables: one row
+per place, per pair, or per block and step; and for two editors of the same faces, whether the difference is more than
+chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import silhouette_samples
+
+from analysis.features import Collection, Place, explained
+from analysis.separation import Measured, Space, against_chance, angle, pair_rows, sign_flip
+from pxs.errors import DataError
+from pxs.expressions import CONFUSABLE
+from pxs.judging.blends import Pair
+
+PERMUTATIONS = 200
+MEASURES = ("silhouette", "purity", "probe")
+PAIR_MEASURES = ("overlap", "pair silhouette", "angle")
+
+
+def measure_places(
+    collections: Mapping[str, Collection], places: Sequence[Place], permutations: int = PERMUTATIONS
+) -> pd.DataFrame:
+    """All expressions at once: one row for each editor, place and measure of MEASURES, with its chance level and p."""
+    rows = []
+    for editor, collection in collections.items():
+        faces, labels = collection.table.face.to_numpy(), collection.table.expression.to_numpy(dtype=str)
+        for place in places:
+            space = Space(collection.points(place), faces)
+            for name in MEASURES:
+                found = against_chance(getattr(space, name), labels, faces, permutations)
+                rows.append({"editor": editor, "place": str(place), "measure": name, **vars(found)})
+    return pd.DataFrame(rows)
+
+
+def measure_pairs(
+    collections: Mapping[str, Collection],
+    places: Sequence[Place],
+    pairs: Sequence[Pair] = CONFUSABLE,
+    permutations: int = PERMUTATIONS,
+) -> pd.DataFrame:
+    """Two expressions at a time: one row for each editor, place, pair and measure of PAIR_MEASURES.
+
+    The pair's silhouette is taken among its two classes alone; the angle is that between the two directions, degrees.
+    Raises ExpressionError for a pair that is none, DataError for one that was not collected.
+    """
+    rows = []
+    for editor, collection in collections.items():
+        for place in places:
+            for pair in pairs:
+                for name, found in _measure_pair(collection, place, pair, permutations).items():
+                    where = {"editor": editor, "place": str(place), "first": pair[0], "second": pair[1]}
+                    rows.append({**where, "measure": name, **vars(found)})
+    return pd.DataFrame(rows)
+
+
+def _measure_pair(collection: Collection, place: Place, pair: Pair, permutations: int) -> dict[str, Measured]:
+    space, labels, intensities = _pair_space(collection, place, pair)
+    faces = space.faces
+    return {
+        "overlap": against_chance(space.overlap, labels, faces, permutations, larger=False),
+        "pair silhouette": against_chance(space.silhouette, labels, faces, permutations),
+        "angle": against_chance(lambda x: angle(space.points, x, intensities, *pair), labels, faces, permutations),
+    }
+
+
+def _pair_space(collection: Collection, place: Place, pair: Pair) -> tuple[Space, np.ndarray, np.ndarray]:
+    """The points of two expressions, their labels and their intensities."""
+    table = collection.table
+    rows = pair_rows(table.expression.to_numpy(dtype=str), *pair)
+    part = table[rows]
+    space = Space(collection.points(place)[rows], part.face.to_numpy())
+    return space, part.expression.to_numpy(dtype=str), part.intensity.to_numpy()
+
+
+def by_face(collection: Collection, place: Place, pair: Pair) -> pd.DataFrame:
+    """Of each face, its mean pair silhouette and the probe's accuracy on it (trained on the others); index: face."""
+    space, labels, _ = _pair_space(collection, place, pair)
+    scores = {
+        "pair silhouette": silhouette_samples(space.distances, labels, metric="precomputed"),
+        "probe": (space.predictions(labels) == labels).astype(float),
+    }
+    return pd.DataFrame({"face": space.faces, **scores}).groupby("face", sort=False).mean()
+
+
+def compare_pairs(
+    base: Collection, adapter: Collection, places: Sequence[Place], pairs: Sequence[Pair] = CONFUSABLE
+) -> pd.DataFrame:
+    """Does the adapter pull pairs apart? One row for each place, pair and measure, with the paired test over faces.
+
+    `rise` is the mean over faces of adapter less base, `p` that of a two-sided sign-flip test, `faces` how many there
+    are: with 8 faces no p is below 2 / 256. Raises DataError if the two have different faces.
+    """
+    rows = []
+    for place in places:
+        for pair in pairs:
+            before, after = by_face(base, place, pair), by_face(adapter, place, pair)
+            if list(before.index) != list(after.index):
+                raise DataError("the two collections have different faces: collect both under one plan")
+            for name in before:
+                d = (after[name] - before[name]).to_numpy()
+                pair_of = {"place": str(place), "first": pair[0], "second": pair[1], "measure": name}
+                means = {"base": before[name].mean(), "adapter": after[name].mean(), "rise": d.mean()}
+                rows.append({**pair_of, **means, "p": sign_flip(d), "faces": len(d)})
+    return pd.DataFrame(rows)
+
+
+def landscape(collection: Collection, kind: str, pair: Pair | None = None) -> pd.DataFrame:
+    """Separation over blocks and steps: a table with blocks as rows and steps as columns, of features of one kind.
+
+    Of a pair: the silhouette among its two classes; of None: the accuracy of the probe over all expressions. `kind` is
+    "image", "text" or, without blocks, "clean", whose one row is numbered -1.
+    """
+    rows = [(p.block, p.step, separation_at(collection, p, pair)) for p in collection.places(kind)]
+    return pd.DataFrame(rows, columns=["block", "step", "value"]).pivot(index="block", columns="step", values="value")
+
+
+def separation_at(collection: Collection, place: Place, pair: Pair | None = None) -> float:
+    """The measure of `landscape` at one place."""
+    if pair is not None:
+        space, labels, _ = _pair_space(collection, place, pair)
+        return space.silhouette(labels)
+    table = collection.table
+    return Space(collection.points(place), table.face.to_numpy()).probe(table.expression.to_numpy(dtype=str))
+
+
+def variance_table(collections: Mapping[str, Collection], places: Sequence[Place]) -> pd.DataFrame:
+    """How much of the variance is who, how much is which expression: raw, and relative to each face's neutral edit."""
+    rows = []
+    for editor, collection in collections.items():
+        for place in places:
+            for relative in (False, True):
+                points = collection.points(place, relative)
+                shares = {name: explained(points, collection.table[name]) for name in ("face", "expression")}
+                rows.append({"editor": editor, "place": str(place), "relative to neutral": relative, **shares})
+    return pd.DataFrame(rows)

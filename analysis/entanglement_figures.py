@@ -1,0 +1,89 @@
+"""Figures about entanglement: pairs before and after, directions, and separation over blocks and timesteps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures import bare
+from pxs.judging.blends import Pair
+
+EDITOR_COLOURS = {"base": "#9E9E9E", "adapter": "#0072B2"}
+PAIR_UNITS = {"overlap": "overlap (0 apart, 1 coin toss)", "pair silhouette": "silhouette", "angle": "angle, degrees"}
+
+
+def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
+    """One measure of each pair at each place, a dot an editor; the bar behind it is chance, mean and 2 sd.
+
+    `pairs` is a table of `measure_pairs`.
+    """
+    part = pairs[pairs.measure == measure]
+    places, editors = list(part.place.unique()), list(part.editor.unique())
+    names = list(dict.fromkeys(zip(part["first"], part["second"], strict=True)))
+    height = 0.42 * len(places) * max(1, len(editors)) / 1.5 + 1.5
+    figure = Figure(figsize=(4.4 * len(names) + 1.6, height), layout="constrained")
+    for axes, pair in zip(figure.subplots(1, len(names), sharey=True, squeeze=False).flat, names, strict=True):
+        for k, editor in enumerate(editors):
+            rows = part[(part.editor == editor) & (part["first"] == pair[0]) & (part["second"] == pair[1])]
+            y = np.arange(len(places)) + 0.28 * (k - (len(editors) - 1) / 2)
+            axes.barh(y, 4 * rows.spread, 0.2, rows.chance - 2 * rows.spread, color="#e6e6e6", zorder=1)
+            axes.scatter(rows.value, y, s=52, color=EDITOR_COLOURS[editor], label=editor, zorder=3)
+        axes.set(title=f"{pair[0]} and {pair[1]}", xlabel=PAIR_UNITS[measure])
+        axes.set_yticks(range(len(places)), places)
+        axes.invert_yaxis() if axes is figure.axes[0] else None
+        bare(axes).grid(axis="x", color="#eeeeee", zorder=0)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    chance = figure.axes[0].containers[0].patches[0]
+    figure.legend([*handles, chance], [*labels, "chance, ± 2 sd"], loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def cosine_figure(cosines: Mapping[str, np.ndarray], names: Sequence[str], pairs: Sequence[Pair]) -> Figure:
+    """Cosines (C, C) of class centres, one panel an editor; the pairs are framed."""
+    from matplotlib.patches import Rectangle
+
+    figure = Figure(figsize=(4.3 * len(cosines) + 1.1, 4.8), layout="constrained")
+    panels = figure.subplots(1, len(cosines), sharey=True, squeeze=False)[0]
+    for axes, (editor, matrix) in zip(panels, cosines.items(), strict=True):
+        shown = axes.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1)
+        for a, b in pairs:
+            for i, j in ((names.index(a), names.index(b)), (names.index(b), names.index(a))):
+                axes.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
+        axes.set_xticks(range(len(names)), names, rotation=55, ha="right", rotation_mode="anchor")
+        axes.set_title(editor)
+        bare(axes).tick_params(length=0)
+    panels[0].set_yticks(range(len(names)), names)
+    figure.colorbar(shown, ax=panels.tolist(), label="cosine of class centres", shrink=0.75, pad=0.01)
+    return figure
+
+
+def landscape_figure(
+    landscapes: Mapping[tuple[str, str], pd.DataFrame], sigmas: Sequence[float], title: str, label: str
+) -> Figure:
+    """Separation over blocks (upwards) and denoising steps (to the right), one panel for each (row, column) of keys.
+
+    `landscapes` maps (what, editor) to a table of `landscape`; all panels share one scale.
+    """
+    rows, columns = (list(dict.fromkeys(key[i] for key in landscapes)) for i in (0, 1))
+    figure = Figure(figsize=(4.6 * len(columns) + 1.4, 2.5 * len(rows) + 1.0), layout="constrained")
+    figure.suptitle(title)
+    low = min(float(t.to_numpy().min()) for t in landscapes.values())
+    high = max(float(t.to_numpy().max()) for t in landscapes.values())
+    panels = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+    for i, what in enumerate(rows):
+        for j, editor in enumerate(columns):
+            axes, table = panels[i, j], landscapes[what, editor]
+            shown = axes.imshow(table, cmap="viridis", vmin=low, vmax=high, origin="lower", aspect="auto")
+            axes.set_yticks(range(len(table)), table.index)
+            axes.set_xticks(range(len(table.columns)), [f"{s}\n{sigmas[s]:.2f}" for s in table.columns], fontsize=7.5)
+            bare(axes).tick_params(length=0)
+            axes.set_title(f"{what}: {editor}", fontsize=10)
+    for axes in panels[-1]:
+        axes.set_xlabel("denoising step, and noise level σ before it")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("block")
+    figure.colorbar(shown, ax=panels.ravel().tolist(), label=label, shrink=0.8, pad=0.01)
+    return figure

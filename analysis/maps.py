@@ -1,0 +1,187 @@
+"""Maps of features: UMAP with its trustworthiness beside it, pictures on points, and one to hover over.
+
+A UMAP keeps neighbourhoods, not distances: how far apart two clusters are drawn, and how large they are, means nothing.
+Trustworthiness (1: every neighbour on the map is one in truth; 0.5: no better than chance) says how far to believe the
+neighbourhoods; what is claimed about separation is claimed from analysis/separation.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from PIL import Image
+from sklearn.manifold import trustworthiness
+
+from pxs.errors import DataError
+from pxs.expressions import COLOURS, CONFUSABLE
+from pxs.judging.blends import Pair
+
+NEIGHBOURS = 15
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map of N points: position (N, 2), and trustworthiness over `neighbours` neighbours, in [0, 1]."""
+
+    position: np.ndarray
+    trust: float
+    neighbours: int
+
+
+def umap_map(points: np.ndarray, neighbours: int = NEIGHBOURS, seed: int = 0) -> Map:
+    """A UMAP of points (N, D) by cosine distance; the same seed is the same map on the same machine.
+
+    Starts from the first two principal components and runs on one thread, which the seed demands. Raises DataError
+    unless there are more points than neighbours and at least 2 neighbours.
+    """
+    if neighbours < 2 or len(points) <= neighbours:
+        raise DataError(
+            f"a UMAP of {len(points)} points with {neighbours} neighbours is not possible: give 2 neighbours or more, "
+            "and more points than that"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)  # that TensorFlow, for its parametric form, is not there
+        from umap import UMAP
+    reducer = UMAP(n_neighbors=neighbours, metric="cosine", init="pca", random_state=seed, n_jobs=1)
+    position = reducer.fit_transform(points)
+    among = min(neighbours, (len(points) - 1) // 2)
+    trust = trustworthiness(points, position, n_neighbors=among, metric="cosine")
+    return Map(np.asarray(position, dtype=float), float(trust), among)
+
+
+def map_figure(
+    maps: Mapping[str, Map],
+    tables: Mapping[str, pd.DataFrame],
+    thumbnails: Mapping[str, Sequence[Image.Image]] | None = None,
+    highlight: Sequence[Pair] = CONFUSABLE,
+    title: str = "",
+) -> Figure:
+    """One map a panel: colour is the expression, size the intensity; expressions of `highlight` stand out.
+
+    `tables` have columns expression and intensity, one row a point. With `thumbnails` the picture at full intensity
+    nearest to the middle of each expression stands beside it.
+    """
+    figure = Figure(figsize=(6.6 * len(maps), 6.6), layout="constrained")
+    if title:
+        figure.suptitle(title)
+    for axes, (name, found) in zip(figure.subplots(1, len(maps), squeeze=False).flat, maps.items(), strict=True):
+        _scatter(axes, found.position, tables[name], {e for pair in highlight for e in pair})
+        axes.set_title(f"{name}\ntrustworthiness {found.trust:.2f}", fontsize=11)
+        figure.draw_without_rendering()
+        _label_classes(axes, found.position, tables[name], thumbnails[name] if thumbnails else None)
+    return figure
+
+
+def _scatter(axes: Axes, position: np.ndarray, table: pd.DataFrame, strong: set[str]) -> None:
+    for name in dict.fromkeys(table.expression):
+        rows = (table.expression == name).to_numpy()
+        axes.scatter(
+            *position[rows].T,
+            s=18 + 45 * table.intensity[rows] / table.intensity.max(),
+            color=COLOURS[name],
+            alpha=0.95 if name in strong else 0.45,
+            edgecolor="black" if name in strong else "white",
+            linewidth=0.7,
+            zorder=3 if name in strong else 2,
+        )
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_color("#cccccc")
+    axes.margins(0.16)
+
+
+def _label_classes(
+    axes: Axes, position: np.ndarray, table: pd.DataFrame, thumbnails: Sequence[Image.Image] | None
+) -> None:
+    """Each expression's name, with a picture if there are, around the map, in the order of its direction."""
+    names = list(dict.fromkeys(table.expression))
+    to_axes = axes.transData + axes.transAxes.inverted()
+    where = to_axes.transform(position)
+    medoids = [_medoid(where, table, name) for name in names]
+    for index, name, place in zip(medoids, names, around(where[medoids]), strict=True):
+        axes.plot(*np.stack([where[index], place]).T, color=COLOURS[name], linewidth=0.9, transform=axes.transAxes)
+        if thumbnails:
+            picture = OffsetImage(np.asarray(thumbnails[index].resize((64, 64))), zoom=0.62)
+            frame = {"edgecolor": COLOURS[name], "linewidth": 2, "boxstyle": "square,pad=0.05"}
+            box = AnnotationBbox(picture, place, xycoords="axes fraction", bboxprops=frame)
+            axes.add_artist(box).set_zorder(5)
+        text = axes.text(
+            *(place - [0, 0.062 if thumbnails else 0]),
+            name,
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            fontsize=9,
+            weight="bold",
+            color=COLOURS[name],
+            zorder=6,
+        )
+        text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
+
+
+def _medoid(position: np.ndarray, table: pd.DataFrame, name: str) -> int:
+    """The point nearest to the middle of one expression, among those of the intensity nearest to 1."""
+    mine = table[table.expression == name]
+    full = mine.index[(mine.intensity - 1).abs() == (mine.intensity - 1).abs().min()].to_numpy()
+    middle = np.median(position[mine.index], axis=0)
+    return int(full[np.linalg.norm(position[full] - middle, axis=1).argmin()])
+
+
+def around(points: np.ndarray) -> np.ndarray:
+    """Places (N, 2) on a rounded frame of the unit square, one for each point (N, 2), evenly spaced, each near its own.
+
+    Points keep their order of direction from the centre, so that the lines to them cross little.
+    """
+    count = len(points)
+    angles = np.arctan2(*(points - 0.5).T[::-1])
+    order = np.argsort(angles)
+    even = 2 * np.pi * np.arange(count) / count
+    shift = np.angle(np.exp(1j * (angles[order] - even)).mean())
+    turned = even + shift
+    reach = 0.44 / np.maximum(abs(np.cos(turned)), abs(np.sin(turned))) ** 0.75
+    places = np.empty((count, 2))
+    places[order] = 0.5 + reach[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=1)
+    return places
+
+
+def interactive_map(found: Map, table: pd.DataFrame, thumbnails: Sequence[Image.Image], height: int = 520) -> Any:
+    """A jupyter-scatter widget in which hovering over a point shows its face; it works in a saved page, too.
+
+    `table` has columns face, seed, expression and intensity, one row a point.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The inplace keyword", category=DeprecationWarning)
+        import jscatter
+
+        data = table.assign(x=found.position[:, 0], y=found.position[:, 1], picture=[_url(t) for t in thumbnails])
+        names = list(dict.fromkeys(table.expression))
+        scatter = jscatter.Scatter(data=data, x="x", y="y", height=height)
+        scatter.color(by="expression", map={name: COLOURS[name] for name in names})
+        scatter.size(by="intensity", map=(6, 14, 8))
+        scatter.legend(True)
+        scatter.axes(False)
+        scatter.tooltip(
+            True,
+            properties=["expression", "intensity", "face"],
+            preview="picture",
+            preview_type="image",
+            preview_image_height=96,
+        )
+        return scatter.show()
+
+
+def _url(picture: Image.Image) -> str:
+    """A thumbnail inside a URL, so that no file is needed."""
+    buffer = io.BytesIO()
+    picture.convert("RGB").resize((64, 64)).save(buffer, format="JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

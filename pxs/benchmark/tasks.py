@@ -1,0 +1,228 @@
+"""Tasks of a benchmark: a portrait, its face box, the expression asked for, and a prompt without intensity words.
+
+`mini_bench` draws mini-FFE-Bench, 198 tasks on faces that nothing was trained on; `load_bench` reads the real
+FFE-Bench, or any set in its layout, from a folder or a hub id. `write_bench` writes a set in that layout.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pxs.errors import DataError, PxsError, one_line
+from pxs.expressions import DOMAINS, EXPRESSIONS, check_domain, check_expression, prompt
+from pxs.images import open_image, output_folder, save_png
+from pxs.mini.faces import Identity, draw, seeds
+
+COUNTS = {"human": 98, "anime": 100}  # tasks of FFE-Bench
+SIDE = 128  # pixels of a drawn portrait
+Box = tuple[float, float, float, float]
+
+FIELDS = {
+    "image": ("image", "image_path", "file_name", "img", "path", "src"),
+    "expression": ("expression", "category", "target", "emotion", "target_expression", "label"),
+    "box": ("box", "boxes", "bbox", "face_box", "face_bbox"),
+    "prompt": ("prompt", "instruction", "text", "caption"),
+    "domain": ("domain", "data_type", "type", "style"),
+    "identity": ("identity",),
+}
+"""Names under which a field of a row is looked for, first come first served."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One edit to ask for.
+
+    picture: a file or a decoded image; None for a drawn face. box: (left, top, right, bottom) of the face in pixels of
+    the picture. identity: the number of a drawn face, which has a ground truth. fault: why this task cannot be run.
+    """
+
+    name: str
+    domain: str = "human"
+    expression: str = ""
+    prompt: str = ""
+    picture: Path | Image.Image | None = None
+    box: Box | None = None
+    identity: int | None = None
+    fault: str = ""
+
+    def open(self) -> Image.Image:
+        """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file."""
+        if self.fault:
+            raise DataError(self.fault)
+        if self.picture is not None:
+            return open_image(self.picture)
+        return draw(Identity.sample(self.identity), style=self.domain, size=SIDE)
+
+    def face(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """The face in an edit of this portrait of `size`: cut out by the box, which scales with the edit."""
+        across, down = image.width / size[0], image.height / size[1]
+        left, top, right, bottom = self.box
+        return image.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
+
+
+def mini_bench() -> list[Task]:
+    """mini-FFE-Bench: 98 human and 100 anime tasks in turn; 12 expressions in turn, each on a face of its own."""
+    numbers = iter(seeds("bench", sum(COUNTS.values())))
+    sets = [[(domain, i) for i in range(count)] for domain, count in COUNTS.items()]
+    order = [entry for entry in chain.from_iterable(zip_longest(*sets)) if entry]
+    return [_drawn(domain, i, number) for (domain, i), number in zip(order, numbers, strict=True)]
+
+
+def _drawn(domain: str, index: int, number: int) -> Task:
+    """A drawn portrait is framed on its face, so its box is the whole picture."""
+    word = EXPRESSIONS[index % len(EXPRESSIONS)]
+    box = (0.0, 0.0, float(SIDE), float(SIDE))
+    return Task(f"{domain}_{index:03d}", domain, word, prompt(word, domain), box=box, identity=number)
+
+
+def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
+    """Write tasks as images/*.png and tasks.jsonl, the same bytes every time; returns the JSONL file.
+
+    Raises OutputError if the folder cannot be written to or if images exist in it.
+    """
+    target = output_folder(folder)
+    output_folder(target / "images")
+    rows = []
+    for task in tasks:
+        image = save_png(task.open(), target / "images" / f"{task.name}.png", {})
+        row = {"image": f"images/{image.name}", "box": task.box, "expression": task.expression, "prompt": task.prompt}
+        rows.append({**row, "domain": task.domain} | ({} if task.identity is None else {"identity": task.identity}))
+    beside = target / "tasks.jsonl.partial"
+    beside.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.replace(beside, target / "tasks.jsonl")
+    return target / "tasks.jsonl"
+
+
+def load_bench(source: str | Path, domain: str = "human") -> list[Task]:
+    """Tasks from a folder or file in the layout of FFE-Bench, or from the hub id of a downloaded data set.
+
+    Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
+    none. A row that cannot be used becomes a task with a fault. Raises DataError if there are no rows at all.
+    """
+    path = Path(source)
+    root = path if path.exists() else _downloaded(str(source))
+    tables = [root] if root.is_file() else _tables(root)
+    tasks: list[Task] = []
+    for table in tables:
+        rows = _rows(table)
+        tasks += [_task(row, table.parent, f"{table.stem}_{i:03d}", domain) for i, row in enumerate(rows)]
+    if not tasks:
+        raise DataError(f"{str(source)!r} holds no tasks: give a folder with JSONL, CSV or Parquet rows")
+    return tasks
+
+
+def _downloaded(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, repo_type="dataset", local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        raise DataError(
+            f"benchmark {hub_id!r} is neither a folder nor downloaded: run 'hf download --repo-type dataset {hub_id}' "
+            "first, or give a folder"
+        ) from None
+
+
+READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+def _tables(root: Path) -> list[Path]:
+    """The files with rows in a folder: of the first kind that there is, so that copies do not count twice."""
+    for suffix in READERS:
+        found = sorted(p for p in root.rglob(f"*{suffix}") if not p.name.startswith(("dataset_info", ".")))
+        if found:
+            return found
+    return []
+
+
+def _rows(table: Path) -> list[dict[str, Any]]:
+    from datasets import Dataset
+    from datasets.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    reader = READERS.get(table.suffix)
+    if reader is None:
+        raise DataError(f"{table} is neither JSONL, CSV nor Parquet: give a folder or file in the layout of FFE-Bench")
+    if reader == "json":  # row by row, so that rows may differ in their fields
+        return [_json_row(line, table, i) for i, line in enumerate(table.read_text().splitlines(), 1) if line.strip()]
+    try:
+        return list(getattr(Dataset, f"from_{reader}")(str(table), keep_in_memory=True))
+    except Exception as error:
+        raise DataError(f"{table} cannot be read as {reader} ({one_line(error)}): check the file") from None
+
+
+def _json_row(line: str, table: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{table}, row {number} is not an object: write one object a line")
+    return row
+
+
+def _task(row: Mapping[str, Any], root: Path, name: str, domain: str) -> Task:
+    found = {field: next((row[n] for n in names if row.get(n) is not None), None) for field, names in FIELDS.items()}
+    try:
+        word = check_expression(str(found["expression"]).strip().lower())
+        kind = _domain(found["domain"], domain)
+        picture = _picture(found["image"], root)
+        label = picture.stem if isinstance(picture, Path) else name
+        text = found["prompt"] or prompt(word, kind)
+        return Task(label, kind, word, str(text), picture, _box(found["box"]), found["identity"])
+    except PxsError as error:
+        return Task(name, domain, fault=str(error))
+
+
+def _domain(value: Any, default: str) -> str:
+    subjects = {subject: domain for domain, subject in DOMAINS.items()}
+    word = str(value or default).lower()
+    return check_domain(subjects.get(word, word))
+
+
+def _picture(value: Any, root: Path) -> Path | Image.Image:
+    if isinstance(value, Image.Image):
+        return value
+    if isinstance(value, Mapping) and value.get("bytes"):
+        return _decoded(value["bytes"])
+    value = value.get("path") if isinstance(value, Mapping) else value
+    if not isinstance(value, str):
+        raise DataError(f"no image is named ({value!r}): name it as one of {', '.join(FIELDS['image'])}")
+    return root / value
+
+
+def _decoded(content: bytes) -> Image.Image:
+    """The picture in a cell of a Parquet table."""
+    try:
+        with Image.open(BytesIO(content)) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"a picture in the table cannot be read ({one_line(error)}): replace it") from None
+
+
+def _box(value: Any) -> Box:
+    """A box from four numbers, also nested once, as text, or as a mapping of sides."""
+    try:
+        box = ast.literal_eval(value) if isinstance(value, str) else value
+        if isinstance(box, Mapping):
+            box = list(box.values())
+        if len(box) == 1:
+            box = box[0]
+        left, top, right, bottom = (float(v) for v in box)
+    except (TypeError, ValueError, SyntaxError):
+        raise DataError(f"the face box {value!r} is not (left, top, right, bottom): give four pixel numbers") from None
+    if not (left < right and top < bottom):
+        raise DataError(f"the face box {value!r} is empty: right must exceed left, and bottom top")
+    return left, top, right, bottom

@@ -1,0 +1,76 @@
+"""One block of the transformer, over the stock block's own modules, so that adapters on them keep working.
+
+Shapes: image (B, T, d) and text (B, L, d) tokens; `of_image` (6, G, n, d), see `contiguous.Spread`, and `of_text`
+(6, d); `rope` the rotary factors (L + T, head / 2) of text and image in this order, complex, or as real pairs
+(L + T, head / 2, 2), which compilers prefer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.transformers.transformer_qwenimage import apply_rotary_emb_qwen
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from diffusers.models.attention_processor import Attention
+    from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformerBlock
+
+HALF_LIMIT = 65504  # the largest float16
+
+
+def run_block(
+    block: QwenImageTransformerBlock, image: Tensor, text: Tensor, of_image: Tensor, of_text: Tensor, rope: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Image and text tokens after the block."""
+    grouped = image.unflatten(1, (of_image.shape[1], -1))
+    seen = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
+    read = modulate(block.txt_norm1(text), of_text[:3])
+    query = rotate(queries(block.attn, read, seen), rope)
+    words, pixels = attend(block.attn, query, read, seen, rope).split([text.shape[1], image.shape[1]], dim=1)
+    grouped = grouped + of_image[2] * block.attn.to_out[0](pixels).view_as(grouped)
+    text = text + of_text[2] * block.attn.to_add_out(words)
+    grouped = grouped + of_image[5] * block.img_mlp(modulate(block.img_norm2(grouped), of_image[3:]))
+    text = text + of_text[5] * block.txt_mlp(modulate(block.txt_norm2(text), of_text[3:]))
+    return bounded(grouped.flatten(1, 2)), bounded(text)
+
+
+def modulate(x: Tensor, vectors: Tensor) -> Tensor:
+    """Scale and shift `x` by the first two of `vectors`, shift and scale."""
+    return x * (1 + vectors[1]) + vectors[0]
+
+
+def bounded(x: Tensor) -> Tensor:
+    """`x` within the range of float16 if that is its type, as the stock block leaves it."""
+    return x.clip(-HALF_LIMIT, HALF_LIMIT) if x.dtype == torch.float16 else x
+
+
+def heads(attn: Attention, x: Tensor) -> Tensor:
+    """(B, tokens, d) -> (B, tokens, heads, d / heads)."""
+    return x.unflatten(-1, (attn.heads, -1))
+
+
+def queries(attn: Attention, text: Tensor, image: Tensor) -> Tensor:
+    """Normalised queries of text and image tokens, (B, L + T, heads, d / heads)."""
+    words = attn.norm_added_q(heads(attn, attn.add_q_proj(text)))
+    return torch.cat([words, attn.norm_q(heads(attn, attn.to_q(image)))], dim=1)
+
+
+def attend(attn: Attention, query: Tensor, text: Tensor, image: Tensor, rope: Tensor) -> Tensor:
+    """What rotated queries (B, Q, heads, d / heads) read from all text and image tokens, (B, Q, d)."""
+    words = attn.norm_added_k(heads(attn, attn.add_k_proj(text)))
+    key = rotate(torch.cat([words, attn.norm_k(heads(attn, attn.to_k(image)))], dim=1), rope)
+    value = torch.cat([heads(attn, attn.add_v_proj(text)), heads(attn, attn.to_v(image))], dim=1)
+    backend = attn.processor._attention_backend  # the one that was chosen for the stock model
+    return dispatch_attention_fn(query, key, value, backend=backend).flatten(2, 3).to(query.dtype)
+
+
+def rotate(x: Tensor, rope: Tensor) -> Tensor:
+    """Rotary embedding of (B, tokens, heads, d / heads)."""
+    if rope.is_complex():
+        return apply_rotary_emb_qwen(x, rope, use_real=False)
+    real, imaginary = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = rope[:, None].unbind(-1)
+    return torch.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], dim=-1).flatten(-2).type_as(x)

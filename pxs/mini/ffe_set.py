@@ -1,0 +1,141 @@
+"""A drawn FFE set: neutral sources and pairs of targets whose scores are exactly the mixes that were drawn.
+
+Where the base model learns from discrete, partly confused labels (data.py), an adapter learns from this: continuous
+scores, and both expressions of a confusable pair on the same face. The layout is that of the FFE data set (pxs/ffe.py):
+
+    DIR/train.jsonl    DIR/images/00000_source.png, 00000_fear.png, 00000_surprised.png, 00001_source.png, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from pxs import __version__
+from pxs.errors import DataError, OutputError, one_line
+from pxs.expressions import CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
+from pxs.ffe import Row, Target, write
+from pxs.images import output_folder, save_png
+from pxs.mini.data import Drawing, render
+from pxs.mini.faces import seeds
+
+FIRST_IDENTITY = 50_000
+"""Where the identities start among the editor's, unless told otherwise: the base model was trained on lower ones."""
+
+SCORES = (0.1, 1.0)
+"""Range of the score of a target's own category."""
+
+SECOND_SHARE = 0.15
+"""Share of targets that also show a second expression."""
+
+SECOND_SCORES = (0.1, 0.4)
+"""Range of the second expression's score, as a fraction of the score of the category, which so stays the strongest."""
+
+CHUNK = 1024  # rows that are drawn at once; 150 MB of pixels
+
+
+class Triple(NamedTuple):
+    """One row to draw: the identity's number, the style, and two targets of different categories with their mixes."""
+
+    seed: int
+    style: str
+    categories: tuple[str, str]
+    mixes: tuple[Mix, Mix]
+
+    def drawings(self) -> list[Drawing]:
+        """Its three pictures: the neutral source, then the two targets."""
+        return [Drawing(self.seed, mix, self.style) for mix in (Mix(), *self.mixes)]
+
+    def files(self, index: int) -> list[str]:
+        """The names of its three pictures as row `index` (from 0) of a set."""
+        return [f"images/{index:05d}_{word}.png" for word in ("source", *self.categories)]
+
+
+def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY) -> list[Triple]:
+    """The rows of a set: one identity each, from the editor's number `start` on.
+
+    Of every 8 rows, 4 are of each style, and of the 4 one shows each confusable pair and two show any two expressions.
+    A row depends on `seed` and its place alone, so a longer set begins with the shorter one. Raises DataError for a
+    count below 1, or more identities than there are.
+    """
+    try:
+        numbers = seeds("editor", count, start)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return [_triple(number, index, np.random.default_rng((seed, index))) for index, number in enumerate(numbers)]
+
+
+def _triple(number: int, index: int, rng: np.random.Generator) -> Triple:
+    style = tuple(DOMAINS)[index % 2]
+    confusable = index // 2 % 2 == 0
+    pool = CONFUSABLE[index // 4 % len(CONFUSABLE)] if confusable else EXPRESSIONS
+    first, second = (str(name) for name in rng.choice(pool, size=2, replace=False))
+    return Triple(number, style, (first, second), (_mix(first, rng), _mix(second, rng)))
+
+
+def _mix(category: str, rng: np.random.Generator) -> Mix:
+    """A mix to draw, its intensities rounded to what the file shows."""
+    score = round(float(rng.uniform(*SCORES)), 4)
+    if rng.random() >= SECOND_SHARE:
+        return Mix({category: score})
+    other = str(rng.choice([name for name in EXPRESSIONS if name != category]))
+    return Mix({category: score, other: round(score * float(rng.uniform(*SECOND_SCORES)), 4)})
+
+
+def write_drawn_set(
+    folder: str | Path,
+    count: int,
+    seed: int = 0,
+    start: int = FIRST_IDENTITY,
+    size: int = 128,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Draw `count` rows of `size` x `size` pixels (16 or more) into `folder`; return the path of its train.jsonl.
+
+    The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises DataError as
+    `triples` does, OutputError when files exist (unless `overwrite`) or cannot be written.
+    """
+    rows = triples(count, seed, start)
+    place = Path(folder)
+    table = place / "train.jsonl"
+    _refuse_existing([table, *(place / name for i, row in enumerate(rows) for name in row.files(i))], overwrite)
+    output_folder(place / "images")
+    _remove(table)  # from here on the pictures that it names are replaced
+    with tqdm(total=count, unit="row", disable=not progress) as bar:
+        for first in range(0, count, CHUNK):
+            _save_pictures(place, rows[first : first + CHUNK], first, size)
+            bar.update(len(rows[first : first + CHUNK]))
+    return write(table, [_row(place, row, index) for index, row in enumerate(rows)])
+
+
+def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
+    taken = next((path for path in paths if path.exists()), None)
+    if taken and not overwrite:
+        raise OutputError(f"{str(taken)!r} exists: choose another folder or allow overwriting")
+
+
+def _remove(table: Path) -> None:
+    try:
+        table.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{str(table)!r} cannot be replaced ({one_line(error)}): choose another folder") from None
+
+
+def _save_pictures(folder: Path, rows: Sequence[Triple], first: int, size: int) -> None:
+    drawings = [drawing for row in rows for drawing in row.drawings()]
+    names = [name for index, row in enumerate(rows, first) for name in row.files(index)]
+    for picture, drawing, name in zip(render(drawings, size), drawings, names, strict=True):
+        text = {"identity": str(drawing.seed), "style": drawing.style, "mix": str(drawing.mix), "pxs": __version__}
+        save_png(Image.fromarray(picture), folder / name, text, overwrite=True)
+
+
+def _row(folder: Path, triple: Triple, index: int) -> Row:
+    source, *images = (folder / name for name in triple.files(index))
+    first, second = (Target(*entry) for entry in zip(images, triple.categories, triple.mixes, strict=True))
+    return Row(source, (first, second), triple.style)

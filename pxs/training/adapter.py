@@ -1,0 +1,68 @@
+"""The LoRA of a training: put on the transformer, and saved as diffusers loads it, with rank, alpha and its base."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pxs.saving import replace_file
+from pxs.training.settings import TARGETS, Settings
+
+if TYPE_CHECKING:
+    from diffusers import QwenImageTransformer2DModel
+
+NAME = "default"
+
+
+def add_adapter(transformer: QwenImageTransformer2DModel, settings: Settings) -> dict[str, Tensor]:
+    """Freeze the transformer and put an untrained LoRA on it; returns its weights, float32, by name.
+
+    A is Gaussian, drawn from the seed; B is zero, so the model's function is unchanged.
+    """
+    from peft import LoraConfig
+
+    transformer.requires_grad_(False)
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS), init_lora_weights="gaussian"
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        transformer.add_adapter(config, adapter_name=NAME)
+    weights = {name: p for name, p in transformer.named_parameters() if p.requires_grad}
+    for p in weights.values():
+        p.data = p.data.float()
+    return weights
+
+
+def save_adapter(transformer: QwenImageTransformer2DModel, path: Path, base: str) -> Path:
+    """Write the LoRA in diffusers layout, float32; `base` is the fingerprint of the model it was trained on.
+
+    All metadata is one entry, since several come out in no fixed order and would change the file's hash.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save
+
+    state = get_peft_model_state_dict(transformer, adapter_name=NAME)
+    tensors = {f"transformer.{k}": v.detach().float().contiguous().cpu() for k, v in sorted(state.items())}
+    config = transformer.peft_config[NAME]
+    notes = {
+        "transformer.r": config.r,
+        "transformer.lora_alpha": config.lora_alpha,
+        "transformer.target_modules": sorted(config.target_modules),
+        "pxs.base": base,
+    }
+    metadata = {"lora_adapter_metadata": json.dumps(notes, sort_keys=True)}
+    replace_file(path, save(tensors, metadata=metadata))
+    return path
+
+
+def adapter_notes(path: Path) -> dict[str, object]:
+    """What an adapter's file says of itself: rank, alpha, targets and base; empty for one that says nothing."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return json.loads((file.metadata() or {}).get("lora_adapter_metadata", "{}"))

@@ -1,0 +1,108 @@
+"""What a training needs of a row and no step changes, computed once: latents, prompt embeddings, features of targets.
+
+Each row is one safetensors file named by the hash of everything it depends on (pictures, prompts, model, judges), so a
+changed row, model or judge is computed anew and nothing stale is ever used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from pxs.editing.conditioning import encode_prompts
+from pxs.expressions import NEUTRAL, prompt
+from pxs.ffe import Row
+from pxs.images import open_image, to_array
+from pxs.judging.features import FeatureJudge
+from pxs.judging.identity import IdentityJudge
+from pxs.saving import replace_file
+
+if TYPE_CHECKING:
+    from pxs.editing.editor import Editor
+
+VERSION = "1"  # raise when what is computed changes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Constants of B rows. Branches are the second axis: the two targets of a row.
+
+    source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 3, L, D): embeddings of the neutral
+    prompt and of the two categories', about the source. scores (B, 2). features and identity (B, 2, F): of the targets.
+    """
+
+    source: Tensor
+    targets: Tensor
+    text: Tensor
+    scores: Tensor
+    features: Tensor
+    identity: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(v.to(device) for v in vars(self).values()))
+
+
+class Cache:
+    """The constants of rows, made on first use by an editor and the judges that losses look through."""
+
+    def __init__(self, folder: Path, editor: Editor, features: FeatureJudge, identity: IdentityJudge) -> None:
+        self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
+        self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
+        self._common += [features.name, identity.name]
+
+    def batch(self, rows: Sequence[Row]) -> Batch:
+        """The constants of some rows, stacked; scores are the rows' own."""
+        parts = [self.row(row) for row in rows]
+        stacked = {name: torch.stack([p[name] for p in parts]) for name in parts[0]}
+        return Batch(scores=torch.tensor([[t.score for t in row.targets] for row in rows]), **stacked)
+
+    def row(self, row: Row) -> dict[str, Tensor]:
+        """The constants of one row, from its file or computed and then kept."""
+        from safetensors.torch import load_file, save
+
+        path = self.folder / f"{self.key(row)}.safetensors"
+        if not path.exists():
+            replace_file(path, save(self._computed(row)))
+        return load_file(path)
+
+    def key(self, row: Row) -> str:
+        """The hash of what a row's constants depend on; scores are not among them."""
+        digest = hashlib.sha256("\n".join([*self._common, *self._prompts(row)]).encode())
+        for path in (row.source, *(t.image for t in row.targets)):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:32]
+
+    def _prompts(self, row: Row) -> list[str]:
+        return [prompt(word, row.domain) for word in (NEUTRAL, *(t.category for t in row.targets))]
+
+    @torch.no_grad()
+    def _computed(self, row: Row) -> dict[str, Tensor]:
+        side = self.editor.checkpoint.resolution
+        source, *targets = (square(open_image(p), side) for p in (row.source, *(t.image for t in row.targets)))
+        pixels = torch.stack([as_pixels(t) for t in targets])
+        latents = [self.editor.encode(image).cpu()[0].clone() for image in (source, *targets)]
+        return {
+            "source": latents[0],
+            "targets": torch.stack(latents[1:]),
+            "text": encode_prompts(self.editor.pipe, source, self._prompts(row)).cpu().clone(),
+            "features": self.features.embed_pixels(pixels).cpu().clone(),
+            "identity": self.identity.embed_pixels(pixels).cpu().clone(),
+        }
+
+
+def square(image: Image.Image, side: int) -> Image.Image:
+    """The largest central square of an image, scaled to `side` x `side`, as PixelSmile was trained."""
+    return ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
+
+
+def as_pixels(image: Image.Image) -> Tensor:
+    """(3, H, W) in [-1, 1] of an RGB image."""
+    return torch.from_numpy(to_array(image)).permute(2, 0, 1) * 2 - 1

@@ -1,0 +1,106 @@
+"""The settings of a training: a frozen record, checked when it is made, written beside every result."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pxs.errors import TrainingError, one_line
+
+TARGETS = (
+    *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
+    *("img_mlp.net.0.proj", "img_mlp.net.2", "txt_mlp.net.0.proj", "txt_mlp.net.2"),
+)
+"""The linear layers that a PixelSmile adapter acts on, in every block."""
+
+CHOICES = {
+    "contrast": ("symmetric", "one_sided", "none"),
+    "form": ("infonce", "hinge", "log_ratio"),
+    "precision": ("no", "bf16"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the outcome of a training, together with its data; defaults suit `mini`.
+
+    batch: rows a step, of two targets each. rank, alpha: of the LoRA, whose effective scaling is alpha / rank. lr,
+    weight_decay, beta2: of AdamW; warmup steps, then cosine to 0. clip: largest norm of the gradient. contrast, form,
+    contrast_weight, identity_weight, gate: see losses.py; a weight of 0 leaves a loss out. validation: share of rows
+    held back. save_every, validate_every, sample_every: in steps, 0 is never.
+    """
+
+    model: str = "mini"
+    steps: int = 1000
+    seed: int = 0
+    batch: int = 4
+    rank: int = 16
+    alpha: float = 32.0
+    lr: float = 1e-4
+    beta2: float = 0.999
+    weight_decay: float = 0.001
+    warmup: int = 500
+    clip: float = 1.0
+    contrast: str = "symmetric"
+    form: str = "infonce"
+    contrast_weight: float = 1.0
+    identity_weight: float = 0.1
+    gate: float = 600.0
+    validation: float = 0.05
+    save_every: int = 200
+    validate_every: int = 200
+    sample_every: int = 0
+    precision: str = "bf16"
+    checkpointing: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check(field.name, getattr(self, field.name), type(field.default))
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise TrainingError(f"{name} {getattr(self, name)!r} is unknown: choose from {', '.join(choices)}")
+        for name in ("steps", "batch", "rank"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} {getattr(self, name)} is too small: give 1 or more")
+        if not 0 <= self.validation < 1:
+            raise TrainingError(f"validation {self.validation} is no share of the rows: give 0 or more, below 1")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Settings:
+        """Settings from a JSON file; what it does not name is default. Raises TrainingError."""
+        try:
+            content = json.loads(Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                f"settings {str(path)!r} cannot be read ({one_line(error)}): give a JSON file"
+            ) from None
+        return cls().updated(content)
+
+    def updated(self, changes: Mapping[str, Any]) -> Settings:
+        """A copy with some settings changed; raises TrainingError for a name that there is not."""
+        known = asdict(self)
+        if not isinstance(changes, Mapping) or not changes.keys() <= known.keys():
+            unknown = sorted(set(changes) - known.keys()) if isinstance(changes, Mapping) else changes
+            raise TrainingError(f"unknown settings {unknown}: choose from {', '.join(known)}")
+        return Settings(**{**known, **changes})
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (0-based): warm-up, then cosine to 0."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        return self.lr * rise * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+
+
+def _check(name: str, value: Any, kind: type) -> None:
+    """Raise TrainingError unless a setting has the type of its default (an int is a float too) and is not negative."""
+    number = kind in (int, float) and isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if kind in (int, float) and not (number and math.isfinite(value) and value >= 0):
+        raise TrainingError(
+            f"{name} {value!r} is not a number of 0 or more: give one, such as {getattr(Settings, name)}"
+        )
+    if kind in (bool, str) and not isinstance(value, kind):
+        raise TrainingError(f"{name} {value!r} is not of type {kind.__name__}: give {getattr(Settings, name)!r}")

@@ -1,0 +1,356 @@
+"""The trainer: a generator of step records, resumable to the bit.
+
+    for step in train(rows, Settings(steps=300), "out/adapter"):
+        print(step.index, step.losses)
+
+Order, noise and noise levels derive from (seed, step, place in the batch), so what is saved is enough to go on: LoRA
+weights, optimiser state, and the loss log up to there. OUT holds adapter.safetensors, results.json, settings.json,
+log.jsonl (one line a step), checkpoints/, cache/ and, when asked for, samples/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from pxs.editing.editor import Editor, load
+from pxs.errors import TrainingError
+from pxs.expressions import sweep
+from pxs.ffe import Row
+from pxs.images import open_image, output_folder
+from pxs.judging.features import FeatureJudge, MiniFeatures
+from pxs.judging.identity import IdentityJudge, MiniIdentityLoss
+from pxs.provenance import versions, write_json
+from pxs.saving import Checkpoints, replace_file
+from pxs.training.adapter import add_adapter, save_adapter
+from pxs.training.cache import Cache, square
+from pxs.training.objective import Objective, draws, hash_of
+from pxs.training.settings import Settings
+
+PATIENCE = 3  # steps in a row without a finite loss before the training stops
+VALIDATION_ROWS = 32
+SAMPLE_ALPHAS, SAMPLE_STEPS = (0.0, 0.5, 1.0, 1.5), 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished step, 0-based `index` of `total`.
+
+    losses: "loss" and its parts by name. seconds: wall-clock of the step. validation: flow loss on held-back rows,
+    after some steps, else None. sample: the picture of a sweep that was just written, else None. stopped: the training
+    was asked to end (SIGTERM) and has saved its state.
+    """
+
+    index: int
+    total: int
+    losses: dict[str, float]
+    rate: float
+    seconds: float
+    validation: float | None = None
+    sample: Path | None = None
+    stopped: bool = False
+
+
+def train(
+    rows: Sequence[Row],
+    settings: Settings,
+    folder: str | Path,
+    features: FeatureJudge | None = None,
+    identity: IdentityJudge | None = None,
+) -> Iterator[Step]:
+    """Train an adapter on FFE rows, from the newest state in `folder` to the end; yields every step.
+
+    `features` and `identity` are what losses look through, by default those of `mini`. Raises TrainingError for too few
+    rows, a judge that scores, a state of other settings or data, or a loss that stays not finite.
+    """
+    return _Training(rows, settings, Path(folder), features or MiniFeatures(), identity or MiniIdentityLoss()).run()
+
+
+@dataclass
+class _Training:
+    """A training in progress; `run` is its only verb."""
+
+    rows: Sequence[Row]
+    settings: Settings
+    folder: Path
+    features: FeatureJudge
+    identity: IdentityJudge
+    log: list[dict[str, Any]] = field(default_factory=list)
+    bad: list[int] = field(default_factory=list)  # the last steps without a finite loss
+
+    def run(self) -> Iterator[Step]:
+        self._prepare()
+        with _asked_to_stop() as stopping:
+            for index in range(len(self.log), self.settings.steps):
+                step = self._step(index)
+                done, stop = index + 1, stopping.is_set()
+                if stop or done == self.settings.steps or _due(done, self.settings.save_every):
+                    self._save(done)
+                yield replace(step, sample=self._sample(done), stopped=stop)
+                if stop:
+                    return
+        self._finish()
+
+    def _prepare(self) -> None:
+        """Check, load, put the LoRA on, and take up the newest state."""
+        for judge in (self.features, self.identity):
+            if judge.role != "train":
+                raise TrainingError(f"{judge.name} scores (role {judge.role!r}): it must not be trained against")
+        self.training, self.held_back = split(self.rows, self.settings)
+        output_folder(self.folder)
+        self.checkpoints = Checkpoints(self.folder / "checkpoints")
+        self.notes = {"settings": asdict(self.settings), "data": data_hash(self.rows)}
+        saved = self._saved()
+        AcceleratorState._reset_state()  # it is shared by a process and refuses another precision
+        self.accelerator = Accelerator(mixed_precision=self.settings.precision)
+        self.editor: Editor = load(self.settings.model, adapter=None, device=str(self.accelerator.device))
+        self.cache = Cache(self.folder / "cache", self.editor, self.features, self.identity)
+        self._build()
+        if saved:
+            self._restore(*saved)
+        self._write_log()
+        write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
+
+    def _saved(self) -> tuple | None:
+        """The newest state in the folder; raises TrainingError if it belongs to another training."""
+        saved = self.checkpoints.newest()
+        if saved is None:
+            return None
+        was = saved[2]
+        for name, value in self.notes["settings"].items():
+            if was["settings"].get(name) != value:
+                raise TrainingError(
+                    f"{self.folder} holds a training with {name} {was['settings'].get(name)!r}, not {value!r}: "
+                    "repeat its settings to go on, or give another folder"
+                )
+        if was["data"] != self.notes["data"]:
+            raise TrainingError(
+                f"{self.folder} holds a training on other data: repeat its data, or give another folder"
+            )
+        return saved
+
+    def _build(self) -> None:
+        """The model with its LoRA, the optimiser and the objective."""
+        s, transformer = self.settings, self.editor.pipe.transformer
+        self.weights = add_adapter(transformer, s)
+        if s.checkpointing:
+            transformer.enable_gradient_checkpointing()
+        transformer.train()
+        optimiser = torch.optim.AdamW(
+            self.weights.values(), lr=s.lr, betas=(0.9, s.beta2), weight_decay=s.weight_decay, foreach=True
+        )
+        model = torch.compile(transformer) if s.compile else transformer
+        self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
+        decode = torch.compile(self._decode) if s.compile else self._decode
+        self.objective = Objective(s, decode, self.features.embed_pixels, self.identity.embed_pixels)
+        for judge in (self.features, self.identity):
+            judge.network.to(self.accelerator.device)
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        """Normalised latents -> pixels in [-1, 1], with gradients, through the 2-D VAE."""
+        editor = self.editor
+        vae = editor.vae
+        return vae.decoder(vae.post_quant_conv(latents * editor.std + editor.mean))
+
+    def _step(self, index: int) -> Step:
+        """One update, or none if the loss is not finite."""
+        began = time.perf_counter()
+        rate = self.settings.rate(index)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        chosen = order(len(self.training), self.settings, index)
+        places = range(self.accelerator.process_index, len(chosen), self.accelerator.num_processes)
+        rows = [self.training[chosen[p]] for p in places]
+        parts = self._losses(rows, index, places)
+        if self._finite(parts["loss"]):
+            self.bad = []
+            self.accelerator.backward(parts["loss"])
+            self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip)
+            self.optimiser.step()
+        else:
+            self._bad_step(index, rows)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses = {name: float(v.detach()) for name, v in parts.items()}
+        seconds = time.perf_counter() - began
+        step = Step(index, self.settings.steps, losses, rate, seconds, self._validation(index + 1))
+        self._note(step)
+        return step
+
+    def _losses(self, rows: Sequence[Row], index: int, places: Sequence[int]) -> dict[str, Tensor]:
+        batch = self.cache.batch(rows).to(self.accelerator.device)
+        drawn = draws(self.settings, index, places, batch.source.shape[1:])
+        noise, sigma = (v.to(self.accelerator.device) for v in drawn)
+        with self.accelerator.autocast():
+            return self.objective(self.model, batch, noise, sigma)
+
+    def _finite(self, loss: Tensor) -> bool:
+        """Whether the loss is finite in every process, so that all take the same path."""
+        return bool(self.accelerator.reduce(loss.detach().isfinite().float(), reduction="mean") == 1)
+
+    def _bad_step(self, index: int, rows: Sequence[Row]) -> None:
+        """Count a step without a finite loss; too many in a row end the training."""
+        self.bad.append(index)
+        if len(self.bad) >= PATIENCE:
+            names = ", ".join(sorted({row.source.name for row in rows}))
+            raise TrainingError(
+                f"the loss is not finite for {PATIENCE} steps up to {index + 1} (last samples: {names}): the last good "
+                "state is kept; lower the learning rate, or look at these samples"
+            )
+
+    @torch.no_grad()
+    def _validation(self, done: int) -> float | None:
+        """Flow loss on held-back rows, always with the same noise, when it is due."""
+        if not self.held_back or not (_due(done, self.settings.validate_every) or done == self.settings.steps):
+            return None
+        rows = self.held_back[:VALIDATION_ROWS]
+        flow = Objective(self.settings.updated({"contrast": "none", "identity_weight": 0.0}), *self._blind())
+        values = []
+        for first in range(0, len(rows), self.settings.batch):
+            part = rows[first : first + self.settings.batch]
+            batch = self.cache.batch(part).to(self.accelerator.device)
+            noise, sigma = draws(self.settings, -1 % 2**31, range(first, first + len(part)), batch.source.shape[1:])
+            with self.accelerator.autocast():
+                parts = flow(self.model, batch, noise.to(batch.source), sigma.to(batch.source))
+            values += [float(parts["flow"])] * len(part)
+        return sum(values) / len(values)
+
+    def _blind(self) -> tuple:
+        o = self.objective
+        return o.decode, o.features, o.identity
+
+    def _sample(self, done: int) -> Path | None:
+        """A sweep of the first held-back face with the adapter as it is, when it is due."""
+        if not _due(done, self.settings.sample_every):
+            return None
+        row = (self.held_back or self.training)[0]
+        transformer = self.editor.pipe.transformer.eval()
+        portrait = self.editor.open(square(open_image(row.source), self.editor.checkpoint.resolution), row.domain)
+        edits = portrait.edit(sweep(row.targets[0].category, SAMPLE_ALPHAS), steps=SAMPLE_STEPS, progress=False)
+        transformer.train()
+        path = output_folder(self.folder / "samples") / f"step-{done:07d}.png"
+        edits.sheet().save(path)
+        return path
+
+    def _note(self, step: Step) -> None:
+        """Put a step into the log, and on disk."""
+        row = {"step": step.index + 1, **step.losses, "rate": step.rate, "seconds": step.seconds}
+        self.log.append(row if step.validation is None else {**row, "validation": step.validation})
+        with open(self.folder / "log.jsonl", "a") as file:
+            file.write(json.dumps(self.log[-1]) + "\n")
+
+    def _save(self, done: int) -> None:
+        """Keep the state after `done` steps, by the main process."""
+        if not self.accelerator.is_main_process:
+            return
+        states = self.optimiser.state_dict()["state"]
+        groups = {
+            "weights": self.weights,
+            "optimiser": {f"{i}.{k}": v for i, entry in states.items() for k, v in entry.items()},
+        }
+        self.checkpoints.save(done, groups, {**self.notes, "log": self.log})
+
+    def _restore(self, step: int, groups: dict[str, dict[str, Tensor]], notes: dict[str, Any]) -> None:
+        """Take up a state: weights, optimiser, and the log up to there, which is written anew."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(groups["weights"][name])
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, value in groups["optimiser"].items():
+            index, key = name.split(".", 1)
+            states.setdefault(int(index), {})[key] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
+        self.log = notes["log"]
+
+    def _write_log(self) -> None:
+        replace_file(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log).encode())
+
+    def _finish(self) -> None:
+        """Write adapter and results, by the main process."""
+        if not self.accelerator.is_main_process:
+            return
+        path = save_adapter(
+            self.editor.pipe.transformer, self.folder / "adapter.safetensors", self.editor.checkpoint.fingerprint
+        )
+        write_json(self.folder / "results.json", self._results(path))
+
+    def _results(self, adapter: Path) -> dict[str, Any]:
+        last = self.log[-min(50, len(self.log)) :]
+        names = [n for n in ("loss", "flow", "contrast", "identity") if n in last[-1]]
+        validation = [row["validation"] for row in self.log if "validation" in row]
+        return {
+            "steps": self.settings.steps,
+            **{name: float(np.mean([row[name] for row in last])) for name in names},
+            "validation": validation[-1] if validation else None,
+            "seconds": sum(row["seconds"] for row in self.log),
+            "steps_per_second": len(last) / sum(row["seconds"] for row in last),
+            "rows": len(self.training),
+            "held_back": len(self.held_back),
+            "adapter_sha256": hashlib.sha256(adapter.read_bytes()).hexdigest(),
+            "settings": asdict(self.settings),
+            "versions": versions(),
+        }
+
+
+def split(rows: Sequence[Row], settings: Settings) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and rows held back, chosen by the seed; raises TrainingError if too few are left."""
+    count = round(settings.validation * len(rows))
+    shuffled = np.random.default_rng(hash_of(settings.seed, 1)).permutation(len(rows))
+    training, held_back = sorted(shuffled[count:]), sorted(shuffled[:count])
+    if len(training) < settings.batch:
+        raise TrainingError(f"{len(training)} rows are fewer than a batch of {settings.batch}: give more data")
+    return [rows[i] for i in training], [rows[i] for i in held_back]
+
+
+def order(count: int, settings: Settings, step: int) -> list[int]:
+    """Which of `count` rows a step trains on: every epoch is a permutation of its own."""
+    first = step * settings.batch
+    epochs: dict[int, np.ndarray] = {}
+    chosen = []
+    for position in range(first, first + settings.batch):
+        epoch, place = divmod(position, count)
+        if epoch not in epochs:
+            epochs[epoch] = np.random.default_rng(hash_of(settings.seed, 2, epoch)).permutation(count)
+        chosen.append(int(epochs[epoch][place]))
+    return chosen
+
+
+def data_hash(rows: Sequence[Row]) -> str:
+    """A hash of all pictures, categories, scores and domains, in order."""
+    digest = hashlib.sha256()
+    for row in rows:
+        for path in (row.source, *(t.image for t in row.targets)):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(json.dumps([row.domain, *([t.category, t.scores.vector()] for t in row.targets)]).encode())
+    return digest.hexdigest()
+
+
+def _due(done: int, every: int) -> bool:
+    return every > 0 and done % every == 0
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets, where signals can be had (the main thread); the old handler comes back."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: event.set())
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,178 @@
+"""Blends: the two rules in closed form, every verdict at its threshold, and one line for every mistake."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pxs.errors import ExpressionError, JudgeError, ScaleError
+from pxs.expressions import BASIC, PAIRS, Mix
+from pxs.judging.blends import (
+    KINDS,
+    BlendThresholds,
+    Verdict,
+    check_pair,
+    convex,
+    judge_blends,
+    sum_of_directions,
+    verdict,
+    verdict_sheet,
+    weigh,
+)
+
+strengths = st.floats(0, 2, allow_subnormal=False)
+
+
+class Sees:
+    """An expression judge that reads its mixes from a list."""
+
+    name, role = "fake", "score"
+
+    def __init__(self, mixes):
+        self.mixes = mixes
+
+    def judge(self, images):
+        return self.mixes[: len(images)]
+
+
+class Knows:
+    """An identity judge for which the cosine to white is 0.6 for grey pictures, 1 for white ones."""
+
+    name, role = "fake", "score"
+
+    def embed(self, images):
+        return np.array([[1, 0] if i.getpixel((0, 0))[0] == 255 else [0.6, 0.8] for i in images], np.float32)
+
+
+def test_a_sum_asks_for_both_in_full():
+    assert sum_of_directions("happy", "sad", 0.7, 1.2) == Mix(happy=0.7, sad=1.2)
+
+
+def test_a_convex_blend_lies_between_the_two():
+    assert convex("happy", "sad", 1, 1) == Mix(happy=0.5, sad=0.5)
+    assert convex("happy", "sad", 1, 3) == Mix(happy=0.75, sad=2.25)
+    assert convex("happy", "sad", 0, 0) == Mix()
+
+
+@given(strengths, strengths)
+def test_a_convex_blend_adds_up_to_the_stronger_and_agrees_on_the_axes(a, b):
+    mix = convex("fear", "disgust", a, b)
+    assert sum(mix.values()) == pytest.approx(max(a, b), abs=1e-12)
+    assert convex("fear", "disgust", a, 0) == sum_of_directions("fear", "disgust", a, 0)
+    assert convex("disgust", "fear", b, a) == mix
+
+
+def test_rules_have_names():
+    assert weigh("sum", "happy", "sad", 1, 1) == Mix(happy=1, sad=1)
+    assert weigh("convex", "happy", "sad", 1, 1) == Mix(happy=0.5, sad=0.5)
+    with pytest.raises(ScaleError, match="unknown rule 'mean': choose from sum, convex"):
+        weigh("mean", "happy", "sad", 1, 1)
+
+
+MISTAKES = {
+    "unknown": (("happy", "surprise"), "did you mean 'surprised'"),
+    "twice": (("fear", "fear"), "is one expression: blend two different ones"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_pair_that_is_none_is_refused_everywhere(mistake):
+    pair, message = MISTAKES[mistake]
+    calls = [
+        lambda: check_pair(*pair),
+        lambda: sum_of_directions(*pair, 1, 1),
+        lambda: convex(*pair, 1, 1),
+        lambda: verdict(Mix(), 1, *pair),
+    ]
+    for call in calls:
+        with pytest.raises(ExpressionError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("a", "b"), [(-0.1, 1), (1, float("nan")), ("strong", 1)])
+def test_a_convex_blend_refuses_what_is_no_weight(a, b):
+    with pytest.raises(ScaleError):
+        convex("happy", "sad", a, b)
+
+
+VERDICTS = {
+    "both": (Mix(happy=0.5, sad=0.3), 0.9, Verdict("coherent")),
+    "at the thresholds": (Mix(happy=0.3, sad=0.3), 0.5, Verdict("coherent")),
+    "the first alone": (Mix(happy=0.9, sad=0.29), 0.9, Verdict("collapsed", "happy")),
+    "the second alone": (Mix(sad=0.4), 0.9, Verdict("collapsed", "sad")),
+    "neither": (Mix(happy=0.2, sad=0.2), 0.9, Verdict("conflicting")),
+    "nothing at all": (Mix(), 1.0, Verdict("conflicting")),
+    "someone else": (Mix(happy=0.9, sad=0.9), 0.49, Verdict("conflicting")),
+    "a third is stronger": (Mix(happy=0.5, sad=0.5, fear=0.51), 0.9, Verdict("conflicting")),
+    "a third is as strong": (Mix(happy=0.5, sad=0.4, fear=0.5), 0.9, Verdict("coherent")),
+}
+
+
+@pytest.mark.parametrize("case", VERDICTS)
+def test_verdicts(case):
+    judged, similarity, expected = VERDICTS[case]
+    assert verdict(judged, similarity, "happy", "sad") == expected
+    assert verdict(judged, similarity, "sad", "happy") == expected
+
+
+@given(st.lists(st.floats(0, 1), min_size=12, max_size=12), st.floats(-1, 1), st.sampled_from(PAIRS))
+def test_every_face_gets_one_verdict_and_only_a_collapse_has_a_winner(scores, similarity, pair):
+    found = verdict(Mix.from_vector(scores), similarity, *pair)
+    assert found.kind in KINDS
+    assert (found.dominant in pair) == (found.kind == "collapsed")
+
+
+def test_thresholds_move_verdicts():
+    judged = Mix(happy=0.5, sad=0.3)
+    assert verdict(judged, 0.4, "happy", "sad", BlendThresholds(0.3, 0.4)) == Verdict("coherent")
+    assert verdict(judged, 0.4, "happy", "sad", BlendThresholds(0.4, 0.4)) == Verdict("collapsed", "happy")
+    assert str(verdict(judged, 0.4, "happy", "sad", BlendThresholds(0.4, 0.4))) == "collapsed into happy"
+
+
+@pytest.mark.parametrize("wrong", [{"present": -0.1}, {"present": 1.1}, {"identity": float("nan")}, {"identity": "x"}])
+def test_thresholds_out_of_range_are_refused(wrong):
+    with pytest.raises(ScaleError, match="threshold"):
+        BlendThresholds(**wrong)
+
+
+def pictures(*greys):
+    return [Image.new("RGB", (16, 16), (g, g, g)) for g in greys]
+
+
+def test_blends_are_judged_by_mix_and_likeness():
+    mixes = [Mix(happy=0.8, sad=0.6), Mix(happy=0.8, fear=0.1)]
+    judged = judge_blends(
+        *pictures(255), pictures(255, 90), [("happy", "sad"), ("happy", "fear")], Sees(mixes), Knows()
+    )
+    assert [j.judged for j in judged] == mixes
+    assert [j.similarity for j in judged] == pytest.approx([1, 0.6])
+    assert [str(j.verdict) for j in judged] == ["coherent", "collapsed into happy"]
+    record = judged[1].record("a.png")
+    assert (record["file"], record["verdict"], record["dominant"]) == ("a.png", "collapsed", "happy")
+
+
+def test_pictures_and_pairs_must_be_equally_many():
+    assert judge_blends(*pictures(255), [], [], Sees([]), Knows()) == []
+    with pytest.raises(ExpressionError, match="2 pairs were given for 1 pictures"):
+        judge_blends(*pictures(255), pictures(9), PAIRS[:2], Sees([]), Knows())
+
+
+def test_a_judge_that_fails_is_not_hidden():
+    class Broken(Sees):
+        def judge(self, images):
+            raise JudgeError("out of order")
+
+    with pytest.raises(JudgeError, match="out of order"):
+        judge_blends(*pictures(255), pictures(9), PAIRS[:1], Broken([]), Knows())
+
+
+def test_the_sheet_has_a_cell_for_every_pair():
+    mixes = [Mix({a: 1, b: 1}) for a, b in PAIRS]
+    images = pictures(*range(10, 25))
+    judged = judge_blends(*pictures(255), images, PAIRS, Sees(mixes), Knows())
+    made = verdict_sheet(images, judged)
+    assert made.width > 5 * 200
+    assert made.height > 3 * 200
+    assert len({first for first, _ in PAIRS} | {second for _, second in PAIRS}) == len(BASIC)

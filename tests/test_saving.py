@@ -1,0 +1,83 @@
+"""States on disk: whole or not at all, checked by hash, the two newest kept, and a full disk loses nothing."""
+
+import errno
+import os
+import shutil
+from collections import namedtuple
+
+import pytest
+import torch
+
+from pxs.errors import OutputError
+from pxs.saving import Checkpoints, replace_file
+
+GROUPS = {"weights": {"a.b/c": torch.arange(6.0).view(2, 3)}, "optimiser": {"0.step": torch.tensor(3.0)}}
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    return Checkpoints(tmp_path / "deep" / "folder")
+
+
+def test_an_empty_folder_has_no_newest_state(checkpoints):
+    assert checkpoints.newest() is None and checkpoints.files() == []
+
+
+def test_a_saved_state_comes_back_whole(checkpoints):
+    checkpoints.save(12, GROUPS, {"lr": 0.1})
+    step, groups, notes = checkpoints.newest()
+    assert (step, notes, groups.keys()) == (12, {"lr": 0.1}, GROUPS.keys())
+    assert all(torch.equal(groups[g][k], v) for g, group in GROUPS.items() for k, v in group.items())
+
+
+def test_the_two_newest_are_kept(checkpoints):
+    for step in (1, 2, 3, 10):
+        checkpoints.save(step, GROUPS, {})
+    assert [f.stem for f in checkpoints.files()] == ["step-0000003", "step-0000010"]
+    assert len(list(checkpoints.folder.iterdir())) == 4
+
+
+def flip_a_bit(file):
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        lambda f: os.truncate(f, f.stat().st_size - 1),
+        lambda f: f.with_suffix(".json").unlink(),
+        lambda f: f.with_suffix(".json").write_text("{"),
+        lambda f: f.with_suffix(".json").write_text("{}"),
+    ],
+    ids=["a bit flipped", "a byte missing", "no manifest", "half a manifest", "an empty manifest"],
+)
+def test_a_damaged_state_falls_back_to_the_one_before(checkpoints, damage, capsys):
+    for step in (1, 2):
+        checkpoints.save(step, GROUPS, {})
+    damage(checkpoints.files()[-1])
+    assert checkpoints.newest()[0] == 1
+    assert "step-0000002.safetensors cannot be used" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_seen_before_anything_is_written(checkpoints, monkeypatch):
+    checkpoints.save(1, GROUPS, {})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "total used free")(10, 10, 0))
+    with pytest.raises(OutputError, match="free some space"):
+        checkpoints.save(2, GROUPS, {})
+    assert checkpoints.newest()[0] == 1 and len(list(checkpoints.folder.iterdir())) == 2
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "file"
+    replace_file(target, b"old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        replace_file(target, b"new")
+    assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
