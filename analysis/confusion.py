@@ -24,72 +24,90 @@ from scipy.stats import spearmanr
 
 import pxs
 from analysis.faces import Face
-from analysis.figures import bare
+from analysis.figures import bare, frame_pairs
 from pxs.errors import DataError, JudgeError
-from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
+from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix, check_expression
 from pxs.judging.expression import ExpressionJudge
 from pxs.mini.data import label_probabilities
 
-COUNT = len(EXPRESSIONS)
-OFF = ~np.eye(COUNT, dtype=bool)
+FEWEST = 3  # expressions, so that there is something to correlate
 
 
-def annotators() -> np.ndarray:
-    """Labels given to pictures of each expression, (12, 12), rows sum to 1."""
-    return np.stack([label_probabilities(name) for name in EXPRESSIONS])
+def annotators(names: Sequence[str] = EXPRESSIONS) -> np.ndarray:
+    """Labels given to pictures of each expression, (C, C) in the order of `names`; all 12 rows sum to 1."""
+    at = [EXPRESSIONS.index(check_expression(name)) for name in names]
+    return np.stack([label_probabilities(name) for name in EXPRESSIONS])[np.ix_(at, at)]
 
 
-def said(mixes: Sequence[Mix], asked: Sequence[str]) -> np.ndarray:
-    """A judge's mixes, one a picture, as a matrix (12, 12): row = asked, mean of intensities divided by their sum.
+def said(mixes: Sequence[Mix], asked: Sequence[str], names: Sequence[str] = EXPRESSIONS) -> np.ndarray:
+    """A judge's mixes, one a picture, as a matrix (C, C): row = asked, mean of intensities divided by their sum.
 
-    A picture in which the judge sees nothing counts for nothing; a row of nothing but such pictures, or of none, is 0.
+    Sums are over all 12, so with fewer `names` a row adds up to less than 1. A picture in which the judge sees nothing
+    counts for nothing; a row of nothing but such pictures, or of none, is 0.
     """
     if len(mixes) != len(asked):
         raise JudgeError(f"{len(mixes)} mixes for {len(asked)} pictures: judge each picture once")
-    seen = np.array([m.vector() for m in mixes]).reshape(-1, COUNT).clip(0)
+    seen = np.array([m.vector() for m in mixes]).reshape(-1, len(EXPRESSIONS)).clip(0)
     sums = seen.sum(axis=1, keepdims=True)
-    shares = seen / np.where(sums > 0, sums, 1)
-    rows = [shares[(np.asarray(asked) == name) & (sums[:, 0] > 0)] for name in EXPRESSIONS]
-    return np.stack([r.mean(axis=0) if len(r) else np.zeros(COUNT) for r in rows])
+    shares = (seen / np.where(sums > 0, sums, 1))[:, [EXPRESSIONS.index(check_expression(name)) for name in names]]
+    rows = [shares[(np.asarray(asked) == name) & (sums[:, 0] > 0)] for name in names]
+    return np.stack([r.mean(axis=0) if len(r) else np.zeros(len(names)) for r in rows])
 
 
-def classifier(judge: ExpressionJudge, faces: Sequence[Face], intensities: Sequence[float] = (0.5, 1.0)) -> np.ndarray:
-    """What the judge says of drawings: (12, 12). Raises DataError for a face that was not drawn."""
+def classifier(
+    judge: ExpressionJudge,
+    faces: Sequence[Face],
+    intensities: Sequence[float] = (0.5, 1.0),
+    names: Sequence[str] = EXPRESSIONS,
+) -> np.ndarray:
+    """What the judge says of drawings: (C, C). Raises DataError for a face that was not drawn."""
     if any(face.identity is None for face in faces):
         raise DataError("a face that was not drawn has no drawings of expressions: choose drawn faces")
-    plan = [(face, name, a) for face in faces for name in EXPRESSIONS for a in intensities]
+    plan = [(face, name, a) for face in faces for name in names for a in intensities]
     drawings = [pxs.draw(f.identity, Mix({name: a}), f.style, f.picture.width) for f, name, a in plan]
-    return said(judge.judge(drawings), [name for _, name, _ in plan])
+    return said(judge.judge(drawings), [name for _, name, _ in plan], names)
 
 
 def generator(
-    judge: ExpressionJudge, pictures: Sequence[Image.Image], table: pd.DataFrame, intensities: Sequence[float]
+    judge: ExpressionJudge,
+    pictures: Sequence[Image.Image],
+    table: pd.DataFrame,
+    intensities: Sequence[float],
+    names: Sequence[str] = EXPRESSIONS,
 ) -> np.ndarray:
-    """What the judge says of edits: (12, 12). `table` has the expression and intensity of each picture; those with one
-    of the `intensities` count, so that classifier and generator are asked for the same.
+    """What the judge says of edits: (C, C). `table` has the expression and intensity of each picture; those with one of
+    the `intensities` count, so that classifier and generator are asked for the same.
     """
     chosen = np.flatnonzero(table.intensity.isin(list(intensities)))
-    return said(judge.judge([pictures[i] for i in chosen]), table.expression.iloc[chosen].tolist())
+    return said(judge.judge([pictures[i] for i in chosen]), table.expression.iloc[chosen].tolist(), names)
 
 
 def correlation(first: np.ndarray, second: np.ndarray, permutations: int = 2000, seed: int = 0) -> dict[str, float]:
-    """Off-diagonal agreement of two matrices (12, 12): pearson, spearman, and p of pearson by renaming (one-sided).
+    """Off-diagonal agreement of two matrices (C, C): pearson, spearman, and p of pearson by renaming (one-sided).
 
-    Raises DataError for a matrix without any confusion, whose correlation is undefined.
+    Raises DataError for fewer than 3 expressions, or a matrix without any confusion, whose correlation is undefined.
     """
-    for matrix in (first, second):
-        if np.ptp(matrix[OFF]) == 0:
-            raise DataError("a matrix has the same entry everywhere off its diagonal: there is nothing to correlate")
+    count = len(first)
+    if count < FEWEST:
+        raise DataError(f"{count} expressions are too few to correlate their confusion: give {FEWEST} or more")
+    if np.ptp(off_diagonal(first)) == 0 or np.ptp(off_diagonal(second)) == 0:
+        raise DataError("a matrix has the same entry everywhere off its diagonal: there is nothing to correlate")
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(COUNT) for _ in range(permutations)]
+    orders = [rng.permutation(count) for _ in range(permutations)]
     r = _pearson(first, second)
     chance = np.array([_pearson(first, second[np.ix_(o, o)]) for o in orders])
     p = (1 + (chance >= r - 1e-12).sum()) / (1 + permutations)
-    return {"pearson": r, "spearman": float(spearmanr(first[OFF], second[OFF]).statistic), "p": float(p)}
+    rho = spearmanr(off_diagonal(first), off_diagonal(second)).statistic
+    return {"pearson": r, "spearman": float(rho), "p": float(p)}
+
+
+def off_diagonal(matrix: np.ndarray) -> np.ndarray:
+    """The entries of a matrix (C, C) off its diagonal, (C * (C - 1),)."""
+    return matrix[~np.eye(len(matrix), dtype=bool)]
 
 
 def _pearson(first: np.ndarray, second: np.ndarray) -> float:
-    return float(np.corrcoef(first[OFF], second[OFF])[0, 1])
+    return float(np.corrcoef(off_diagonal(first), off_diagonal(second))[0, 1])
 
 
 def correlations(matrices: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -99,30 +117,22 @@ def correlations(matrices: Mapping[str, np.ndarray]) -> pd.DataFrame:
     )
 
 
-def confusion_figure(matrices: Mapping[str, np.ndarray]) -> Figure:
-    """The matrices side by side; the diagonal is greyed, the stated confusable pairs are framed."""
+def confusion_figure(matrices: Mapping[str, np.ndarray], names: Sequence[str] = EXPRESSIONS) -> Figure:
+    """The matrices side by side; the diagonal is written, not coloured; the stated confusable pairs are framed."""
     figure = Figure(figsize=(4.1 * len(matrices) + 0.9, 4.9), layout="constrained")
     panels = figure.subplots(1, len(matrices), sharey=True, squeeze=False)[0]
-    top = max(matrix[OFF].max() for matrix in matrices.values())
-    for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
-        shown = axes.imshow(np.where(OFF, matrix, np.nan), cmap="cividis", vmin=0, vmax=top)
+    top = max(off_diagonal(matrix).max() for matrix in matrices.values())
+    for axes, (title, matrix) in zip(panels, matrices.items(), strict=True):
+        off = np.where(np.eye(len(names), dtype=bool), np.nan, matrix)
+        shown = axes.imshow(off, cmap="cividis", vmin=0, vmax=top)
         axes.set_facecolor("#e4e4e4")
-        for i in range(COUNT):
-            axes.text(i, i, f"{matrix[i, i]:.2f}".lstrip("0"), ha="center", va="center", fontsize=6.5, color="#555555")
-        for a, b in CONFUSABLE:
-            for row, column in ((a, b), (b, a)):
-                corner = EXPRESSIONS.index(column) - 0.5, EXPRESSIONS.index(row) - 0.5
-                axes.add_patch(_frame(corner))
-        axes.set(title=name, xlabel="said")
-        axes.set_xticks(range(COUNT), EXPRESSIONS, rotation=55, ha="right", rotation_mode="anchor")
+        for i, value in enumerate(np.diag(matrix)):
+            axes.text(i, i, f"{value:.2f}".lstrip("0"), ha="center", va="center", fontsize=6.5, color="#444444")
+        frame_pairs(axes, names, CONFUSABLE)
+        axes.set(title=title, xlabel="said")
+        axes.set_xticks(range(len(names)), names, rotation=55, ha="right", rotation_mode="anchor")
         bare(axes).tick_params(length=0)
-    panels[0].set_yticks(range(COUNT), EXPRESSIONS)
+    panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylabel("shown or asked for")
     figure.colorbar(shown, ax=panels.tolist(), label="share", shrink=0.75, pad=0.01)
     return figure
-
-
-def _frame(corner: tuple[float, float]):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(corner, 1, 1, fill=False, edgecolor="#D55E00", linewidth=1.8)

@@ -24,6 +24,19 @@ MEASURES = ("silhouette", "purity", "probe")
 PAIR_MEASURES = ("overlap", "pair silhouette", "angle")
 
 
+def check_pairs(pairs: Sequence[Sequence[str]], names: Sequence[str]) -> list[Pair]:
+    """The pairs as tuples; raises ExpressionError for one that is none, DataError for one that is not among the `names`
+    to be collected, for no pairs, and for fewer than 3 names.
+    """
+    if not len(pairs) or len(names) < 3:
+        raise DataError(f"{len(pairs)} pairs of {len(names)} expressions are too few: give a pair, and 3 expressions")
+    for pair in pairs:
+        if isinstance(pair, str) or len(pair) != 2:
+            raise DataError(f"{pair!r} is no pair: give two names, such as ['fear', 'surprised']")
+        pair_rows(names, *pair)
+    return [(first, second) for first, second in pairs]
+
+
 def measure_places(
     collections: Mapping[str, Collection], places: Sequence[Place], permutations: int = PERMUTATIONS
 ) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import bare
+from analysis.figures import bare, frame_pairs
 from pxs.judging.blends import Pair
 
 EDITOR_COLOURS = {"base": "#9E9E9E", "adapter": "#0072B2"}
@@ -43,15 +43,11 @@ def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
 
 def cosine_figure(cosines: Mapping[str, np.ndarray], names: Sequence[str], pairs: Sequence[Pair]) -> Figure:
     """Cosines (C, C) of class centres, one panel an editor; the pairs are framed."""
-    from matplotlib.patches import Rectangle
-
     figure = Figure(figsize=(4.3 * len(cosines) + 1.1, 4.8), layout="constrained")
     panels = figure.subplots(1, len(cosines), sharey=True, squeeze=False)[0]
     for axes, (editor, matrix) in zip(panels, cosines.items(), strict=True):
         shown = axes.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1)
-        for a, b in pairs:
-            for i, j in ((names.index(a), names.index(b)), (names.index(b), names.index(a))):
-                axes.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
+        frame_pairs(axes, names, pairs, "black")
         axes.set_xticks(range(len(names)), names, rotation=55, ha="right", rotation_mode="anchor")
         axes.set_title(editor)
         bare(axes).tick_params(length=0)
@@ -86,4 +82,22 @@ def landscape_figure(
     for axes in panels[:, 0]:
         axes.set_ylabel("block")
     figure.colorbar(shown, ax=panels.ravel().tolist(), label=label, shrink=0.8, pad=0.01)
+    return figure
+
+
+def line_figure(lines: Mapping[tuple[str, str], pd.Series], sigmas: Sequence[float], title: str, label: str) -> Figure:
+    """Separation over denoising steps, one panel for each first key, one line for each second (an editor)."""
+    panels, editors = (list(dict.fromkeys(key[i] for key in lines)) for i in (0, 1))
+    figure = Figure(figsize=(4.6 * len(panels) + 0.6, 3.4), layout="constrained")
+    figure.suptitle(title)
+    for axes, what in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False).flat, panels, strict=True):
+        for editor in editors:
+            line = lines[what, editor]
+            axes.plot(line.index, line, marker="o", markersize=4, color=EDITOR_COLOURS[editor], label=editor)
+        axes.set(title=what, xlabel="denoising step, and noise level σ before it")
+        axes.set_xticks(line.index, [f"{s}\n{sigmas[s]:.2f}" for s in line.index], fontsize=7.5)
+        axes.axhline(0, color="#999999", linewidth=0.8)
+        bare(axes)
+    figure.axes[0].set_ylabel(label)
+    figure.axes[0].legend(frameon=False)
     return figure

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from pxs.images import output_folder
 
@@ -29,6 +30,15 @@ def bare(axes: Axes) -> Axes:
     """Take away the top and right spines."""
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def frame_pairs(axes: Axes, names: Sequence[str], pairs: Sequence[tuple[str, str]], colour: str = "#D55E00") -> None:
+    """Frame the two cells of each pair in a matrix whose rows and columns are `names`; pairs not in it are left out."""
+    for a, b in pairs:
+        if a in names and b in names:
+            for column, row in ((names.index(a), names.index(b)), (names.index(b), names.index(a))):
+                corner = column - 0.5, row - 0.5
+                axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=colour, linewidth=1.8))
 
 
 def label_at_right(axes: Axes, points: np.ndarray, labels: Sequence[str], size: float = 8) -> None:

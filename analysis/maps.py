@@ -45,11 +45,7 @@ def umap_map(points: np.ndarray, neighbours: int = NEIGHBOURS, seed: int = 0) ->
     Starts from the first two principal components and runs on one thread, which the seed demands. Raises DataError
     unless there are more points than neighbours and at least 2 neighbours.
     """
-    if neighbours < 2 or len(points) <= neighbours:
-        raise DataError(
-            f"a UMAP of {len(points)} points with {neighbours} neighbours is not possible: give 2 neighbours or more, "
-            "and more points than that"
-        )
+    check_neighbours(len(points), neighbours)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # that TensorFlow, for its parametric form, is not there
         from umap import UMAP
@@ -58,6 +54,15 @@ def umap_map(points: np.ndarray, neighbours: int = NEIGHBOURS, seed: int = 0) ->
     among = min(neighbours, (len(points) - 1) // 2)
     trust = trustworthiness(points, position, n_neighbors=among, metric="cosine")
     return Map(np.asarray(position, dtype=float), float(trust), among)
+
+
+def check_neighbours(points: int, neighbours: int) -> None:
+    """Raise DataError unless there are at least 2 neighbours and more points than that."""
+    if neighbours < 2 or points <= neighbours:
+        raise DataError(
+            f"a UMAP of {points} points with {neighbours} neighbours is not possible: give 2 neighbours or more, and "
+            "more points than that"
+        )
 
 
 def map_figure(

@@ -54,8 +54,9 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Load a model and a LoRA adapter: a safetensors file in diffusers layout, or None for the base model.
 
-    The default is the adapter that lies in the checkpoint folder as adapter.safetensors, if there is one. `device` is "cuda" where there is one, else "cpu"; `dtype` bfloat16 on a GPU, float32 on a CPU. Raises ModelError
-    for a model that is missing, incomplete or not of this kind, AdapterError for an adapter that does not fit it.
+    The default is the adapter that lies in the checkpoint folder as adapter.safetensors, if there is one. `device` is
+    "cuda" where there is one, else "cpu"; `dtype` bfloat16 on a GPU, float32 on a CPU. Raises ModelError for a model
+    that is missing, incomplete or not of this kind, AdapterError for an adapter that does not fit it.
     """
     import torch
 

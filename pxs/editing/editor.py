@@ -52,7 +52,8 @@ def load(
 ) -> Editor:
     """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
 
-    `adapter` is a safetensors file, None for the base model, or by default the adapter that comes with the model. `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
+    `adapter` is a safetensors file, None for the base model, or by default the adapter that comes with the model.
+    `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
     to the same pictures with less work, see `Savings`; `compile` has the transformer's blocks compiled, which takes
     half a minute at the first edit of each new size or number of edits and pays in long sessions. Raises ModelError or
     AdapterError, see `load_checkpoint`.

@@ -16,7 +16,6 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from pxs.editing.conditioning import encode_prompts
 from pxs.expressions import NEUTRAL, prompt
 from pxs.ffe import Row
 from pxs.images import open_image, to_array
@@ -92,7 +91,7 @@ class Cache:
         return {
             "source": latents[0],
             "targets": torch.stack(latents[1:]),
-            "text": encode_prompts(self.editor.pipe, source, self._prompts(row)).cpu().clone(),
+            "text": self.editor.encode_prompts(self.editor.pipe, source, self._prompts(row)).cpu().clone(),
             "features": self.features.embed_pixels(pixels).cpu().clone(),
             "identity": self.identity.embed_pixels(pixels).cpu().clone(),
         }

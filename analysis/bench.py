@@ -1,0 +1,91 @@
+"""Figures of the benchmark: response curves, identity against expression, and confusion matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pxs.benchmark.runner import ALPHAS, Record
+from pxs.benchmark.table import Outcome, Row
+from pxs.expressions import EXPRESSIONS
+
+STYLES = {
+    "truth": ("#000000", "--"),
+    "source": ("#888888", ":"),
+    "base": ("#D55E00", "-"),
+    "words": ("#CC79A7", "-"),
+    "pixelsmile": ("#0072B2", "-"),
+}
+"""Colour and line of the methods that the workbench knows; others take the rest of the palette."""
+OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#332288")
+
+
+def outcomes(records: Mapping[str, Sequence[Record]]) -> dict[str, Outcome]:
+    """The methods with at least one task that did not fail."""
+    return {name: Outcome(r) for name, r in records.items() if any(not one.error for one in r)}
+
+
+def response_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
+    """Judged intensity of the target against the one asked for: mean and middle half of the tasks, a line a method."""
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1, max(ALPHAS)], [0, 1, 1], color="#bbbbbb", linewidth=5, label="perfect, as far as a judge can see")
+    for name, outcome in outcomes(records).items():
+        colour, line = _look(name, records)
+        low, high = np.quantile(outcome.target_scores, (0.25, 0.75), axis=0)
+        axes.fill_between(ALPHAS, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.plot(ALPHAS, outcome.target_scores.mean(axis=0), line, color=colour, marker="o", markersize=3, label=name)
+    axes.axvline(1, color="#bbbbbb", linewidth=0.8)
+    axes.set(xlabel="intensity asked for", ylabel="judged intensity", xlim=(0, max(ALPHAS)), ylim=(-0.02, 1.05))
+    return _finished(figure, axes)
+
+
+def identity_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
+    """Identity similarity against judged intensity, along each method's sweep; dots at 0, 0.5, 1 and the last."""
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    marked = [ALPHAS.index(a) for a in (0, 0.5, 1)] + [len(ALPHAS) - 1]
+    for name, outcome in outcomes(records).items():
+        colour, line = _look(name, records)
+        x, y = outcome.target_scores.mean(axis=0), outcome.similarity.mean(axis=0)
+        axes.plot(x, y, line, color=colour, label=name)
+        axes.plot(x[marked], y[marked], "o", color=colour, markersize=4)
+    axes.set(xlabel="judged intensity of the target", ylabel="identity similarity to the source", xlim=(-0.02, 1.02))
+    return _finished(figure, axes)
+
+
+def confusion_figure(rows: Mapping[str, Row], columns: int = 3) -> Figure:
+    """Confusion matrices at intensity 1, one a method, as shares of the tasks of each expression."""
+    shown = {name: np.array(row["confusion"], dtype=float) for name, row in rows.items() if row.get("confusion")}
+    columns = min(columns, len(shown))
+    lines = -(-len(shown) // columns)
+    figure = Figure(figsize=(4.3 * columns, 4.1 * lines + 0.3), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes, (name, counts) in zip(grid.flat, shown.items(), strict=False):
+        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
+        for i, j in zip(*np.nonzero(share), strict=True):
+            axes.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=6, color=_ink(share[i, j]))
+        axes.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS, rotation=60, ha="right", fontsize=7)
+        axes.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS, fontsize=7)
+        axes.set_title(f"{name}, %", fontsize=10)
+    for axes in list(grid.flat)[len(shown) :]:
+        axes.axis("off")
+    return figure
+
+
+def _ink(share: float) -> str:
+    return "white" if share > 0.5 else "black"
+
+
+def _look(name: str, records: Mapping[str, object]) -> tuple[str, str]:
+    unknown = [n for n in records if n not in STYLES]
+    return STYLES.get(name) or (OTHERS[unknown.index(name) % len(OTHERS)], "-")
+
+
+def _finished(figure: Figure, axes: object) -> Figure:
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,40 @@
+"""A small drawn set, and untrained networks in the place of judges, for trainings of seconds."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pxs.ffe import read
+from pxs.judging.networks import FaceNet
+from pxs.mini.ffe_set import write_drawn_set
+
+
+class Eyes:
+    """What losses look through: a fixed random network."""
+
+    role = "train"
+
+    def __init__(self, name):
+        self.name = name
+        with torch.random.fork_rng():
+            torch.manual_seed(len(name))
+            self.network = FaceNet(8, width=8).eval().requires_grad_(False)
+
+    def embed_pixels(self, pixels):
+        return F.normalize(self.network(pixels.float()), dim=1)
+
+
+@pytest.fixture(scope="session")
+def eyes():
+    return Eyes("features"), Eyes("identity")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """The path of a drawn set of 6 rows."""
+    return write_drawn_set(tmp_path_factory.mktemp("ffe"), 6)
+
+
+@pytest.fixture(scope="session")
+def rows(data):
+    return read(data)

@@ -1,0 +1,123 @@
+"""One step's loss equals the published one written out plainly, and draws nothing from anywhere but its numbers."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pxs.editing.sampling import pack, unpack
+from pxs.training.cache import Cache
+from pxs.training.objective import Objective, draws, text_of
+from pxs.training.settings import Settings
+
+SETTINGS = Settings(batch=2, precision="no")
+
+
+@pytest.fixture(scope="module")
+def batch(editor, rows, eyes, tmp_path_factory):
+    return Cache(tmp_path_factory.mktemp("cache"), editor, *eyes).batch(rows[:2])
+
+
+def decoder(editor):
+    return lambda z: editor.vae.decoder(editor.vae.post_quant_conv(z * editor.std + editor.mean))
+
+
+def plain(editor, batch, noise, sigma, eyes):
+    """Two forwards, and the 3-D stock VAE; one row after the other, as a reading of the method would have it."""
+    features, identity = eyes
+    flows, contrasts, kept = [], [], []
+    for i in range(len(sigma)):
+        s, shown, who = sigma[i], [], []
+        for branch in range(2):
+            clean = batch.targets[i, branch][None]
+            e = batch.text[i, 0] + batch.scores[i, branch] * (batch.text[i, 1 + branch] - batch.text[i, 0])
+            mixed = (1 - s) * clean + s * noise[i]
+            tokens = torch.cat([pack(mixed), pack(batch.source[i][None])], dim=1)
+            v = editor.pipe.transformer(
+                hidden_states=tokens, encoder_hidden_states=e[None], timestep=s[None],
+                img_shapes=[[(1, 8, 8), (1, 8, 8)]], return_dict=False,
+            )[0][:, :64]  # fmt: skip
+            v = unpack(v, (16, 16))
+            flows.append(F.mse_loss(v, noise[i][None] - clean))
+            x0 = (mixed - s * v) * editor.std + editor.mean
+            pixels = editor.pipe.vae.decoder(editor.pipe.vae.post_quant_conv(x0[:, :, None]))[:, :, 0]
+            shown.append(features.embed_pixels(pixels))
+            who.append(identity.embed_pixels(pixels))
+        for a, b in ((0, 1), (1, 0)):
+            near, far = (F.cosine_similarity(shown[a], batch.features[i, k][None]) / 0.07 for k in (a, b))
+            contrasts.append(-torch.log(near.exp() / (near.exp() + far.exp())))
+            if 1000 * s <= 600:
+                kept.append(1 - F.cosine_similarity(who[a], batch.identity[i, a][None]))
+    parts = {"flow": torch.stack(flows).mean(), "contrast": torch.cat(contrasts).mean()}
+    parts["identity"] = torch.cat(kept).mean() if kept else torch.zeros(())
+    return {"loss": parts["flow"] + parts["contrast"] + 0.1 * parts["identity"], **parts}
+
+
+@pytest.mark.parametrize("sigma", [[0.2, 0.9], [0.55, 0.4], [0.7, 0.95]])
+def test_the_loss_equals_the_plain_one(editor, batch, eyes, sigma):
+    noise = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(1))
+    objective = Objective(SETTINGS, decoder(editor), eyes[0].embed_pixels, eyes[1].embed_pixels)
+    with torch.no_grad():
+        ours = objective(editor.pipe.transformer, batch, noise, torch.tensor(sigma))
+        theirs = plain(editor, batch, noise, torch.tensor(sigma), eyes)
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+
+
+def test_losses_that_weigh_nothing_are_not_computed(editor, batch, eyes):
+    def blind(_):
+        raise AssertionError("nothing needs pixels")
+
+    flow = SETTINGS.updated({"contrast": "none", "identity_weight": 0})
+    noise, sigma = draws(flow, 0, range(2), (16, 16, 16))
+    with torch.no_grad():
+        parts = Objective(flow, blind, blind, blind)(editor.pipe.transformer, batch, noise, sigma)
+    assert parts.keys() == {"loss", "flow"}
+
+
+def test_one_sided_contrast_looks_at_the_first_branch_only(editor, batch, eyes):
+    settings = SETTINGS.updated({"contrast": "one_sided", "identity_weight": 0})
+    objective = Objective(settings, decoder(editor), eyes[0].embed_pixels, eyes[1].embed_pixels)
+    shown = batch.features.flip(1)
+    a = objective._contrast(shown, batch.features)
+    changed = torch.stack([shown[:, 0], torch.ones_like(shown[:, 1])], dim=1)
+    assert torch.equal(a, objective._contrast(changed, batch.features))
+
+
+def test_text_is_interpolated_to_each_branchs_own_score(batch):
+    text = text_of(batch)
+    for i in range(2):
+        for branch in range(2):
+            neutral, target = batch.text[i, 0], batch.text[i, 1 + branch]
+            expected = torch.lerp(neutral, target, batch.scores[i, branch].item())
+            torch.testing.assert_close(text[2 * i + branch], expected)
+
+
+def test_noise_depends_on_seed_step_and_place_alone():
+    noise, sigma = draws(SETTINGS, 3, range(4), (2, 2))
+    again, levels = draws(SETTINGS, 3, [2, 3], (2, 2))
+    assert torch.equal(noise[2:], again) and torch.equal(sigma[2:], levels)
+    others = [draws(SETTINGS, 4, [2], (2, 2))[0], draws(SETTINGS.updated({"seed": 1}), 3, [2], (2, 2))[0]]
+    assert not any(torch.equal(noise[2:3], other) for other in others)
+    many = draws(SETTINGS, 0, range(400), (1,))[1]
+    assert 0 <= many.min() < 0.05 and 0.95 < many.max() < 1 and abs(many.mean() - 0.5) < 0.05
+
+
+def test_the_cache_is_used_again_and_made_anew_for_another_picture_or_judge(editor, rows, eyes, tmp_path):
+    cache = Cache(tmp_path, editor, *eyes)
+    first = cache.batch(rows[:1])
+    files = list(tmp_path.iterdir())
+    stamp = files[0].stat().st_mtime_ns
+    again = cache.batch(rows[:1])
+    assert [f.stat().st_mtime_ns for f in tmp_path.iterdir()] == [stamp]
+    assert all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(again).values(), strict=True))
+    from dataclasses import replace
+
+    other = type(eyes[0])("other eyes")
+    keys = {
+        cache.key(rows[0]),
+        cache.key(rows[1]),
+        cache.key(replace(rows[0], domain="anime")),
+        Cache(tmp_path, editor, other, eyes[1]).key(rows[0]),
+    }
+    assert len(keys) == 4
