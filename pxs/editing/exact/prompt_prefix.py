@@ -52,7 +52,9 @@ def _inputs(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequen
     return dict(inputs.to(pipe._execution_device))
 
 
-def _encode(encoder: Qwen2_5_VLForConditionalGeneration, inputs: dict[str, Tensor], shared: int) -> tuple[Tensor, Tensor]:
+def _encode(
+    encoder: Qwen2_5_VLForConditionalGeneration, inputs: dict[str, Tensor], shared: int
+) -> tuple[Tensor, Tensor]:
     """Hidden states of the shared tokens (1, shared, C) and of the others (N, L - shared, C)."""
     ids, grid = inputs["input_ids"], inputs["image_grid_thw"][:1]
     positions = _positions(encoder.model, ids[:1], grid)
