@@ -1,4 +1,4 @@
-"""Figures of the benchmark: response curves, identity against expression, and confusion matrices."""
+"""Figures of the benchmark: response curves, identity against expression, and the shares for confusion matrices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from pxs.benchmark.runner import ALPHAS, Record
 from pxs.benchmark.table import Outcome, Row
-from pxs.expressions import EXPRESSIONS
 
 STYLES = {
     "truth": ("#000000", "--"),
@@ -56,28 +55,10 @@ def identity_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
     return _finished(figure, axes)
 
 
-def confusion_figure(rows: Mapping[str, Row], columns: int = 3) -> Figure:
-    """Confusion matrices at intensity 1, one a method, as shares of the tasks of each expression."""
-    shown = {name: np.array(row["confusion"], dtype=float) for name, row in rows.items() if row.get("confusion")}
-    columns = min(columns, len(shown))
-    lines = -(-len(shown) // columns)
-    figure = Figure(figsize=(4.3 * columns, 4.1 * lines + 0.3), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes, (name, counts) in zip(grid.flat, shown.items(), strict=False):
-        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
-        for i, j in zip(*np.nonzero(share), strict=True):
-            axes.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=6, color=_ink(share[i, j]))
-        axes.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS, rotation=60, ha="right", fontsize=7)
-        axes.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS, fontsize=7)
-        axes.set_title(f"{name}, %", fontsize=10)
-    for axes in list(grid.flat)[len(shown) :]:
-        axes.axis("off")
-    return figure
-
-
-def _ink(share: float) -> str:
-    return "white" if share > 0.5 else "black"
+def confusion_shares(rows: Mapping[str, Row], leave_out: Sequence[str] = ("truth", "source")) -> dict[str, np.ndarray]:
+    """Of each method, the shares of the tasks of each expression that were judged as each, at intensity 1: (12, 12)."""
+    counts = {n: np.array(r["confusion"], float) for n, r in rows.items() if r.get("confusion") and n not in leave_out}
+    return {name: c / np.maximum(c.sum(axis=1, keepdims=True), 1) for name, c in counts.items()}
 
 
 def _look(name: str, records: Mapping[str, object]) -> tuple[str, str]:

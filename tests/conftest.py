@@ -20,3 +20,28 @@ def editor():
     import pxs
 
     return pxs.load("mini", adapter=None)
+
+
+@pytest.fixture(scope="session")
+def adapter_file(tmp_path_factory):
+    """A LoRA of rank 2 with random weights for the embedded model, as a safetensors file."""
+    import torch
+    from diffusers import QwenImageEditPlusPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    import pxs
+
+    transformer = pxs.load("mini", adapter=None).pipe.transformer
+    transformer.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_k", "to_v"]))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, weight in transformer.named_parameters():
+            if "lora_B" in name:
+                weight.copy_(0.05 * torch.randn(weight.shape, generator=generator))
+    folder = tmp_path_factory.mktemp("adapter")
+    layers = get_peft_model_state_dict(transformer)
+    QwenImageEditPlusPipeline.save_lora_weights(
+        folder, transformer_lora_layers=layers, weight_name="random.safetensors"
+    )
+    return folder / "random.safetensors"

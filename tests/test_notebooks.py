@@ -11,7 +11,19 @@ import papermill
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-SMALL = {"01_edit": {"alphas": [0, 1], "steps": 2, "expression": "surprised"}}
+SMALL = {
+    "01_edit": {"alphas": [0, 1], "steps": 2, "expression": "surprised"},
+    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "alphas": [0, 1]},
+    "04_entanglement": {
+        "face_seeds": [400000, 400001, 400002],
+        "expressions": ["surprised", "fear", "angry", "disgust"],
+        "intensities": [0.5, 1],
+        "steps": 2,
+        "step": 1,
+        "neighbours": 5,
+        "permutations": 9,
+    },
+}
 
 
 def hidden_failures(notebook: nbformat.NotebookNode) -> list[str]:
@@ -91,6 +103,55 @@ def test_edit_notebook_edits_a_picture_of_ones_own(tmp_path):
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["measured_intensity"] is None
     assert len(results["mean_change"]) == 2
+
+
+def by_name(name):
+    return next(path for path in NOTEBOOKS if path.stem == name)
+
+
+def test_blend_notebook_judges_every_pair(tmp_path):
+    run(by_name("02_blend"), tmp_path, SMALL["02_blend"])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert len(results["pairs"]) == 15
+    assert len(results["verdicts"]) == 2 * 15  # the base, and the drawings
+    assert all(sum(kinds.values()) == 15 for kinds in results["counts"].values())
+    for name in ("pairs", "balance", "present", "identity", "compatibility", "grid"):
+        for suffix in ("png", "svg"):
+            assert (tmp_path / f"{name}.{suffix}").stat().st_size > 1000
+
+
+def test_entanglement_notebook_measures_base_and_adapter(tmp_path, adapter_file):
+    parameters = {**SMALL["04_entanglement"], "adapter": str(adapter_file)}
+    executed = run(by_name("04_entanglement"), tmp_path, parameters)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {row["editor"] for row in results["of_pairs"]} == {"base", "adapter"}
+    assert {(row["first"], row["second"]) for row in results["adapter_against_base"]} == {
+        ("fear", "surprised"),
+        ("angry", "disgust"),
+    }
+    assert all(0 < row["p"] <= 1 for row in results["places"])
+    assert results["provenance"]["adapter"]["adapter"] == "random.safetensors"
+    figures = ("map_picture", "map_hidden", "pairs_overlap", "pairs_angle", "cosines", "landscape_image", "confusion")
+    for name in (*figures, "landscape_text", "clean"):
+        for suffix in ("png", "svg"):
+            assert (tmp_path / f"{name}.{suffix}").stat().st_size > 1000
+    kinds = {kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})}
+    assert "application/vnd.jupyter.widget-view+json" in kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("02_blend", {"pairs": [["fear", "fear"]]}, "is one expression"),
+        ("02_blend", {"pairs": [["fear", "joy"]]}, "unknown expression 'joy'"),
+        ("04_entanglement", {"neighbours": 500}, "a UMAP of 288 points with 500 neighbours is not possible"),
+        ("04_entanglement", {"block": 6}, "block 6 is out of range"),
+    ],
+)
+def test_wrong_requests_stop_the_notebooks_before_anything_runs(name, parameters, message, tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match=message):
+        run(by_name(name), tmp_path, parameters)
+    assert not (tmp_path / "results.json").exists()
 
 
 def test_a_wrong_parameter_stops_the_notebook(tmp_path):

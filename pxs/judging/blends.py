@@ -49,7 +49,7 @@ def convex(first: str, second: str, a: float, b: float) -> Mix:
     if min(a, b) < 0:
         raise ScaleError(f"intensity {min(a, b):g} is below 0: weights of a convex blend are 0 or more")
     total, strength = a + b, max(a, b)
-    return Mix({first: strength * a / total, second: strength * b / total}) if total else Mix()
+    return Mix({first: strength * (a / total), second: strength * (b / total)}) if total else Mix()
 
 
 RULES: dict[str, Rule] = {"sum": sum_of_directions, "convex": convex}

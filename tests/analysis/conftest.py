@@ -1,8 +1,7 @@
-"""What the tests of the research questions share: cheap judges, and an adapter with random weights."""
+"""What the tests of the research questions share: judges that cost nothing."""
 
 import numpy as np
 import pytest
-import torch
 
 import pxs
 
@@ -36,38 +35,16 @@ class Brightness:
         return [pxs.Mix(happy=red / 255, sad=green / 255) for red, green, _ in corners]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def features():
     return PixelFeatures()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def alike():
     return EveryoneAlike()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def brightness():
     return Brightness()
-
-
-@pytest.fixture(scope="session")
-def adapter_file(tmp_path_factory):
-    """A LoRA of rank 2 with random weights for the embedded model, as a safetensors file."""
-    from diffusers import QwenImageEditPlusPipeline
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    transformer = pxs.load("mini", adapter=None).pipe.transformer
-    transformer.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_k", "to_v"]))
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, weight in transformer.named_parameters():
-            if "lora_B" in name:
-                weight.copy_(0.05 * torch.randn(weight.shape, generator=generator))
-    folder = tmp_path_factory.mktemp("adapter")
-    layers = get_peft_model_state_dict(transformer)
-    QwenImageEditPlusPipeline.save_lora_weights(
-        folder, transformer_lora_layers=layers, weight_name="random.safetensors"
-    )
-    return folder / "random.safetensors"

@@ -54,9 +54,9 @@ def test_who_is_most_of_the_raw_variance_and_none_of_the_relative(both):
 def test_entanglement_is_found_where_it_was_made(both):
     table = measure_pairs(both, PLACES, [PAIR], 19).set_index(["editor", "place", "measure"])
     assert table.value["base", "picture", "overlap"] > 0.5
-    assert table.value["adapter", "picture", "overlap"] == 0
-    assert table.value["base", "image, block 0, step 0", "overlap"] == 0
-    assert table.p["adapter", "picture", "overlap"] == 0.05
+    assert table.value["adapter", "picture", "overlap"] < 0.1
+    assert table.value["base", "image, block 0, step 0", "overlap"] < 0.1
+    assert table.p["adapter", "picture", "overlap"] <= 0.1
     assert table.value["adapter", "picture", "angle"] > 70 > 20 > table.value["base", "picture", "angle"]
     assert (
         table.value["adapter", "picture", "pair silhouette"] > 0.6 > table.value["base", "picture", "pair silhouette"]
@@ -68,7 +68,7 @@ def test_all_classes_together(both):
     assert len(table) == 2 * 2 * 3
     assert ((table.value >= -1) & (table.value <= 1)).all()
     probe = table[(table.measure == "probe") & (table.place == "picture")].set_index("editor").value
-    assert probe.adapter == 1 > probe.base
+    assert probe.adapter > 0.95 > probe.base + 0.1
 
 
 def test_a_rise_is_tested_over_faces(both):
@@ -89,7 +89,7 @@ def test_the_landscape_has_a_row_a_block(both):
     assert (table > 0.5).all(axis=None)
     assert landscape(both["base"], "clean").shape == (1, 1)
     probe = landscape(both["base"], "image")
-    assert (probe == 1).all(axis=None)
+    assert (probe > 0.95).all(axis=None)
 
 
 def test_figures_have_a_panel_for_each_pair_and_editor(both):

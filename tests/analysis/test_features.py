@@ -24,10 +24,8 @@ def hooked(editor):
 
 
 @pytest.fixture(scope="module")
-def collection(editor, faces):
-    from tests.analysis.conftest import PixelFeatures
-
-    return collect(editor, faces, PLAN, PixelFeatures(), progress=False)
+def collection(editor, faces, features):
+    return collect(editor, faces, PLAN, features, progress=False)
 
 
 def test_everything_asked_for_is_there(collection):

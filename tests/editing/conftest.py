@@ -12,7 +12,7 @@ EDITS, WORDS = 4, 9
 
 def tiny_transformer(**config):
     """A transformer of random weights whose modulation is not near zero."""
-    shape = dict(num_layers=3, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=24)
+    shape = {"num_layers": 3, "attention_head_dim": 16, "num_attention_heads": 2, "joint_attention_dim": 24}
     torch.manual_seed(0)
     model = QwenImageTransformer2DModel(
         in_channels=16, out_channels=4, axes_dims_rope=(4, 6, 6), **{**shape, "zero_cond_t": True, **config}

@@ -21,7 +21,7 @@ from pxs.judging.blends import (
     weigh,
 )
 
-strengths = st.floats(0, 2, allow_subnormal=False)
+strengths = st.floats(0.001, 2) | st.just(0.0)
 
 
 class Sees:

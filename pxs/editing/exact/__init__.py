@@ -23,8 +23,8 @@ class Savings:
 
     prefix: the shared start of all prompts is encoded once; modulation: a table instead of a third of the weights;
     contiguous: two slices for zero_cond_t; last_block: target rows only; vae2d: 2-D convolutions.
-    fixed_batch: run batches of exactly this many edits, the last one padded; 0 runs as many as asked. It costs time, and
-    is for those to whom the last bit matters: batches of different sizes round differently.
+    fixed_batch: run batches of exactly this many edits, the last one padded; 0 runs as many as asked. This costs time,
+    and is for those to whom the last bit matters: batches of different sizes round differently.
 
     Raises ScaleError for a negative `fixed_batch`.
     """

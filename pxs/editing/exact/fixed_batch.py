@@ -1,8 +1,8 @@
 """Batches of one fixed size, so that an edit comes out with the same bits alone and among others.
 
-In exact arithmetic the edits of a batch do not touch each other. On a machine, sums are added up in an order that depends
-on the batch's size, so the same edit differs in its last bits between batches, visibly in bfloat16. Batches of one size
-do not; the last is filled with copies of its last edit. Compiled blocks then also see one shape only.
+The edits of a batch do not touch each other. But a machine adds up sums in an order that depends on the size of the
+batch, so the same edit differs in its last bits between batches, visibly in bfloat16. Between batches of one size it
+does not; the last is filled with copies of its last edit. Compiled blocks then also see one shape only.
 """
 
 from __future__ import annotations

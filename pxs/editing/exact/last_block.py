@@ -1,8 +1,8 @@
 """The last block, for the rows that are read: those of the target.
 
-After the last block only target tokens are read. Their queries need the keys and values of all tokens, but what the block
-would compute for control and text tokens after attention, and before it their queries, goes nowhere; nor does anything
-beyond the target go through the final norm and projection.
+After the last block only target tokens are read. Their queries need the keys and values of all tokens. But the queries
+of control and text tokens, and all that the block would make of these tokens after attention, go nowhere; nor does
+anything beyond the target go through the final norm and projection.
 """
 
 from __future__ import annotations

@@ -47,21 +47,25 @@ def shared_length(ids: Tensor) -> int:
 
 
 def _inputs(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequence[str]) -> dict[str, Tensor]:
+    """What the encoder gets: tokens and mask of all prompts (N, L), and the picture once."""
     texts = [pipe.prompt_template_encode.format(PICTURE + prompt) for prompt in prompts]
-    inputs = pipe.processor(text=texts, images=[condition_image(pipe, image)], padding=True, return_tensors="pt")
-    return dict(inputs.to(pipe._execution_device))
+    given = pipe.processor(text=texts, images=[condition_image(pipe, image)], padding=True, return_tensors="pt")
+    grid = given["image_grid_thw"][:1]
+    once = {"image_grid_thw": grid, "pixel_values": given["pixel_values"][: int(grid.prod())]}
+    words = {name: given[name] for name in ("input_ids", "attention_mask")}
+    return {name: value.to(pipe._execution_device) for name, value in {**words, **once}.items()}
 
 
 def _encode(
     encoder: Qwen2_5_VLForConditionalGeneration, inputs: dict[str, Tensor], shared: int
 ) -> tuple[Tensor, Tensor]:
     """Hidden states of the shared tokens (1, shared, C) and of the others (N, L - shared, C)."""
-    ids, grid = inputs["input_ids"], inputs["image_grid_thw"][:1]
+    ids, grid = inputs["input_ids"], inputs["image_grid_thw"]
     positions = _positions(encoder.model, ids[:1], grid)
     options = {"use_cache": True, "output_hidden_states": True, "logits_to_keep": 1}
     first = encoder(
         input_ids=ids[:1, :shared],
-        pixel_values=inputs["pixel_values"][: int(grid.prod())],
+        pixel_values=inputs["pixel_values"],
         image_grid_thw=grid,
         position_ids=positions[:, :, :shared],
         **options,
