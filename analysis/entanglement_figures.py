@@ -16,7 +16,7 @@ PAIR_UNITS = {"overlap": "overlap (0 apart, 1 coin toss)", "pair silhouette": "s
 
 
 def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
-    """One measure of each pair at each place, a dot an editor; the bar behind it is chance, mean and 2 sd.
+    """One measure of each pair at each place, a dot an editor; the bar behind it is chance, 5% to 95%.
 
     `pairs` is a table of `measure_pairs`.
     """
@@ -29,7 +29,7 @@ def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
         for k, editor in enumerate(editors):
             rows = part[(part.editor == editor) & (part["first"] == pair[0]) & (part["second"] == pair[1])]
             y = np.arange(len(places)) + 0.28 * (k - (len(editors) - 1) / 2)
-            axes.barh(y, 4 * rows.spread, 0.2, rows.chance - 2 * rows.spread, color="#e6e6e6", zorder=1)
+            axes.barh(y, rows.high - rows.low, 0.2, rows.low, color="#e6e6e6", zorder=1)
             axes.scatter(rows.value, y, s=52, color=EDITOR_COLOURS[editor], label=editor, zorder=3)
         axes.set(title=f"{pair[0]} and {pair[1]}", xlabel=PAIR_UNITS[measure])
         axes.set_yticks(range(len(places)), places)
@@ -37,7 +37,9 @@ def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
         bare(axes).grid(axis="x", color="#eeeeee", zorder=0)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     chance = figure.axes[0].containers[0].patches[0]
-    figure.legend([*handles, chance], [*labels, "chance, ± 2 sd"], loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(
+        [*handles, chance], [*labels, "chance, 5% to 95%"], loc="outside upper center", ncols=3, frameon=False
+    )
     return figure
 
 

@@ -40,12 +40,15 @@ def own_face(path: str | Path, style: str = "human") -> Face:
     return Face(Path(path).stem, open_image(path), check_domain(style))
 
 
-def load_editors(model: str = "mini", adapter: str = "none") -> dict[str, pxs.Editor]:
+def load_editors(model: str = "mini", adapter: str = "default") -> dict[str, pxs.Editor]:
     """The base model under "base" and, unless `adapter` is "none" or empty, the same with it under "adapter".
 
+    `adapter` is a LoRA file or "default", the one that comes with the model; where none does, there is the base alone.
     Both are in memory together. Raises ModelError or AdapterError.
     """
     editors = {"base": pxs.load(model, adapter=None)}
     if adapter not in NO_ADAPTER:
-        editors["adapter"] = pxs.load(model, adapter=adapter)
+        adapted = pxs.load(model, adapter=adapter)
+        if adapted.provenance["adapter"]:
+            editors["adapter"] = adapted
     return editors

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -130,26 +131,31 @@ class Collection:
         return sorted(place for place in self.raw if place.kind == kind)
 
 
+Seen = list[tuple[Tensor, Tensor]]
+"""What passes through one block, one entry a forward pass."""
+
+
 @contextmanager
-def recording(transformer: nn.Module, blocks: Sequence[int], tokens: int) -> Iterator[dict[int, tuple[Tensor, Tensor]]]:
-    """While open, every forward pass leaves, for each block, the pair image (B, D) and text (B, D) in the mapping.
+def recording(transformer: nn.Module, blocks: Sequence[int], tokens: int) -> Iterator[dict[int, Seen]]:
+    """While open, every forward pass appends, for each block, the pair image (B, D) and text (B, D) to its list.
 
     `tokens`: how many tokens of the image stream belong to the picture being made; they come first. The hooks are
-    removed when the block is left, however it is left. Raises ModelError for a block that the transformer has not.
+    removed when the context is left, however it is left. Raises ModelError for a block that the transformer has not.
     """
-    found: dict[int, tuple[Tensor, Tensor]] = {}
     layers = transformer.transformer_blocks
     check_blocks(blocks, len(layers))
+    found: dict[int, Seen] = {index: [] for index in blocks}
 
     def hook(index: int) -> Any:
         def keep(module: nn.Module, inputs: object, output: tuple[Tensor, Tensor]) -> None:
             text, image = output
-            found[index] = image[:, :tokens].float().mean(dim=1).cpu(), text[:, EXPRESSION_TOKEN].float().cpu()
+            seen = image[:, :tokens].float().mean(dim=1).cpu(), text[:, EXPRESSION_TOKEN].float().cpu()
+            found[index].append(seen)
 
         return keep
 
     with ExitStack() as hooks:
-        for index in blocks:
+        for index in found:
             hooks.callback(layers[index].register_forward_hook(hook(index)).remove)
         yield found
 
@@ -200,13 +206,23 @@ def _edit(
     with recording(portrait.editor.pipe.transformer, blocks, tokens) as seen:
         for step in portrait.steps(mixes, seed, plan.steps):
             sigmas.append(step.sigma)
-            if step.index not in plan.wanted_steps:
+            passes, wanted = {block: take(seen[block], len(mixes)) for block in seen}, step.index in plan.wanted_steps
+            if not wanted:
                 continue
-            for block, (image, text) in seen.items():
-                part[Place("image", block, step.index)] = image.numpy()
-                part[Place("text", block, step.index)] = text.numpy()
+            for block, (image, text) in passes.items():
+                part[Place("image", block, step.index)] = image
+                part[Place("text", block, step.index)] = text
             part[Place("clean", step=step.index)] = step.clean.flatten(1).float().cpu().numpy()
     return part, step.latents, sigmas
+
+
+def take(seen: Seen, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` rows of what was seen, image and text, and forget it: an editor may have split a batch into
+    several passes, and filled up the last one.
+    """
+    image, text = (torch.cat(parts)[:count].numpy() for parts in zip(*seen, strict=True))
+    seen.clear()
+    return image, text
 
 
 def explained(points: np.ndarray, labels: Sequence[object]) -> float:

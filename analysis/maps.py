@@ -21,6 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
+from scipy.optimize import linear_sum_assignment
 from sklearn.manifold import trustworthiness
 
 from pxs.errors import DataError
@@ -89,32 +90,34 @@ def map_figure(
 
 
 def _scatter(axes: Axes, position: np.ndarray, table: pd.DataFrame, strong: set[str]) -> None:
-    for name in dict.fromkeys(table.expression):
-        rows = (table.expression == name).to_numpy()
+    """All points, in an order by chance, so that no expression covers another."""
+    order = np.random.default_rng(0).permutation(len(table))
+    shuffled, outlined = table.iloc[order], table.expression.isin(strong).to_numpy()[order]
+    for some, alpha, edge in ((~outlined, 0.45, "white"), (outlined, 0.95, "black")):
         axes.scatter(
-            *position[rows].T,
-            s=18 + 45 * table.intensity[rows] / table.intensity.max(),
-            color=COLOURS[name],
-            alpha=0.95 if name in strong else 0.45,
-            edgecolor="black" if name in strong else "white",
+            *position[order][some].T,
+            s=14 + 40 * shuffled.intensity[some] / table.intensity.max(),
+            color=[COLOURS[name] for name in shuffled.expression[some]],
+            alpha=alpha,
+            edgecolor=edge,
             linewidth=0.7,
-            zorder=3 if name in strong else 2,
+            zorder=3,
         )
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color("#cccccc")
-    axes.margins(0.16)
+    axes.margins(0.34)
 
 
 def _label_classes(
     axes: Axes, position: np.ndarray, table: pd.DataFrame, thumbnails: Sequence[Image.Image] | None
 ) -> None:
-    """Each expression's name, with a picture if there are, around the map, in the order of its direction."""
+    """Each expression's name, with a picture if there are, on a frame around the map."""
     names = list(dict.fromkeys(table.expression))
-    to_axes = axes.transData + axes.transAxes.inverted()
-    where = to_axes.transform(position)
+    where = (axes.transData + axes.transAxes.inverted()).transform(position)
     medoids = [_medoid(where, table, name) for name in names]
     for index, name, place in zip(medoids, names, around(where[medoids]), strict=True):
-        axes.plot(*np.stack([where[index], place]).T, color=COLOURS[name], linewidth=0.9, transform=axes.transAxes)
+        line = np.stack([where[index], place]).T
+        axes.plot(*line, color=COLOURS[name], linewidth=0.9, transform=axes.transAxes, zorder=1)
         if thumbnails:
             picture = OffsetImage(np.asarray(thumbnails[index].resize((64, 64))), zoom=0.62)
             frame = {"edgecolor": COLOURS[name], "linewidth": 2, "boxstyle": "square,pad=0.05"}
@@ -143,20 +146,13 @@ def _medoid(position: np.ndarray, table: pd.DataFrame, name: str) -> int:
 
 
 def around(points: np.ndarray) -> np.ndarray:
-    """Places (N, 2) on a rounded frame of the unit square, one for each point (N, 2), evenly spaced, each near its own.
-
-    Points keep their order of direction from the centre, so that the lines to them cross little.
-    """
-    count = len(points)
-    angles = np.arctan2(*(points - 0.5).T[::-1])
-    order = np.argsort(angles)
-    even = 2 * np.pi * np.arange(count) / count
-    shift = np.angle(np.exp(1j * (angles[order] - even)).mean())
-    turned = even + shift
-    reach = 0.44 / np.maximum(abs(np.cos(turned)), abs(np.sin(turned))) ** 0.75
-    places = np.empty((count, 2))
-    places[order] = 0.5 + reach[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=1)
-    return places
+    """Places (N, 2) on a frame inside the unit square, evenly spaced, given to points (N, 2) so that all are near."""
+    turns = 2 * np.pi * np.arange(len(points)) / len(points)
+    rim = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    rim /= np.maximum(abs(rim).max(axis=1, keepdims=True), np.sqrt(0.5)) ** 0.75  # between a circle and a square
+    places = [0.5, 0.52] + rim * [0.42, 0.40]
+    _, taken = linear_sum_assignment(((points[:, None] - places[None]) ** 2).sum(axis=2))
+    return places[taken]
 
 
 def interactive_map(found: Map, table: pd.DataFrame, thumbnails: Sequence[Image.Image], height: int = 520) -> Any:

@@ -125,11 +125,12 @@ def _ridge(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Measured:
-    """A measure with its chance level: mean and standard deviation under permuted labels, and p (one-sided)."""
+    """A measure and its chance level: mean, 5% and 95% quantile under exchanged labels; p is one-sided."""
 
     value: float
     chance: float
-    spread: float
+    low: float
+    high: float
     p: float
 
 
@@ -150,7 +151,9 @@ def against_chance(
     value = measure(labels)
     null = np.array([measure(permuted(labels, faces, rng)) for _ in range(permutations)])
     extreme = (null >= value - 1e-12) if larger else (null <= value + 1e-12)
-    return Measured(value, float(null.mean()), float(null.std()), float((1 + extreme.sum()) / (1 + permutations)))
+    low, high = np.quantile(null, [0.05, 0.95])
+    p = (1 + extreme.sum()) / (1 + permutations)
+    return Measured(value, float(null.mean()), float(low), float(high), float(p))
 
 
 def permuted(labels: Labels, faces: np.ndarray, rng: np.random.Generator) -> Labels:

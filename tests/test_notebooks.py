@@ -13,7 +13,9 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {
     "01_edit": {"alphas": [0, 1], "steps": 2, "expression": "surprised"},
-    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "alphas": [0, 1]},
+    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "alphas": [0, 1], "adapter": "none"},
+    "03_train_lora": {"row_count": 8, "train_steps": 2, "batch": 2, "rank": 2, "steps": 1, "face_seeds": [400010]},
+    "05_bench": {"methods": ["truth", "source", "base"], "task_count": 2, "steps": 1},
     "04_entanglement": {
         "face_seeds": [400000, 400001, 400002],
         "expressions": ["surprised", "fear", "angry", "disgust"],
@@ -152,6 +154,32 @@ def test_wrong_requests_stop_the_notebooks_before_anything_runs(name, parameters
     with pytest.raises(papermill.PapermillExecutionError, match=message):
         run(by_name(name), tmp_path, parameters)
     assert not (tmp_path / "results.json").exists()
+
+
+def test_training_notebook_trains_an_adapter_and_shows_both_sides(tmp_path):
+    path = next(p for p in NOTEBOOKS if p.stem == "03_train_lora")
+    executed = run(path, tmp_path, SMALL["03_train_lora"])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [row["step"] for row in results["losses"]] == [1, 2]
+    assert results["confusion_of_pairs"].keys() == {"fear/surprised", "angry/disgust"}
+    assert (tmp_path / results["adapter"]).stat().st_size > 10_000
+    for name in ("loss.png", "loss.svg", "sweep.png", "confusion.png"):
+        assert (tmp_path / name).stat().st_size > 1000
+    shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
+    assert shown.count("image/png") == 4  # data, losses, sweep, confusion
+
+
+def test_bench_notebook_writes_its_table_and_figures(tmp_path):
+    path = next(p for p in NOTEBOOKS if p.stem == "05_bench")
+    executed = run(path, tmp_path, SMALL["05_bench"])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results.keys() == {"truth", "source", "base"}
+    assert all((row["tasks"], row["failed"]) == (2, 0) for row in results.values())
+    assert results["truth"]["cls_12"] > 0.9 > results["source"]["cls_12"]
+    for name in ("table.md", "table.csv", "response.png", "identity.svg", "confusion.png"):
+        assert (tmp_path / name).stat().st_size > 200
+    shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
+    assert shown.count("image/png") == 4 and "text/markdown" in shown
 
 
 def test_a_wrong_parameter_stops_the_notebook(tmp_path):

@@ -30,7 +30,7 @@ from PIL import Image
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from pxs.editing.checkpoints import BUNDLED, Checkpoint, load_checkpoint, load_pipeline
+from pxs.editing.checkpoints import BUNDLED, Checkpoint, load_checkpoint, load_pipeline, quiet
 from pxs.editing.conditioning import condition_image
 from pxs.editing.editor import SEED, Editor, Portrait, load
 from pxs.editing.exact import DEFAULT, Savings
@@ -181,7 +181,8 @@ def _face(side: int) -> Image.Image:
 def _stock_pipeline(folder: Path) -> QwenImageEditPlusPipeline:
     """As anybody loads it, but for the processor, which otherwise needs torchvision."""
     processor = Processor.from_pretrained(folder / "processor")
-    return QwenImageEditPlusPipeline.from_pretrained(folder, processor=processor, local_files_only=True)
+    with quiet():
+        return QwenImageEditPlusPipeline.from_pretrained(folder, processor=processor, local_files_only=True)
 
 
 FULL_TEXT = {

@@ -141,7 +141,7 @@ def load_pipeline(folder: Path, dtype: torch.dtype, **parts: Any) -> QwenImageEd
 
     processor = Processor.from_pretrained(folder / "processor")
     try:
-        with _quiet():
+        with quiet():
             pipe = QwenImageEditPlusPipeline.from_pretrained(
                 folder, dtype=dtype, processor=processor, local_files_only=True, **parts
             )
@@ -164,7 +164,7 @@ def _check_finite(pipe: QwenImageEditPlusPipeline, folder: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No loading bars, and no warning about the type of our processor."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
@@ -230,7 +230,7 @@ def attach_adapter(pipe: QwenImageEditPlusPipeline, file: Path) -> None:
     except (SafetensorError, OSError) as error:
         raise AdapterError(f"{file} is damaged ({one_line(error)}): copy or download the adapter again") from None
     _check_keys(pipe, file, shapes)
-    with _quiet():
+    with quiet():
         pipe.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
 
 

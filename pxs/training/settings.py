@@ -40,14 +40,14 @@ class Settings:
     batch: int = 4
     rank: int = 16
     alpha: float = 32.0
-    lr: float = 1e-4
-    beta2: float = 0.999
+    lr: float = 2e-3
+    beta2: float = 0.99
     weight_decay: float = 0.001
-    warmup: int = 500
+    warmup: int = 30
     clip: float = 1.0
     contrast: str = "symmetric"
     form: str = "infonce"
-    contrast_weight: float = 1.0
+    contrast_weight: float = 0.05
     identity_weight: float = 0.1
     gate: float = 600.0
     validation: float = 0.05
@@ -93,6 +93,22 @@ class Settings:
         """The learning rate of a step (0-based): warm-up, then cosine to 0."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
         return self.lr * rise * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+
+
+PUBLISHED: dict[str, Any] = {
+    "model": "Qwen/Qwen-Image-Edit-2511",
+    "batch": 4,
+    "rank": 64,
+    "alpha": 128.0,
+    "lr": 1e-4,
+    "beta2": 0.999,
+    "weight_decay": 0.001,
+    "warmup": 500,
+    "contrast_weight": 1.0,
+    "identity_weight": 0.1,
+    "checkpointing": True,
+}
+"""PixelSmile's own settings (arXiv 2603.25728), for the full model: Settings().updated(PUBLISHED)."""
 
 
 def _check(name: str, value: Any, kind: type) -> None:

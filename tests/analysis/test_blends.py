@@ -116,7 +116,7 @@ def test_muscles_that_pull_both_ways_conflict():
     assert conflict("happy", "sad") > conflict("happy", "surprised") > conflict("sad", "disgust") == 0
     assert sharing("surprised", "fear") == max(sharing(a, b) for a, b in PAIRS)
     for a, b in PAIRS:
-        assert compatibility(a, b) == compatibility(b, a) == pytest.approx((1 - conflict(a, b)) * (1 - sharing(a, b)))
+        assert compatibility(a, b) == pytest.approx((1 - conflict(b, a)) * (1 - sharing(b, a)))
         assert 0 <= compatibility(a, b) <= 1
     np.testing.assert_allclose(pulls("happy"), [0, -0.5, 1, 1, 0])
     # sad and happy: lips' corners (1 against 1) of brows .1, lids .5, corners 1, lips 1

@@ -1,4 +1,4 @@
-"""The speed benchmark: the public algorithm makes our edits, the order, the file; no test looks at how long it takes."""
+"""The speed benchmark: the public algorithm makes our edits, the order, the file. No test looks at how long it takes."""
 
 import json
 
@@ -13,6 +13,9 @@ from pxs.editing.editor import Editor
 from pxs.expressions import Mix, sweep
 
 STEPS = 2
+
+importing_inductor = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+
 TINY = {
     "transformer": {
         "num_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2, "joint_attention_dim": 32,
@@ -71,6 +74,7 @@ def test_the_order_is_ours_public_public_ours_after_a_short_one_of_each():
     assert result.ours_s > 0 and result.ratio == pytest.approx(result.public_s / result.ours_s)
 
 
+@importing_inductor
 def test_the_cases_cover_every_saving_and_what_a_user_does():
     names = [case.name for case in speed.mini_cases("cpu")]
     assert names[:5] == ["load", "open 128", "slider 128", "sweep 128", "gallery 128"]
@@ -80,6 +84,7 @@ def test_the_cases_cover_every_saving_and_what_a_user_does():
     assert len(names) == len(set(names))
 
 
+@importing_inductor
 def test_the_command_writes_what_it_prints(tmp_path, capsys):
     words = ["load", "slider", "without last_block"]
     assert speed.main(["--steps", "2", "--only", *words, "--out", str(tmp_path / "new")]) == 0

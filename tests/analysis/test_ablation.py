@@ -1,0 +1,43 @@
+"""The ablation trains and benches every variant and seed once, and tells mean and spread."""
+
+import json
+
+import pytest
+
+from analysis import ablation
+from pxs.ffe import read
+from pxs.mini.ffe_set import write_drawn_set
+from pxs.training.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    return read(write_drawn_set(tmp_path_factory.mktemp("ffe"), 3))
+
+
+def test_discrete_labels_keep_the_category_and_forget_the_score(rows):
+    for before, after in zip(rows, ablation.discrete(rows), strict=True):
+        assert after.source == before.source
+        for old, new in zip(before.targets, after.targets, strict=True):
+            assert dict(new.scores) == {old.category: 1.0} and new.image == old.image
+
+
+def test_the_table_has_mean_and_spread_over_seeds():
+    empty = dict.fromkeys(ablation.COLUMNS)
+    rows = {("a", s): {**empty, "acc_12": v} for s, v in enumerate((0.5, 0.7))} | {("b", 0): {**empty, "acc_12": 1.0}}
+    table = ablation.spread(rows)
+    assert table["a"] == {"acc_12": [pytest.approx(0.6), pytest.approx(0.02**0.5)]}
+    assert table["b"]["acc_12"] == [1.0, 0.0]
+    assert "| a | – | 0.600 ± 0.141 |" in ablation.markdown(table, 2, 10)
+
+
+def test_a_second_run_trains_nothing(rows, tmp_path, monkeypatch):
+    settings = Settings(steps=1, batch=2, rank=2, precision="no", validation=0)
+    arguments = (rows, settings, ["flow only", "discrete labels"], [0], 1, tmp_path)
+    first = ablation.ablate(*arguments)
+    assert first.keys() == {"flow only", "discrete labels"}
+    assert json.loads((tmp_path / "results.json").read_text())["table"].keys() == first.keys()
+    files = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("records/*.jsonl")}
+    contents = {p: p.read_bytes() for p in files}
+    assert len(files) == 2 and ablation.ablate(*arguments) == first
+    assert {p: p.read_bytes() for p in files} == contents
