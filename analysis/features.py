@@ -27,7 +27,8 @@ from tqdm.auto import tqdm
 import pxs
 from analysis.faces import Face
 from pxs.editing.conditioning import interpolate
-from pxs.errors import ModelError, ScaleError
+from pxs.editing.sampling import Step
+from pxs.errors import DataError, ModelError, ScaleError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression, check_scale
 from pxs.judging.features import FeatureJudge
 
@@ -76,7 +77,7 @@ class CollectionPlan:
         low = min(check_scale(a, "intensity") for a in self.intensities)
         if low <= 0:
             raise ScaleError(f"intensity {low:g} is not above 0: neutral is collected anyway")
-        wrong = [s for s in self.at or () if not 0 <= s < self.steps]
+        wrong = [s for s in self.wanted_steps if not 0 <= s < self.steps]
         if wrong:
             raise ScaleError(f"step {wrong[0]} is out of range: give 0 to {self.steps - 1}")
 
@@ -117,7 +118,12 @@ class Collection:
         return [picture for picture, shown in zip(self.pictures, self.shown, strict=True) if shown]
 
     def points(self, place: Place, relative: bool = True) -> np.ndarray:
-        """Features (M, D) of the rows of `table`; `relative` to the neutral edit of the same face and seed."""
+        """Features (M, D) of the rows of `table`; `relative` to the neutral edit of the same face and seed.
+
+        Raises DataError for a place that was not collected.
+        """
+        if place not in self.raw:
+            raise DataError(f"nothing was collected at {place}: choose from {', '.join(map(str, self.raw))}")
         features = self.raw[place].astype(np.float64)
         if relative:
             keys = self.rows.groupby(["face", "seed"], sort=False).ngroup().to_numpy()
@@ -176,8 +182,11 @@ def collect(
 ) -> Collection:
     """Edit every face under the plan and collect its features; without a `judge` there are none of "picture".
 
-    Raises ModelError for a block that the model has not, and what `Editor.open` and `Portrait.steps` raise.
+    Raises ModelError for a block that the model has not, DataError for two faces of one name, and what `Editor.open`
+    and `Portrait.steps` raise.
     """
+    if len({face.name for face in faces}) < len(faces):
+        raise DataError(f"two of {[face.name for face in faces]} have one name: give each face its own")
     blocks = range(len(editor.pipe.transformer.transformer_blocks)) if plan.blocks is None else plan.blocks
     mixes, rows, parts, pictures = plan.mixes(), [], [], []
     sigmas: list[float] = []
@@ -206,20 +215,26 @@ def _edit(
     with recording(portrait.editor.pipe.transformer, blocks, tokens) as seen:
         for step in portrait.steps(mixes, seed, plan.steps):
             sigmas.append(step.sigma)
-            passes, wanted = {block: take(seen[block], len(mixes)) for block in seen}, step.index in plan.wanted_steps
-            if not wanted:
-                continue
-            for block, (image, text) in passes.items():
-                part[Place("image", block, step.index)] = image
-                part[Place("text", block, step.index)] = text
-            part[Place("clean", step=step.index)] = step.clean.flatten(1).float().cpu().numpy()
+            passes = {block: take(seen[block], len(mixes)) for block in seen}
+            if step.index in plan.wanted_steps:
+                part |= _places(step, passes)
     return part, step.latents, sigmas
+
+
+def _places(step: Step, passes: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> dict[Place, np.ndarray]:
+    """The features of one denoising step."""
+    found = {Place("clean", step=step.index): step.clean.flatten(1).float().cpu().numpy()}
+    for block, (image, text) in passes.items():
+        found |= {Place("image", block, step.index): image, Place("text", block, step.index): text}
+    return found
 
 
 def take(seen: Seen, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first `count` rows of what was seen, image and text, and forget it: an editor may have split a batch into
-    several passes, and filled up the last one.
+    several passes, and filled up the last one. Raises ModelError if no pass came by.
     """
+    if not seen:
+        raise ModelError("the transformer ran past its own blocks, so nothing was seen: load the model without compile")
     image, text = (torch.cat(parts)[:count].numpy() for parts in zip(*seen, strict=True))
     seen.clear()
     return image, text

@@ -156,9 +156,9 @@ def around(points: np.ndarray) -> np.ndarray:
 
 
 def interactive_map(found: Map, table: pd.DataFrame, thumbnails: Sequence[Image.Image], height: int = 520) -> Any:
-    """A jupyter-scatter widget in which hovering over a point shows its face; it works in a saved page, too.
+    """A jupyter-scatter widget in which hovering over a point shows its face; the pictures travel inside it.
 
-    `table` has columns face, seed, expression and intensity, one row a point.
+    `table` has columns face, expression and intensity, one row a point.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The inplace keyword", category=DeprecationWarning)

@@ -195,11 +195,17 @@ def directions(
     return np.stack([a[r] @ points[r] / (a[r] @ a[r]) for r in rows])
 
 
+def angles(points: np.ndarray, labels: Sequence[str], intensities: Sequence[float], names: Sequence[str]) -> np.ndarray:
+    """Degrees between every two directions, (C, C), 0 (the same) to 180; `points` (N, D) are relative to neutral."""
+    cosines = _cosines(directions(points, labels, intensities, names))
+    np.fill_diagonal(cosines, 1)
+    return np.degrees(np.arccos(cosines.clip(-1, 1)))
+
+
 def angle(points: np.ndarray, labels: Sequence[str], intensities: Sequence[float], first: str, second: str) -> float:
     """Degrees between the directions of two expressions, 0 (the same) to 180; raises as `pair_rows` does."""
     pair_rows(labels, first, second)
-    cosine = _cosines(directions(points, labels, intensities, [first, second]))[0, 1]
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    return float(angles(points, labels, intensities, [first, second])[0, 1])
 
 
 def _cosines(rows: np.ndarray) -> np.ndarray:

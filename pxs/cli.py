@@ -16,6 +16,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from pxs import __version__
@@ -98,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default the drawn mini-FFE-Bench)")
     bench.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
     bench.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    bench.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
     bench.add_argument("--steps", default="20", help="denoising steps (default 20)")
     _add_judges(bench)
     _add_model(bench)
@@ -173,13 +175,15 @@ def run_blend(args: argparse.Namespace) -> None:
     folder, stem = Path(args.out), Path(args.image_path).stem
     files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
     _refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
-    judges = expression_judge(args.expression_judge), identity_judge(args.identity_judge)
     from pxs.editing.editor import load
 
-    editor = load(args.model_path, _adapter(args))
+    loaded = cache(lambda: load(args.model_path, _adapter(args)))  # once, here or for a judge that is the model itself
+    sees = expression_judge(args.expression_judge, loaded, args.judge_url, args.judge_model)
+    knows = identity_judge(args.identity_judge)
+    editor = loaded()
     output_folder(folder)
     edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
-    judged = judge_blends(edits.source, list(edits), PAIRS, *judges, thresholds)
+    judged = judge_blends(edits.source, list(edits), PAIRS, sees, knows, thresholds)
     edits.save(folder, stem, args.overwrite)
     save_png(verdict_sheet(list(edits), judged), folder / "sheet.png", edits.provenance, overwrite=args.overwrite)
     results = {
@@ -189,7 +193,7 @@ def run_blend(args: argparse.Namespace) -> None:
         "seed": seed,
         "steps": steps,
         "thresholds": vars(thresholds),
-        "judges": {"expression": judges[0].name, "identity": judges[1].name},
+        "judges": {"expression": sees.name, "identity": knows.name},
         "pairs": [one.record(file.name) for one, file in zip(judged, files, strict=True)],
         "provenance": edits.provenance,
     }
@@ -244,7 +248,7 @@ def run_bench(args: argparse.Namespace) -> None:
     from pxs.judging import expression_judge, identity_judge
 
     tasks = (load_bench(args.bench, args.data_type) if args.bench else mini_bench())[:count]
-    methods = choose(args.methods, model=args.model_path, adapter=_adapter(args), steps=steps, seed=seed)
+    methods = choose(args.methods, model=args.model_path, adapter=_adapter(args), steps=steps, seed=seed, dtype=args.dtype)
     expression = expression_judge(
         args.expression_judge,
         editor=lambda: load(args.model_path),

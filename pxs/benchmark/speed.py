@@ -123,7 +123,7 @@ def sized_cases(checkpoint: Checkpoint, side: int) -> Iterator[Case]:
     one, four = [Mix(happy=0.7)], sweep("happy", ALPHAS)
     yield Case(f"open {side}", lambda _: _portrait(portrait.editor), lambda _: public.open())
     yield Case(f"slider {side}", _edit(portrait, one), lambda steps: public.edits(one, steps))
-    yield sweep_case(f"sweep {side}", Editor(checkpoint), Public(checkpoint.pipe, _face(side)), four)
+    yield sweep_case(f"sweep {side}", portrait.editor, public, four)
 
 
 def detailed_cases(checkpoint: Checkpoint, side: int) -> Iterator[Case]:
@@ -171,7 +171,8 @@ def _edit(portrait: Portrait, mixes: Sequence[Mix]) -> Action:
 def _portrait(editor: Editor) -> Portrait:
     """The face, opened and with its prompts encoded."""
     portrait = editor.open(_face(editor.checkpoint.resolution))
-    return portrait if portrait.embeddings else portrait
+    _ = portrait.embeddings  # computed at first use, which is now
+    return portrait
 
 
 def _face(side: int) -> Image.Image:

@@ -221,7 +221,11 @@ def find_adapter(adapter: str | Path) -> Path:
 
 
 def attach_adapter(pipe: QwenImageEditPlusPipeline, file: Path) -> None:
-    """Load a LoRA into the transformer; every key of it must match a weight of the model in name and shape."""
+    """Add a LoRA to the transformer's weights, W + alpha / rank * B A, at its full strength.
+
+    The intensity of an edit does not depend on it, so it costs nothing once it is added. Every key must match a weight
+    of the model in name and shape; raises AdapterError.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -232,6 +236,8 @@ def attach_adapter(pipe: QwenImageEditPlusPipeline, file: Path) -> None:
     _check_keys(pipe, file, shapes)
     with quiet():
         pipe.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
+        pipe.fuse_lora(components=["transformer"])
+        pipe.unload_lora_weights()
 
 
 def _check_keys(pipe: QwenImageEditPlusPipeline, file: Path, shapes: dict[str, tuple[int, ...]]) -> None:

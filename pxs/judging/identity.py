@@ -52,7 +52,7 @@ class MiniIdentity:
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
         """Unit vectors (B, 64) from pixels (B, 3, 128, 128) in [-1, 1], differentiable."""
-        return F.normalize(self.network(pixels.float()), dim=1)
+        return F.normalize(self.network(pixels.float()).float(), dim=1)
 
 
 class MiniIdentityLoss(MiniIdentity):

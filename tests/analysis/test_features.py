@@ -6,9 +6,9 @@ import torch
 
 import pxs
 from analysis.faces import drawn_faces, load_editors, own_face
-from analysis.features import CollectionPlan, Place, check_blocks, collect, explained, recording
+from analysis.features import CollectionPlan, Place, check_blocks, collect, explained, recording, take
 from pxs.editing.exact import Savings
-from pxs.errors import AdapterError, ExpressionError, ModelError, ScaleError
+from pxs.errors import AdapterError, DataError, ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix
 
 PLAN = CollectionPlan(("fear", "sad"), (0.5, 1.0), (42,), steps=2, blocks=(0, 5), at=(1,))
@@ -103,6 +103,21 @@ def test_a_block_out_of_range_hooks_nothing(editor, faces, hooked):
             collect(editor, faces, CollectionPlan(steps=1, blocks=(0, block)), progress=False)
     assert hooked() == 0
     check_blocks([0, 5], 6)
+
+
+def test_nothing_seen_is_said():
+    with pytest.raises(ModelError, match="nothing was seen"):
+        take([], 3)
+
+
+def test_two_faces_of_one_name_are_refused(editor, faces):
+    with pytest.raises(DataError, match="have one name"):
+        collect(editor, [faces[0], faces[0]], PLAN, progress=False)
+
+
+def test_a_place_not_collected_is_named(collection):
+    with pytest.raises(DataError, match="nothing was collected at text, block 3, step 1: choose from prompt"):
+        collection.points(Place("text", 3, 1))
 
 
 def test_watching_changes_nothing(editor, faces):

@@ -7,7 +7,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from analysis import separation
-from analysis.separation import Space, against_chance, angle, centroid_cosines, directions, pair_rows, sign_flip
+from analysis.separation import Space, against_chance, angle, angles, centroid_cosines, directions, pair_rows, sign_flip
 from pxs.errors import DataError, ExpressionError
 
 FACES, EACH = 8, 6
@@ -141,6 +141,7 @@ def test_a_direction_is_the_slope_through_neutral():
     labels, intensities = np.repeat(["fear", "sad"], 3), np.tile(a, 2)
     np.testing.assert_allclose(directions(points, labels, intensities, ["sad", "fear"]), [[1, 1], [3, 0]])
     assert angle(points, labels, intensities, "fear", "sad") == pytest.approx(45)
+    np.testing.assert_allclose(angles(points, labels, intensities, ["fear", "sad"]), [[0, 45], [45, 0]], atol=1e-9)
 
 
 def test_centres_are_compared_about_their_mean():

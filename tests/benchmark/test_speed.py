@@ -1,4 +1,4 @@
-"""The speed benchmark: the public algorithm makes our edits, the order, the file. No test looks at how long it takes."""
+"""The speed benchmark: the public algorithm makes our edits, the order, the file. No test looks at the clock."""
 
 import json
 

@@ -5,6 +5,8 @@ from functools import partial
 
 import pytest
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module
+from diffusers import FirstBlockCacheConfig
 from peft import LoraConfig
 
 from pxs.editing.exact import DEFAULT, PLAIN, Savings
@@ -12,7 +14,7 @@ from pxs.editing.exact.blocks import bounded, rotate, run_block
 from pxs.editing.exact.contiguous import by_group, by_token
 from pxs.editing.exact.last_block import every_row, target_rows
 from pxs.editing.exact.modulation import Table, each_step
-from pxs.editing.exact.transformer import Lean
+from pxs.editing.exact.transformer import Lean, plain
 from pxs.editing.sampling import stock_velocity
 
 LORA_LAYERS = [
@@ -113,6 +115,23 @@ def test_hooks_on_blocks_are_called_as_by_the_stock_forward(transformer, sweep):
     seen = calls(transformer.transformer_blocks[1])
     assert_equal_to_stock(Lean(DEFAULT), transformer, sweep)
     assert len(seen) == 2 * STEPS
+
+
+def test_a_call_of_the_stock_pipeline_leaves_the_savings_at_work(transformer):
+    with transformer.cache_context("cond"):
+        pass
+    assert plain(transformer)
+
+
+@pytest.mark.parametrize("drive", ["offload", "cache", "compile"])
+def test_a_transformer_that_a_library_drives_keeps_its_own_forward(transformer, drive):
+    if drive == "offload":
+        add_hook_to_module(transformer, ModelHook())
+    elif drive == "cache":
+        transformer.enable_cache(FirstBlockCacheConfig())
+    else:
+        transformer.transformer_blocks[0].compile(backend="eager")
+    assert not plain(transformer)
 
 
 def test_another_attention_is_run_as_by_the_stock_forward(transformer, sweep):

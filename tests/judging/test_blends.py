@@ -1,13 +1,17 @@
 """Blends: the two rules in closed form, every verdict at its threshold, and one line for every mistake."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pxs.cli import main
 from pxs.errors import ExpressionError, JudgeError, ScaleError
 from pxs.expressions import BASIC, PAIRS, Mix
+from pxs.images import read_text
 from pxs.judging.blends import (
     KINDS,
     BlendThresholds,
@@ -20,6 +24,7 @@ from pxs.judging.blends import (
     verdict_sheet,
     weigh,
 )
+from pxs.mini.faces import Identity, draw
 
 strengths = st.floats(0.001, 2) | st.just(0.0)
 
@@ -176,3 +181,68 @@ def test_the_sheet_has_a_cell_for_every_pair():
     assert made.width > 5 * 200
     assert made.height > 3 * 200
     assert len({first for first, _ in PAIRS} | {second for _, second in PAIRS}) == len(BASIC)
+
+
+# The command.
+
+
+@pytest.fixture
+def blend(tmp_path, monkeypatch, editor):
+    """`pxs blend` on a drawn face with the session's editor; returns the status."""
+    monkeypatch.setattr("pxs.editing.editor.load", lambda *_: editor)
+    draw(Identity.sample(400003)).save(tmp_path / "face.png")
+    flags = {"--image-path": tmp_path / "face.png", "--out": tmp_path / "out", "--steps": 1}
+
+    def run(**more):
+        given = flags | {f"--{k.replace('_', '-')}": v for k, v in more.items()}
+        return main(["blend", *[str(word) for flag in given.items() for word in flag]])
+
+    return run
+
+
+def test_the_command_writes_15_pictures_a_sheet_and_their_verdicts(blend, tmp_path, capsys):
+    assert blend(rule="convex", seed=3) == 0
+    out = tmp_path / "out"
+    results = json.loads((out / "results.json").read_text())
+    assert [(row["first"], row["second"]) for row in results["pairs"]] == list(PAIRS)
+    for row in results["pairs"]:
+        text = read_text(out / row["file"])
+        assert json.loads(text["mix"]) == {row["first"]: 0.5, row["second"]: 0.5}
+        assert text["seed"] == "3"
+        thresholds = BlendThresholds(**results["thresholds"])
+        found = verdict(Mix(row["judged"]), row["similarity"], row["first"], row["second"], thresholds)
+        assert (row["verdict"], row["dominant"]) == (found.kind, found.dominant)
+    with Image.open(out / "sheet.png") as sheet:
+        assert sheet.width > 1000
+    assert len(list(out.iterdir())) == 15 + 2
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 15 + 15 + 2
+    assert printed[0].startswith("happy + sad")
+
+
+COMMAND_MISTAKES = {
+    "unknown rule": ({"rule": "mean"}, "unknown rule 'mean'"),
+    "no intensity": ({"intensity": 0}, "intensity 0 blends nothing"),
+    "threshold": ({"present": 2}, "threshold present 2 is out of range"),
+    "not a number": ({"identity": "high"}, "'high' is not a number"),
+    "judge": ({"identity_judge": "me"}, "unknown identity judge 'me'"),
+    "picture": ({"image_path": "no.png"}, "no.png"),
+}
+
+
+@pytest.mark.parametrize("mistake", COMMAND_MISTAKES)
+def test_a_mistake_is_one_line_and_writes_nothing(mistake, blend, tmp_path, capsys):
+    wrong, message = COMMAND_MISTAKES[mistake]
+    assert blend(**wrong) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, len(printed.err.splitlines())) == ("", 1)
+    assert message in printed.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_are_not_replaced_unasked(blend, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text("mine")
+    assert blend() == 2
+    assert "results.json exists" in capsys.readouterr().err
+    assert (tmp_path / "out" / "results.json").read_text() == "mine"

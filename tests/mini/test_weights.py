@@ -9,6 +9,7 @@ from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.images import psnr, to_array
 from pxs.mini import report
 from pxs.mini.faces import Identity, draw, seeds
+from pxs.training.adapter import adapter_notes
 
 NUMBER = seeds("held_out", 1, 5_000)[0]
 
@@ -54,6 +55,27 @@ def test_intensity_rises_with_the_number(editor, style):
     assert measured[0] < 0.3
     assert measured[0] < measured[2]
     assert measured[2] > 0.6
+
+
+def test_the_model_comes_with_an_adapter_that_is_its_default():
+    import pxs
+
+    adapted, base = pxs.load("mini"), pxs.load("mini", adapter=None)
+    assert adapted.provenance["adapter"] == "adapter.safetensors" and base.provenance["adapter"] == ""
+    assert adapted.provenance["model_hash"] == base.provenance["model_hash"]
+    assert adapter_notes(BUNDLED["mini"] / "adapter.safetensors")["pxs.base"] == base.checkpoint.fingerprint
+
+
+def test_the_adapter_grades_what_the_base_takes_as_a_word(editor, style):
+    import pxs
+
+    source = draw(Identity.sample(NUMBER), style=style)
+    errors = []
+    for one in (editor, pxs.load("mini")):
+        edits = one.open(source, style).sweep("happy", [0.25, 0.5, 0.75], steps=12)
+        measured = measured_intensity(list(edits), Identity.sample(NUMBER), "happy", style)
+        errors.append(np.abs(measured - [0.25, 0.5, 0.75]).mean())
+    assert errors[1] < 0.12 < errors[0]
 
 
 def test_weights_are_small_and_safetensors_only():

@@ -81,14 +81,15 @@ class Sweep:
 
 
 def plain(transformer: QwenImageTransformer2DModel) -> bool:
-    """Whether nothing needs the stock forward: no hooks on modules that `Sweep` goes past, no other attention."""
+    """Whether nothing needs the stock forward: no hook on a module that `Sweep` goes past, no other attention."""
     blocks = transformer.transformer_blocks
     passed = [transformer, transformer.norm_out, *blocks, *(block.attn for block in blocks)]
     stock = all(type(block.attn.processor) is QwenDoubleStreamAttnProcessor2_0 for block in blocks)
-    return stock and not any(map(_hooked, passed))
+    return stock and not any(map(_taken, passed))
 
 
-def _hooked(module: nn.Module) -> bool:
-    """Whether PyTorch, accelerate or diffusers call something around this module's forward."""
-    theirs = hasattr(module, "_hf_hook") or hasattr(module, "_diffusers_hook")
-    return theirs or bool(module._forward_hooks or module._forward_pre_hooks)
+def _taken(module: nn.Module) -> bool:
+    """Whether PyTorch, accelerate or diffusers do something around this module's forward, or in its place."""
+    registry = getattr(module, "_diffusers_hook", None)  # empty after any call of the stock pipeline
+    hooks = module._forward_hooks, module._forward_pre_hooks, registry and registry.hooks
+    return any(hooks) or hasattr(module, "_hf_hook") or module._compiled_call_impl is not None
