@@ -248,7 +248,9 @@ def run_bench(args: argparse.Namespace) -> None:
     from pxs.judging import expression_judge, identity_judge
 
     tasks = (load_bench(args.bench, args.data_type) if args.bench else mini_bench())[:count]
-    methods = choose(args.methods, model=args.model_path, adapter=_adapter(args), steps=steps, seed=seed, dtype=args.dtype)
+    methods = choose(
+        args.methods, model=args.model_path, adapter=_adapter(args), steps=steps, seed=seed, dtype=args.dtype
+    )
     expression = expression_judge(
         args.expression_judge,
         editor=lambda: load(args.model_path),
