@@ -33,8 +33,8 @@ def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
             axes.scatter(rows.value, y, s=52, color=EDITOR_COLOURS[editor], label=editor, zorder=3)
         axes.set(title=f"{pair[0]} and {pair[1]}", xlabel=PAIR_UNITS[measure])
         axes.set_yticks(range(len(places)), places)
-        axes.invert_yaxis() if axes is figure.axes[0] else None
         bare(axes).grid(axis="x", color="#eeeeee", zorder=0)
+    figure.axes[0].invert_yaxis()
     handles, labels = figure.axes[0].get_legend_handles_labels()
     chance = figure.axes[0].containers[0].patches[0]
     figure.legend(

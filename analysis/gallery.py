@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for sweep.webp")
     args = parser.parse_args()
     path = output_folder(args.out) / "sweep.webp"
-    gallery(pxs.load("mini", adapter=None)).save(path, quality=90)
+    gallery(pxs.load("mini")).save(path, quality=90)
     print(f"wrote {path}")
 
 

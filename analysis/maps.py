@@ -78,18 +78,18 @@ def map_figure(
     `tables` have columns expression and intensity, one row a point. With `thumbnails` the picture at full intensity
     nearest to the middle of each expression stands beside it.
     """
-    figure = Figure(figsize=(6.6 * len(maps), 6.6), layout="constrained")
-    if title:
-        figure.suptitle(title)
+    figure = Figure(figsize=(6.6 * len(maps), 6.8), layout="constrained")
+    strong = list(dict.fromkeys(name for pair in highlight for name in pair))
+    figure.suptitle(f"{title}\nsize: intensity; outlined: {', '.join(strong)}", fontsize=11)
     for axes, (name, found) in zip(figure.subplots(1, len(maps), squeeze=False).flat, maps.items(), strict=True):
-        _scatter(axes, found.position, tables[name], {e for pair in highlight for e in pair})
+        _scatter(axes, found.position, tables[name], strong)
         axes.set_title(f"{name}\ntrustworthiness {found.trust:.2f}", fontsize=11)
         figure.draw_without_rendering()
         _label_classes(axes, found.position, tables[name], thumbnails[name] if thumbnails else None)
     return figure
 
 
-def _scatter(axes: Axes, position: np.ndarray, table: pd.DataFrame, strong: set[str]) -> None:
+def _scatter(axes: Axes, position: np.ndarray, table: pd.DataFrame, strong: Sequence[str]) -> None:
     """All points, in an order by chance, so that no expression covers another."""
     order = np.random.default_rng(0).permutation(len(table))
     shuffled, outlined = table.iloc[order], table.expression.isin(strong).to_numpy()[order]

@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
     bench.add_argument("--seed", default="42", help="one seed is one image (default 42)")
     bench.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
-    bench.add_argument("--steps", default="20", help="denoising steps (default 20)")
+    bench.add_argument("--steps", default="12", help="denoising steps (default 12)")
     _add_judges(bench)
     _add_model(bench)
     bench.set_defaults(run=run_bench)

@@ -15,7 +15,7 @@ class Context:
 
     model: str = "mini"
     adapter: str | None = "default"
-    steps: int = 20
+    steps: int = 12
     seed: int = 42
     dtype: str | None = None
     _editors: dict[str | None, Editor] = field(default_factory=dict)
