@@ -9,7 +9,7 @@ from pxs.training.cache import Cache
 from pxs.training.objective import Objective, draws, text_of
 from pxs.training.settings import Settings
 
-SETTINGS = Settings(batch=2, precision="no")
+SETTINGS = Settings(batch=2, precision="no", contrast_weight=1.0)
 
 
 @pytest.fixture(scope="module")
