@@ -3,6 +3,7 @@
 Every run of a notebook or a command writes a results.json. A sweep is one papermill call a run, each with a folder of
 its own:
 
+    mkdir -p out/sweep
     for face in 400003 400011 400020; do
         papermill notebooks/02_blend.ipynb "out/sweep/$face.ipynb" -y "face_seeds: [$face]" -p out_dir "out/sweep/$face"
     done
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pxs.errors import DataError, one_line
+from pxs.errors import DataError, PxsError, one_line
 from pxs.images import output_folder
 
 RESULTS = "results.json"
@@ -69,21 +71,26 @@ def _entries(flat: Mapping[str, Any], name: str, file: Path) -> list[dict[str, A
     return [dict(_flat(entry)) for entry in entries]
 
 
-def main() -> None:
-    """The command line of this module."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status, 2 after a mistake, which is printed as one line."""
     parser = argparse.ArgumentParser(prog="python -m analysis.gather", description="Gather results into one table.")
     parser.add_argument("folder", help="folder with the runs below it")
     parser.add_argument("--records", help="a list of records in the results, one row an entry, such as verdicts")
     parser.add_argument("--out", type=Path, help="a .csv file (default: print the table)")
-    args = parser.parse_args()
-    found = gather(args.folder, args.records)
-    if args.out is None:
-        print(found.to_string())
-        return
-    output_folder(args.out.parent)
-    found.to_csv(args.out, index=False)
-    print(args.out)
+    args = parser.parse_args(arguments)
+    try:
+        found = gather(args.folder, args.records)
+        if args.out is None:
+            print(found.to_string())
+        else:
+            output_folder(args.out.parent)
+            found.to_csv(args.out, index=False)
+            print(args.out)
+    except (PxsError, OSError) as error:
+        print(f"gather: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

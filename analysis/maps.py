@@ -75,8 +75,8 @@ def map_figure(
 ) -> Figure:
     """One map a panel: colour is the expression, size the intensity; expressions of `highlight` stand out.
 
-    `tables` have columns expression and intensity, one row a point. With `thumbnails` the picture at full intensity
-    nearest to the middle of each expression stands beside it.
+    `tables` have columns face, expression and intensity, one row a point. Each expression is named, and with
+    `thumbnails` shown, by the first face's point nearest to full intensity.
     """
     figure = Figure(figsize=(6.6 * len(maps), 6.8), layout="constrained")
     strong = list(dict.fromkeys(name for pair in highlight for name in pair))
@@ -114,8 +114,8 @@ def _label_classes(
     """Each expression's name, with a picture if there are, on a frame around the map."""
     names = list(dict.fromkeys(table.expression))
     where = (axes.transData + axes.transAxes.inverted()).transform(position)
-    medoids = [_medoid(where, table, name) for name in names]
-    for index, name, place in zip(medoids, names, around(where[medoids]), strict=True):
+    examples = [_example(table, name) for name in names]
+    for index, name, place in zip(examples, names, around(where[examples]), strict=True):
         line = np.stack([where[index], place]).T
         axes.plot(*line, color=COLOURS[name], linewidth=0.9, transform=axes.transAxes, zorder=1)
         if thumbnails:
@@ -137,12 +137,10 @@ def _label_classes(
         text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
 
 
-def _medoid(position: np.ndarray, table: pd.DataFrame, name: str) -> int:
-    """The point nearest to the middle of one expression, among those of the intensity nearest to 1."""
-    mine = table[table.expression == name]
-    full = mine.index[(mine.intensity - 1).abs() == (mine.intensity - 1).abs().min()].to_numpy()
-    middle = np.median(position[mine.index], axis=0)
-    return int(full[np.linalg.norm(position[full] - middle, axis=1).argmin()])
+def _example(table: pd.DataFrame, name: str) -> int:
+    """The row of one expression that shows the first face at the intensity nearest to 1."""
+    mine = table[(table.expression == name) & (table.face == table.face.iloc[0])]
+    return int((mine.intensity - 1).abs().idxmin())
 
 
 def around(points: np.ndarray) -> np.ndarray:

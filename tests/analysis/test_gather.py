@@ -3,7 +3,7 @@
 import pytest
 
 import pxs
-from analysis.gather import gather
+from analysis.gather import gather, main
 from pxs.errors import DataError
 
 
@@ -42,3 +42,13 @@ def test_what_cannot_be_gathered_is_named(tmp_path):
     (tmp_path / "run1" / "results.json").write_text("{")
     with pytest.raises(DataError, match="cannot be read"):
         gather(tmp_path)
+
+
+def test_the_command_writes_a_table_or_one_line(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    write(tmp_path, 1)
+    assert main([str(tmp_path), "--records", "verdicts", "--out", str(tmp_path / "t" / "all.csv")]) == 0
+    assert (tmp_path / "t" / "all.csv").read_text().splitlines() == ["run,pair,score", "run1,a,0.1", "run1,b,0.5"]
+    assert main([str(tmp_path)]) == 0
+    assert "run1" in capsys.readouterr().out
