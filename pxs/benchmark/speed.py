@@ -5,7 +5,8 @@
 
 A case is done by us and by the public algorithm in the order ours, public, public, ours, so that a machine that speeds
 up or slows down favours neither; before that, each is done once with two steps. The cases named "without" leave out
-one exact saving each; those named "bfloat16" and "compiled" add what is not exact, or takes its time at first use.
+one exact saving each; those named "bfloat16" and "compiled" add what is not exact, or takes its time at first use. Both
+sides have the adapter added to the weights, as `pxs.load` does it.
 
 DIR/results.json: {"device", "cases": {name: {"ours_s", "public_s", "ratio", "peak_gb"}}}; ratio is public / ours,
 peak_gb the most memory that was held while we were at work (by the process on a CPU, by tensors on a GPU).
