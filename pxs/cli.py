@@ -55,29 +55,21 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
 
     edit = commands.add_parser("edit", help="edit one picture", description="Edit one picture at several intensities.")
-    edit.add_argument("--image-path", required=True, help="the picture to edit")
     edit.add_argument("--output-dir", required=True, help="folder for the edited PNGs")
     edit.add_argument("--expression", help=f"one of {', '.join(EXPRESSIONS)}")
     edit.add_argument("--scales", nargs="*", metavar="A", help="intensities of the expression (default 0 0.5 1 1.5)")
     edit.add_argument("--mix", nargs="+", metavar="NAME=A", help="several expressions at once, instead of --expression")
-    edit.add_argument("--seed", default="42", help="one seed is one image (default 42)")
-    edit.add_argument("--steps", default="50", help="denoising steps (default 50)")
-    edit.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
-    edit.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    _add_picture(edit)
     _add_model(edit)
     edit.set_defaults(run=run_edit)
 
     blend = commands.add_parser("blend", help="blend all 15 pairs", description="Blend every pair of the basic six.")
-    blend.add_argument("--image-path", required=True, help="the picture to edit")
     blend.add_argument("--out", required=True, help="folder for 15 PNGs, sheet.png and results.json")
     blend.add_argument("--intensity", default="1", metavar="A", help="of both expressions (default 1)")
     blend.add_argument("--rule", default="sum", help="sum: both at A; convex: half of each, together A (default sum)")
     blend.add_argument("--present", default="0.3", metavar="T", help="judged intensity that counts (default 0.3)")
     blend.add_argument("--identity", default="0.5", metavar="T", help="cosine that is the same person (default 0.5)")
-    blend.add_argument("--seed", default="42", help="one seed is one image (default 42)")
-    blend.add_argument("--steps", default="50", help="denoising steps (default 50)")
-    blend.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
-    blend.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    _add_picture(blend)
     _add_judges(blend)
     _add_model(blend)
     blend.set_defaults(run=run_blend)
@@ -120,6 +112,15 @@ def parser() -> argparse.ArgumentParser:
     _add_model(info)
     info.set_defaults(run=run_info)
     return top
+
+
+def _add_picture(command: argparse.ArgumentParser) -> None:
+    """What editing one picture needs, whatever is made of it."""
+    command.add_argument("--image-path", required=True, help="the picture to edit")
+    command.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    command.add_argument("--steps", default="50", help="denoising steps (default 50)")
+    command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
+    command.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
 def _add_judges(command: argparse.ArgumentParser) -> None:

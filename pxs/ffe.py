@@ -26,6 +26,7 @@ import numpy as np
 from pxs.errors import DataError, OutputError, PxsError, one_line
 from pxs.expressions import EXPRESSIONS, Mix, check_domain, check_expression
 from pxs.images import PathName, output_folder
+from pxs.saving import replace_file
 
 Box = tuple[float, float, float, float]
 """A face in pixels: left, top, right, bottom."""
@@ -116,7 +117,8 @@ def write(path: PathName, rows: Sequence[Row], overwrite: bool = False) -> Path:
         except PxsError as error:
             raise DataError(f"row {number} cannot be written to {str(path)!r}: {error}") from None
         lines.append(json.dumps(document) + "\n")
-    _write_whole(target, "".join(lines))
+    output_folder(target.parent)
+    replace_file(target, "".join(lines).encode())
     return Path(path)
 
 
@@ -271,18 +273,3 @@ def _document(row: Row, folder: Path) -> dict[str, Any]:
 def _relative(image: Path, folder: Path) -> str:
     whole = Path(image).absolute()
     return (whole.relative_to(folder) if whole.is_relative_to(folder) else whole).as_posix()
-
-
-def _write_whole(target: Path, text: str) -> None:
-    output_folder(target.parent)
-    beside = target.with_name(target.name + ".partial")
-    try:
-        with open(beside, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except OSError as error:
-        raise OutputError(f"{str(target)!r} cannot be written ({one_line(error)}): choose another place") from None
-    finally:
-        beside.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,6 +12,7 @@ from typing import Any
 
 from pxs.errors import OutputError
 from pxs.images import output_folder
+from pxs.saving import replace_file
 
 PACKAGES = ("pxs", "torch", "diffusers", "transformers", "peft")
 
@@ -37,11 +37,9 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> Path:
     """Write JSON whole or not at all; numbers must be finite. Raises OutputError."""
     target = Path(path)
     output_folder(target.parent)
-    beside = target.with_name(target.name + ".partial")
     try:
-        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-        os.replace(beside, target)
-    except (OSError, ValueError) as error:
-        beside.unlink(missing_ok=True)
-        raise OutputError(f"{target} cannot be written ({error}): check the folder and the values") from None
+        text = json.dumps(content, indent=2, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OutputError(f"{target} cannot be written ({error}): check the values") from None
+    replace_file(target, f"{text}\n".encode())
     return target

@@ -27,6 +27,7 @@ from pxs.images import output_folder, psnr, to_array
 from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
 from pxs.mini.faces import Identity, draw
+from pxs.saving import replace_file
 
 LINEAR = tuple(round(0.1 * i, 1) for i in range(11))
 ALPHAS = (*LINEAR, 1.25, 1.5)
@@ -158,9 +159,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.finished = {r.key: r for r in self._read() if not r.error}
-        beside = path.with_suffix(".partial")
-        beside.write_text("".join(map(_line, self.finished.values())))
-        os.replace(beside, path)
+        replace_file(path, "".join(map(_line, self.finished.values())).encode())
 
     def _read(self) -> Iterator[Record]:
         for line in self.path.read_text().splitlines() if self.path.exists() else ():

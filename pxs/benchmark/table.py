@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
 from pxs.images import output_folder
 from pxs.judging import measures
 from pxs.provenance import write_json
+from pxs.saving import replace_file
 
 FULL = ALPHAS.index(1.0)
 COLUMNS = {
@@ -64,9 +64,9 @@ def summary(records: Sequence[Record], resamples: int = 1000) -> Row:
 
     A measure that no task has anything to say about is None.
     """
-    failed = sum(bool(r.error) for r in records)
-    counts = {"tasks": len(records), "failed": failed}
-    if failed == len(records):
+    failures = {r.task: r.error for r in records if r.error}
+    counts = {"tasks": len(records), "failed": len(failures), "failures": failures}
+    if len(failures) == len(records):
         return {**dict.fromkeys((*COLUMNS, "psnr")), "intervals": {}, **counts}
     o = Outcome(records)
     figures = {name: _number(measure(*arrays)) for name, (measure, arrays) in _measures(o).items()}
@@ -86,7 +86,6 @@ def summary(records: Sequence[Record], resamples: int = 1000) -> Row:
             if a > 1
         },
         "confusion": measures.confusion_matrix(o.scores[:, FULL], o.targets).tolist(),
-        "failures": {r.task: r.error for r in records if r.error},
     }
 
 
@@ -114,8 +113,8 @@ def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -
     rows = {name: summary(r) for name, r in records.items()}
     target = output_folder(folder)
     write_json(target / "results.json", rows)
-    _write_text(target / "table.md", markdown(rows))
-    _write_text(target / "table.csv", comma_separated(rows))
+    replace_file(target / "table.md", markdown(rows).encode())
+    replace_file(target / "table.csv", comma_separated(rows).encode())
     return rows
 
 
@@ -161,9 +160,3 @@ def _cell(value: float | None, interval: Sequence[float] | None = None) -> str:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 5)
-
-
-def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".partial")
-    beside.write_text(text)
-    os.replace(beside, path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,6 +21,7 @@ from pxs.errors import DataError, PxsError, one_line
 from pxs.expressions import DOMAINS, EXPRESSIONS, check_domain, check_expression, prompt
 from pxs.images import open_image, output_folder, save_png
 from pxs.mini.faces import Identity, draw, seeds
+from pxs.saving import replace_file
 
 COUNTS = {"human": 98, "anime": 100}  # tasks of FFE-Bench
 SIDE = 128  # pixels of a drawn portrait
@@ -97,9 +97,7 @@ def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
         image = save_png(task.open(), target / "images" / f"{task.name}.png", {})
         row = {"image": f"images/{image.name}", "box": task.box, "expression": task.expression, "prompt": task.prompt}
         rows.append({**row, "domain": task.domain} | ({} if task.identity is None else {"identity": task.identity}))
-    beside = target / "tasks.jsonl.partial"
-    beside.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    os.replace(beside, target / "tasks.jsonl")
+    replace_file(target / "tasks.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     return target / "tasks.jsonl"
 
 
@@ -154,22 +152,32 @@ def _rows(table: Path) -> list[dict[str, Any]]:
     reader = READERS.get(table.suffix)
     if reader is None:
         raise DataError(f"{table} is neither JSONL, CSV nor Parquet: give a folder or file in the layout of FFE-Bench")
-    if reader == "json":  # row by row, so that rows may differ in their fields
-        return [_json_row(line, table, i) for i, line in enumerate(table.read_text().splitlines(), 1) if line.strip()]
+    if reader == "json":
+        return _json_rows(table)
     try:
         return list(getattr(Dataset, f"from_{reader}")(str(table), keep_in_memory=True))
     except Exception as error:
         raise DataError(f"{table} cannot be read as {reader} ({one_line(error)}): check the file") from None
 
 
-def _json_row(line: str, table: Path, number: int) -> dict[str, Any]:
+def _json_rows(table: Path) -> list[dict[str, Any]]:
+    """Objects, one a line or as one list; row by row, since rows may differ in their fields."""
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{table}, row {number} is not an object: write one object a line")
-    return row
+        text = table.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{table} cannot be read ({one_line(error)}): check the file") from None
+    entries = [text] if text.lstrip().startswith("[") else text.splitlines()
+    rows: list[Any] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found = json.loads(entry) if entry.strip() else []
+        except json.JSONDecodeError as error:
+            raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
+        rows += found if isinstance(found, list) else [found]
+    wrong = [row for row in rows if not isinstance(row, dict)]
+    if wrong:
+        raise DataError(f"{table} holds {wrong[0]!r}, which is not an object: write one object a line")
+    return rows
 
 
 def _task(row: Mapping[str, Any], root: Path, name: str, domain: str) -> Task:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pxs.errors import JudgeError, one_line
 from pxs.expressions import EXPRESSIONS, Mix, check_domain
-from pxs.judging.networks import load_network, to_batch
+from pxs.judging.networks import Embedder
 
 
 class FeatureJudge(Protocol):
@@ -36,24 +36,12 @@ class FeatureJudge(Protocol):
         ...
 
 
-class MiniFeatures:
+class MiniFeatures(Embedder):
     """The image tower of a small CLIP, trained with captions on drawn faces."""
 
     name = "mini-features"
     role = "train"
-
-    def __init__(self) -> None:
-        self.network, version = load_network("features", 64)
-        self.name = f"{self.name} {version}"
-
-    @torch.inference_mode()
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Unit vectors (N, 64) float32, one an image (RGB, any size)."""
-        return self.embed_pixels(to_batch(list(images))).numpy()
-
-    def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Unit vectors (B, 64) from pixels (B, 3, 128, 128) in [-1, 1], differentiable."""
-        return F.normalize(self.network(pixels.float()).float(), dim=1)
+    weights = "features"
 
 
 CLIP_MODELS = {"human": "openai/clip-vit-large-patch14", "anime": "OysterQAQ/DanbooruCLIP"}

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
 from pxs.errors import JudgeError, one_line
-from pxs.judging.networks import load_network, to_batch
+from pxs.judging.networks import Embedder
 from pxs.judging.optional import require
 
 Box = tuple[float, float, float, float]
@@ -34,25 +31,12 @@ class IdentityJudge(Protocol):
         ...
 
 
-class MiniIdentity:
+class MiniIdentity(Embedder):
     """A small margin-softmax (ArcFace) network, trained on drawn faces to look past their expression."""
 
     name = "mini-identity"
     role = "score"
     weights = "identity"
-
-    def __init__(self) -> None:
-        self.network, version = load_network(self.weights, 64)
-        self.name = f"{self.name} {version}"
-
-    @torch.inference_mode()
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Unit vectors (N, 64) float32, one an image (RGB, any size)."""
-        return self.embed_pixels(to_batch(list(images))).numpy()
-
-    def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Unit vectors (B, 64) from pixels (B, 3, 128, 128) in [-1, 1], differentiable."""
-        return F.normalize(self.network(pixels.float()).float(), dim=1)
 
 
 class MiniIdentityLoss(MiniIdentity):

@@ -7,6 +7,7 @@ the 8 x 8 map is flattened, not averaged, since where a brow or a lip lies is wh
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,31 @@ def load_network(name: str, outputs: int) -> tuple[FaceNet, str]:
     network = FaceNet(outputs)
     network.load_state_dict({k: v.float() for k, v in weights.items()})
     return network.eval().requires_grad_(False), hashlib.sha256(content).hexdigest()[:8]
+
+
+class Embedder:
+    """A shipped network whose output, made unit length, tells what lies near; `weights` names its file.
+
+    `name` gets the first digits of the file's hash, so that results of other weights are told apart.
+    """
+
+    name: str
+    weights: str
+    size = 64
+
+    def __init__(self) -> None:
+        self.network, version = load_network(self.weights, self.size)
+        self.name = f"{self.name} {version}"
+
+    @torch.inference_mode()
+    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Unit vectors (N, 64) float32, one an image (RGB, any size)."""
+        return self.embed_pixels(to_batch(list(images))).numpy()
+
+    def embed_pixels(self, pixels: Tensor) -> Tensor:
+        """Unit vectors (B, 64) from pixels (B, 3, 128, 128) in [-1, 1], differentiable; on the pixels' device."""
+        self.network.to(pixels.device)
+        return F.normalize(self.network(pixels.float()).float(), dim=1)
 
 
 def to_batch(images: list[Image.Image]) -> Tensor:

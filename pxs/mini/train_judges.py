@@ -105,6 +105,7 @@ class Clip(nn.Module):
 
 def train_expression(data: Portraits, held_out: Portraits, plan: Plan, folder: Path) -> FaceNet:
     """Mean squared error of the 12 scores against the intensities shown, so scores are expected intensities."""
+    torch.manual_seed(plan.seed)
     network, mixes = FaceNet(12), torch.from_numpy(data.mixes)
     truth = held_out.mixes
 
@@ -123,6 +124,7 @@ def train_expression(data: Portraits, held_out: Portraits, plan: Plan, folder: P
 def train_identity(data: Portraits, held_out: Portraits, plan: Plan, folder: Path) -> FaceNet:
     """Margin softmax over the people of `data`; expressions vary within each."""
     people = torch.from_numpy(data.people)
+    torch.manual_seed(plan.seed)
     module = ArcFace(int(people.max()) + 1)
 
     def loss(compiled: nn.Module, x: Tensor, chosen: np.ndarray) -> Tensor:
@@ -137,6 +139,7 @@ def train_identity(data: Portraits, held_out: Portraits, plan: Plan, folder: Pat
 
 def train_features(data: Portraits, held_out: Portraits, plan: Plan, folder: Path) -> FaceNet:
     """Contrastive image-text training on captions of who is shown with which expression."""
+    torch.manual_seed(plan.seed)
     module = Clip()
     counts, held_out_counts = (torch.stack([words_of(d) for d in p.drawings]) for p in (data, held_out))
 
@@ -194,7 +197,6 @@ def _train(
     folder: Path,
 ) -> FaceNet:
     """Train `module` and return the network in it, with averaged weights."""
-    torch.manual_seed(plan.seed)
     with torch.no_grad():
         network.head.weight.mul_(0.1)
     compiled = torch.compile(module)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import signal
 import threading
 import time
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from pxs.editing.editor import Editor, load
@@ -34,6 +36,7 @@ from pxs.ffe import Row
 from pxs.images import open_image, output_folder
 from pxs.judging.features import FeatureJudge, MiniFeatures
 from pxs.judging.identity import IdentityJudge, MiniIdentityLoss
+from pxs.judging.networks import Embedder
 from pxs.provenance import versions, write_json
 from pxs.saving import Checkpoints, replace_file
 from pxs.training.adapter import add_adapter, save_adapter
@@ -41,6 +44,7 @@ from pxs.training.cache import Cache, square
 from pxs.training.objective import Objective, draws, hash_of
 from pxs.training.settings import Settings
 
+VALIDATION = 2**31 - 1  # the step whose noise validation takes: one that no training reaches
 PATIENCE = 3  # steps in a row without a finite loss before the training stops
 VALIDATION_ROWS = 32
 SAMPLE_ALPHAS, SAMPLE_STEPS = (0.0, 0.5, 1.0, 1.5), 10
@@ -90,7 +94,6 @@ class _Training:
     features: FeatureJudge
     identity: IdentityJudge
     log: list[dict[str, Any]] = field(default_factory=list)
-    bad: list[int] = field(default_factory=list)  # the last steps without a finite loss
 
     def run(self) -> Iterator[Step]:
         self._prepare()
@@ -111,19 +114,33 @@ class _Training:
             if judge.role != "train":
                 raise TrainingError(f"{judge.name} scores (role {judge.role!r}): it must not be trained against")
         self.training, self.held_back = split(self.rows, self.settings)
+        AcceleratorState._reset_state()  # it is shared by a process and refuses another precision
+        # The last block drops its text tokens, so some LoRA weights get no gradient.
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(mixed_precision=self.settings.precision, kwargs_handlers=[unused])
+        processes = self.accelerator.num_processes
+        if self.settings.batch % processes:
+            raise TrainingError(
+                f"a batch of {self.settings.batch} rows cannot be shared by {processes} processes: "
+                "give a multiple of their number"
+            )
         output_folder(self.folder)
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.notes = {"settings": asdict(self.settings), "data": data_hash(self.rows)}
         saved = self._saved()
-        AcceleratorState._reset_state()  # it is shared by a process and refuses another precision
-        self.accelerator = Accelerator(mixed_precision=self.settings.precision)
         self.editor: Editor = load(self.settings.model, adapter=None, device=str(self.accelerator.device))
+        if isinstance(self.features, Embedder) and self.editor.checkpoint.drawn_psnr is None:
+            raise TrainingError(
+                f"{self.settings.model!r} is no model of drawn faces, but {self.features.name} knows no others: "
+                "call train with features and identity for photographs"
+            )
         self.cache = Cache(self.folder / "cache", self.editor, self.features, self.identity)
         self._build()
         if saved:
             self._restore(*saved)
-        self._write_log()
-        write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
+        if self.accelerator.is_main_process:
+            replace_file(self.folder / "log.jsonl", "".join(map(_line, self.log)).encode())
+            write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
 
     def _saved(self) -> tuple | None:
         """The newest state in the folder; raises TrainingError if it belongs to another training."""
@@ -157,8 +174,7 @@ class _Training:
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         decode = torch.compile(self._decode) if s.compile else self._decode
         self.objective = Objective(s, decode, self.features.embed_pixels, self.identity.embed_pixels)
-        for judge in (self.features, self.identity):
-            judge.network.to(self.accelerator.device)
+        self.flow_only = replace(self.objective, settings=s.updated({"contrast": "none", "identity_weight": 0.0}))
 
     def _decode(self, latents: Tensor) -> Tensor:
         """Normalised latents -> pixels in [-1, 1], with gradients, through the 2-D VAE."""
@@ -176,19 +192,25 @@ class _Training:
         places = range(self.accelerator.process_index, len(chosen), self.accelerator.num_processes)
         rows = [self.training[chosen[p]] for p in places]
         parts = self._losses(rows, index, places)
-        if self._finite(parts["loss"]):
-            self.bad = []
-            self.accelerator.backward(parts["loss"])
-            self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip)
-            self.optimiser.step()
-        else:
-            self._bad_step(index, rows)
-        self.optimiser.zero_grad(set_to_none=True)
+        moved = self._update(parts["loss"])
         losses = {name: float(v.detach()) for name, v in parts.items()}
         seconds = time.perf_counter() - began
         step = Step(index, self.settings.steps, losses, rate, seconds, self._validation(index + 1))
-        self._note(step)
+        self._note(step, moved)
+        if not moved:
+            self._check_patience(rows)
         return step
+
+    def _update(self, loss: Tensor) -> bool:
+        """Step the weights; whether that was done, which it is not if loss or gradient are not finite."""
+        done = self._finite(loss)
+        if done:
+            self.accelerator.backward(loss)
+            done = self._finite(self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip))
+        if done:
+            self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        return done
 
     def _losses(self, rows: Sequence[Row], index: int, places: Sequence[int]) -> dict[str, Tensor]:
         batch = self.cache.batch(rows).to(self.accelerator.device)
@@ -197,44 +219,39 @@ class _Training:
         with self.accelerator.autocast():
             return self.objective(self.model, batch, noise, sigma)
 
-    def _finite(self, loss: Tensor) -> bool:
-        """Whether the loss is finite in every process, so that all take the same path."""
-        return bool(self.accelerator.reduce(loss.detach().isfinite().float(), reduction="mean") == 1)
+    def _finite(self, value: Tensor) -> bool:
+        """Whether a number is finite in every process, so that all take the same path."""
+        return bool(self.accelerator.reduce(value.detach().isfinite().float(), reduction="mean") == 1)
 
-    def _bad_step(self, index: int, rows: Sequence[Row]) -> None:
-        """Count a step without a finite loss; too many in a row end the training."""
-        self.bad.append(index)
-        if len(self.bad) >= PATIENCE:
+    def _check_patience(self, rows: Sequence[Row]) -> None:
+        """Raise TrainingError if the last PATIENCE steps were all left out."""
+        if len(self.log) >= PATIENCE and not any(row["moved"] for row in self.log[-PATIENCE:]):
             names = ", ".join(sorted({row.source.name for row in rows}))
             raise TrainingError(
-                f"the loss is not finite for {PATIENCE} steps up to {index + 1} (last samples: {names}): the last good "
-                "state is kept; lower the learning rate, or look at these samples"
+                f"loss or gradient are not finite for {PATIENCE} steps up to {len(self.log)} (last samples: {names}): "
+                "the last good state is kept; lower the learning rate, or look at these samples"
             )
 
     @torch.no_grad()
     def _validation(self, done: int) -> float | None:
-        """Flow loss on held-back rows, always with the same noise, when it is due."""
-        if not self.held_back or not (_due(done, self.settings.validate_every) or done == self.settings.steps):
+        """Flow loss on held-back rows, always with the same noise, when it is due; by the main process."""
+        due = _due(done, self.settings.validate_every) or done == self.settings.steps
+        if not (self.held_back and due and self.accelerator.is_main_process):
             return None
-        rows = self.held_back[:VALIDATION_ROWS]
-        flow = Objective(self.settings.updated({"contrast": "none", "identity_weight": 0.0}), *self._blind())
+        rows, model = self.held_back[:VALIDATION_ROWS], self.accelerator.unwrap_model(self.model)
         values = []
         for first in range(0, len(rows), self.settings.batch):
             part = rows[first : first + self.settings.batch]
             batch = self.cache.batch(part).to(self.accelerator.device)
-            noise, sigma = draws(self.settings, -1 % 2**31, range(first, first + len(part)), batch.source.shape[1:])
+            drawn = draws(self.settings, VALIDATION, range(first, first + len(part)), batch.source.shape[1:])
             with self.accelerator.autocast():
-                parts = flow(self.model, batch, noise.to(batch.source), sigma.to(batch.source))
+                parts = self.flow_only(model, batch, *(v.to(batch.source) for v in drawn))
             values += [float(parts["flow"])] * len(part)
         return sum(values) / len(values)
 
-    def _blind(self) -> tuple:
-        o = self.objective
-        return o.decode, o.features, o.identity
-
     def _sample(self, done: int) -> Path | None:
         """A sweep of the first held-back face with the adapter as it is, when it is due."""
-        if not _due(done, self.settings.sample_every):
+        if not (_due(done, self.settings.sample_every) and self.accelerator.is_main_process):
             return None
         row = (self.held_back or self.training)[0]
         transformer = self.editor.pipe.transformer.eval()
@@ -245,12 +262,14 @@ class _Training:
         edits.sheet().save(path)
         return path
 
-    def _note(self, step: Step) -> None:
-        """Put a step into the log, and on disk."""
-        row = {"step": step.index + 1, **step.losses, "rate": step.rate, "seconds": step.seconds}
+    def _note(self, step: Step, moved: bool) -> None:
+        """Put a step into the log and, by the main process, on disk; what is not finite is null there."""
+        losses = {name: value if math.isfinite(value) else None for name, value in step.losses.items()}
+        row = {"step": step.index + 1, **losses, "moved": moved, "rate": step.rate, "seconds": step.seconds}
         self.log.append(row if step.validation is None else {**row, "validation": step.validation})
-        with open(self.folder / "log.jsonl", "a") as file:
-            file.write(json.dumps(self.log[-1]) + "\n")
+        if self.accelerator.is_main_process:
+            with open(self.folder / "log.jsonl", "a") as file:
+                file.write(_line(self.log[-1]))
 
     def _save(self, done: int) -> None:
         """Keep the state after `done` steps, by the main process."""
@@ -275,9 +294,6 @@ class _Training:
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
         self.log = notes["log"]
 
-    def _write_log(self) -> None:
-        replace_file(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log).encode())
-
     def _finish(self) -> None:
         """Write adapter and results, by the main process."""
         if not self.accelerator.is_main_process:
@@ -293,7 +309,8 @@ class _Training:
         validation = [row["validation"] for row in self.log if "validation" in row]
         return {
             "steps": self.settings.steps,
-            **{name: float(np.mean([row[name] for row in last])) for name in names},
+            **{name: _mean([row[name] for row in last]) for name in names},
+            "steps_left_out": sum(not row["moved"] for row in self.log),
             "validation": validation[-1] if validation else None,
             "seconds": sum(row["seconds"] for row in self.log),
             "steps_per_second": len(last) / sum(row["seconds"] for row in last),
@@ -336,6 +353,16 @@ def data_hash(rows: Sequence[Row]) -> str:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         digest.update(json.dumps([row.domain, *([t.category, t.scores.vector()] for t in row.targets)]).encode())
     return digest.hexdigest()
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean of the finite ones."""
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row) + "\n"
 
 
 def _due(done: int, every: int) -> bool:

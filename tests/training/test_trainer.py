@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pxs.cli import main
 from pxs.editing.checkpoints import BUNDLED, load_pipeline
 from pxs.errors import AdapterError, TrainingError
 from pxs.ffe import Target
+from pxs.saving import Checkpoints
 from pxs.training.adapter import adapter_notes
 from pxs.training.settings import TARGETS, Settings
 from pxs.training.trainer import data_hash, order, split, train
@@ -133,6 +135,72 @@ def test_a_loss_that_stays_not_finite_ends_the_training_and_keeps_the_state(rows
             steps.append(step)
     assert not (tmp_path / "adapter.safetensors").exists()
     assert len(list((tmp_path / "checkpoints").glob("*.json"))) == 2
+    log = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["moved"] for row in log] == [True, True, False, False, False]
+    assert log[-1]["loss"] is None
+
+
+def test_one_step_that_is_not_finite_is_left_out_and_told(rows, eyes, tmp_path):
+    class Dizzy(type(eyes[0])):
+        def embed_pixels(self, pixels):
+            return super().embed_pixels(pixels) * (float("nan") if len(steps) == 1 and torch.is_grad_enabled() else 1)
+
+    steps = []
+    for step in train(rows, SETTINGS, tmp_path, Dizzy("dizzy"), eyes[1]):
+        steps.append(step)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["steps_left_out"] == 1 and np.isfinite(results["loss"])
+    assert all(bool(v.isfinite().all()) for v in load_file(tmp_path / "adapter.safetensors").values())
+
+
+def test_a_finite_loss_with_a_gradient_that_is_not_leaves_the_weights_alone(rows, eyes, tmp_path):
+    class Steep(torch.autograd.Function):
+        @staticmethod
+        def forward(_, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(_, gradient):
+            return gradient * float("inf")
+
+    class Cliff(type(eyes[0])):
+        def embed_pixels(self, pixels):
+            return super().embed_pixels(Steep.apply(pixels))
+
+    with pytest.raises(TrainingError, match="gradient are not finite for 3 steps up to 3"):
+        finished(rows, tmp_path, (Cliff("cliff"), eyes[1]))
+    _, groups, _ = Checkpoints(tmp_path / "checkpoints").newest()
+    assert all(bool(v.isfinite().all()) for v in groups["weights"].values())
+
+
+def test_a_model_of_photographs_is_not_trained_through_eyes_for_drawings(rows, tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(BUNDLED["mini"], copy)
+    (copy / "workbench.json").write_text('{"resolution": 128}')
+    with pytest.raises(TrainingError, match="is no model of drawn faces, but mini-features"):
+        list(train(rows, SETTINGS.updated({"model": str(copy)}), tmp_path / "out"))
+
+
+def test_two_processes_share_a_batch(data, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += [
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--num_cpu_threads_per_process",
+        "1",
+    ]
+    command += ["-m", "pxs.training", "--data", str(data), "--out", str(out), "--steps", "3"]
+    command += ["--set", "batch=2", "rank=2", "precision=no", "save_every=1", "validation=0.34", "validate_every=2"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log] == [1, 2, 3] and "validation" in log[1]
+    assert json.loads((out / "results.json").read_text())["adapter_sha256"] == sha(out)
 
 
 def test_too_few_rows_are_refused_before_anything_is_written(rows, eyes, tmp_path):

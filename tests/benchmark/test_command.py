@@ -1,0 +1,70 @@
+"""`pxs bench` writes what it prints, tells what failed, and refuses mistakes in one line before it writes."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from pxs.benchmark.methods import METHODS
+from pxs.cli import BENCH_METHODS, main
+
+
+def bench(out, *more, methods=("truth", "source")):
+    return main(["bench", "--methods", *methods, "--out", str(out), *map(str, more)])
+
+
+def test_the_command_names_all_methods_there_are():
+    assert set(BENCH_METHODS) == set(METHODS)
+
+
+def test_it_writes_the_table_that_it_prints_and_goes_on_where_it_was(tmp_path, capsys):
+    assert bench(tmp_path, "--tasks", 2) == 0
+    said = capsys.readouterr().out
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert said.splitlines()[-1] == str(tmp_path / "results.json")
+    assert set(said.splitlines()[:-1]) <= set((tmp_path / "table.md").read_text().splitlines())
+    assert results["truth"]["acc_12"] == 1 and results["source"]["cls_12"] == 0
+    before = (tmp_path / "records" / "truth.jsonl").read_bytes()
+    assert bench(tmp_path, "--tasks", 2) == 0
+    assert (tmp_path / "records" / "truth.jsonl").read_bytes() == before
+
+
+def test_a_set_of_which_nothing_can_be_used_is_told_task_by_task(tmp_path, capsys):
+    Image.new("RGB", (64, 64), "tan").save(tmp_path / "a.png")
+    rows = [
+        {"image": "a.png", "expression": "happy"},
+        {"image": "a.png", "expression": "hapy", "box": [0, 0, 9, 9]},
+        {"image": "gone.png", "expression": "sad", "box": [0, 0, 9, 9]},
+    ]
+    (tmp_path / "tasks.json").write_text(json.dumps(rows))
+    assert bench(tmp_path / "out", "--bench", tmp_path / "tasks.json", methods=["source"]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())["source"]
+    assert (results["tasks"], results["failed"], results["acc_12"]) == (3, 3, None)
+    said = capsys.readouterr().err
+    assert all(reason in said for reason in ("face box None", "did you mean 'happy'", "gone.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--tasks", "0"], "tasks 0 is too small"),
+        (["--tasks", "many"], "'many' is not a whole number"),
+        (["--bench", "nowhere"], "neither a folder nor downloaded"),
+        (["--expression-judge", "oracle"], "unknown expression judge 'oracle'"),
+        (["--identity-judge", "mother"], "unknown identity judge 'mother'"),
+        (["--expression-judge", "endpoint"], "--judge-url and --judge-model"),
+        (["--methods", "trut"], "unknown method 'trut'"),
+        (["--methods", "truth", "truth"], "named twice"),
+    ],
+)
+def test_a_mistake_is_one_line_with_status_2_and_nothing_written(tmp_path, capsys, arguments, says):
+    assert bench(tmp_path / "out", *arguments) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert bench(tmp_path / "file" / "out", "--tasks", 1) == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
