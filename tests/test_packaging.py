@@ -132,7 +132,7 @@ def test_conda_environment_takes_everything_from_the_other_files() -> None:
 @pytest.mark.parametrize(
     ("folder", "groups"),
     [
-        ("pxs", ["dependencies", "notebooks"]),
+        ("pxs", ["dependencies", "notebooks", "tensorboard"]),
         ("analysis", ["dependencies", "notebooks"]),
         ("tests", ["dependencies", *EXTRAS]),
     ],

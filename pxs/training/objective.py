@@ -94,16 +94,18 @@ def predict(transformer: Callable, mixed: Tensor, source: Tensor, sigma: Tensor,
 
 
 def draws(settings: Settings, step: int, places: Sequence[int], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Noise (B, *shape) and uniform noise levels (B,) of the rows at `places` of a step's batch.
+    """Noise (B, *shape) and noise levels (B,) in 0..1 of the rows at `places` of a step's batch.
 
-    Derived from (seed, step, place) alone, so that neither a kill nor the number of processes changes them.
+    Levels are uniform, then shifted as diffusers shifts those of sampling (arXiv 2403.03206, eq. 23). All derive
+    from (seed, step, place) alone, so that neither a kill nor the number of processes changes them.
     """
     pairs = []
     for place in places:
         generator = torch.Generator().manual_seed(hash_of(settings.seed, step, place))
         pairs.append((torch.randn(*shape, generator=generator), torch.rand((), generator=generator)))
     noise, sigma = zip(*pairs, strict=True)
-    return torch.stack(noise), torch.stack(sigma)
+    levels, shift = torch.stack(sigma), settings.shift
+    return torch.stack(noise), shift * levels / (1 + (shift - 1) * levels)
 
 
 def hash_of(*numbers: int) -> int:

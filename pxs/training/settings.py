@@ -30,8 +30,9 @@ class Settings:
 
     batch: rows a step, of two targets each. rank, alpha: of the LoRA, whose effective scaling is alpha / rank. lr,
     weight_decay, beta2: of AdamW; warmup steps, then cosine to 0. clip: largest norm of the gradient. contrast, form,
-    contrast_weight, identity_weight, gate: see losses.py; a weight of 0 leaves a loss out. validation: share of rows
-    held back. save_every, validate_every, sample_every: in steps, 0 is never.
+    contrast_weight, identity_weight, gate: see losses.py; a weight of 0 leaves a loss out. shift: 1 draws noise levels
+    uniformly; above 1 favours high ones, where the picture is decided (s u / (1 + (s - 1) u)). validation: share
+    of rows held back. save_every, validate_every, sample_every: in steps, 0 is never.
     """
 
     model: str = "mini"
@@ -50,6 +51,7 @@ class Settings:
     contrast_weight: float = 0.05
     identity_weight: float = 0.1
     gate: float = 600.0
+    shift: float = 1.0
     validation: float = 0.05
     save_every: int = 200
     validate_every: int = 200
@@ -67,6 +69,8 @@ class Settings:
         for name in ("steps", "batch", "rank"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} {getattr(self, name)} is too small: give 1 or more")
+        if self.shift == 0:
+            raise TrainingError(f"shift {self.shift} leaves no noise to train on: give 1 for uniform levels")
         if not 0 <= self.validation < 1:
             raise TrainingError(f"validation {self.validation} is no share of the rows: give 0 or more, below 1")
 

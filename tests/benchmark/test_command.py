@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from pxs.benchmark.methods import METHODS
-from pxs.cli import BENCH_METHODS, main
+from pxs.cli import main
+from pxs.commands import bench as command
 
 
 def bench(out, *more, methods=("truth", "source")):
@@ -14,7 +15,7 @@ def bench(out, *more, methods=("truth", "source")):
 
 
 def test_the_command_names_all_methods_there_are():
-    assert set(BENCH_METHODS) == set(METHODS)
+    assert set(command.METHODS) == set(METHODS)
 
 
 def test_it_writes_the_table_that_it_prints_and_goes_on_where_it_was(tmp_path, capsys):

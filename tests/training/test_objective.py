@@ -103,6 +103,17 @@ def test_noise_depends_on_seed_step_and_place_alone():
     assert 0 <= many.min() < 0.05 and 0.95 < many.max() < 1 and abs(many.mean() - 0.5) < 0.05
 
 
+def test_shifted_noise_levels_are_those_of_diffusers_shifted_schedule():
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    noise, uniform = draws(SETTINGS, 0, range(50), (1,))
+    same, shifted = draws(SETTINGS.updated({"shift": 3}), 0, range(50), (1,))
+    stock = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    stock.set_timesteps(sigmas=uniform.tolist())
+    assert torch.equal(noise, same)
+    torch.testing.assert_close(shifted, stock.sigmas[:-1])
+
+
 def test_the_cache_is_used_again_and_made_anew_for_another_picture_or_judge(editor, rows, eyes, tmp_path):
     cache = Cache(tmp_path, editor, *eyes)
     first = cache.batch(rows[:1])

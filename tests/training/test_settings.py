@@ -19,6 +19,7 @@ from pxs.training.settings import Settings
         ({"contrast": "both"}, "choose from symmetric, one_sided, none"),
         ({"validation": 1.0}, "validation 1.0"),
         ({"compile": "yes"}, "not of type bool"),
+        ({"shift": 0}, "shift 0"),
         ({"stepz": 3}, "unknown settings ['stepz']"),
     ],
 )

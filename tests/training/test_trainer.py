@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tensorboardX.proto import event_pb2
 
 import pxs
 from pxs.cli import main
@@ -184,20 +185,13 @@ def test_a_model_of_photographs_is_not_trained_through_eyes_for_drawings(rows, t
 def test_two_processes_share_a_batch(data, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += [
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-        "--num_cpu_threads_per_process",
-        "1",
-    ]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += ["--num_cpu_threads_per_process", "1"]
     command += ["-m", "pxs.training", "--data", str(data), "--out", str(out), "--steps", "3"]
     command += ["--set", "batch=2", "rank=2", "precision=no", "save_every=1", "validation=0.34", "validate_every=2"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == [str(out / "adapter.safetensors"), str(out / "results.json")]
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log] == [1, 2, 3] and "validation" in log[1]
     assert json.loads((out / "results.json").read_text())["adapter_sha256"] == sha(out)
@@ -299,7 +293,7 @@ def test_killed_at_20_random_instants_it_ends_with_the_same_adapter(data, tmp_pa
     assert hashes[0] == hashes[1]
 
 
-def test_sigterm_saves_and_the_same_command_goes_on(data, tmp_path):
+def test_sigterm_saves_and_ends_with_its_own_status(data, tmp_path):
     command = [sys.executable, "-m", "pxs.cli", "train", "--data", str(data), "--out", str(tmp_path / "out")]
     command += ["--steps", "300", "--set", "batch=1", "rank=2", "save_every=0", "contrast=none", "identity_weight=0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -323,6 +317,27 @@ def test_the_command_trains_and_the_adapter_edits(data, tmp_path, capsys):
     assert results["steps"] == 2 and results["settings"]["seed"] == 3 and results["settings"]["rank"] == 4
     editor = pxs.load("mini", adapter=out / "adapter.safetensors")
     assert editor.provenance["adapter_hash"] == results["adapter_sha256"]
+
+
+def test_tensorboard_is_shown_what_the_log_says(data, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["train", "--data", str(data), "--out", str(out), "--steps", "2", "--tensorboard"]
+    changes = ["batch=2", "rank=2", "contrast=none", "identity_weight=0", "validation=0.2", "validate_every=2"]
+    assert main([*arguments, "--set", *changes]) == 0
+    (file,) = (out / "tensorboard").iterdir()
+    shown = {(value.tag, event.step): value.simple_value for event in events(file) for value in event.summary.value}
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    expected = {(k, row["step"]): row[k] for row in log for k in ("loss", "flow", "rate", "validation") if k in row}
+    assert shown == pytest.approx(expected)
+
+
+def events(file):
+    """The events of a TensorBoard file: each has its length (8 bytes) and two checksums (4 bytes) around it."""
+    content = file.read_bytes()
+    while content:
+        size = int.from_bytes(content[:8], "little")
+        yield event_pb2.Event.FromString(content[12 : 12 + size])
+        content = content[16 + size :]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Flags that several commands share, and how their values are checked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pxs.errors import OutputError, ScaleError
+from pxs.expressions import DOMAINS
+
+DEFAULT_ADAPTER = "default"  # the one that comes with the model
+
+
+def add_picture(command: argparse.ArgumentParser) -> None:
+    """What editing one picture needs, whatever is made of it."""
+    command.add_argument("--image-path", required=True, help="the picture to edit")
+    command.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    command.add_argument("--steps", default="50", help="denoising steps (default 50)")
+    command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
+    command.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def add_judges(command: argparse.ArgumentParser) -> None:
+    """Who judges expression and identity."""
+    command.add_argument("--expression-judge", default="mini", metavar="NAME", help="mini, qwen, endpoint or pyfeat")
+    command.add_argument(
+        "--judge-url", help="address of an OpenAI-compatible endpoint, for --expression-judge endpoint"
+    )
+    command.add_argument("--judge-model", help="the model behind it")
+    command.add_argument("--identity-judge", default="mini", metavar="NAME", help="mini or arcface")
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Which model edits, with which adapter."""
+    command.add_argument("--model-path", default="mini", help="mini, a checkpoint folder or a hub id (default mini)")
+    command.add_argument("--lora-path", default=DEFAULT_ADAPTER, help="a LoRA adapter, .safetensors; none for the base")
+
+
+def adapter_of(args: argparse.Namespace) -> str | None:
+    """The adapter that --lora-path names, as `pxs.load` takes it."""
+    return None if args.lora_path == "none" else args.lora_path
+
+
+def whole(text: str, what: str, least: int) -> int:
+    """A whole number from `least` up; raises ScaleError, naming `what` it is of."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ScaleError(f"{what} {text!r} is not a whole number: give {least} or more") from None
+    if number < least:
+        raise ScaleError(f"{what} {number} is too small: give {least} or more")
+    return number
+
+
+def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
+    """Raise OutputError if a file that is to be written exists, unless it may be replaced."""
+    taken = [path for path in paths if path.exists()]
+    if taken and not overwrite:
+        raise OutputError(f"{taken[0]} exists: choose another folder or add --overwrite")

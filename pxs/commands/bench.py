@@ -1,0 +1,59 @@
+"""`pxs bench`: run methods on a benchmark, judge them, and write the table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pxs.commands.arguments import adapter_of, add_judges, add_model, whole
+from pxs.expressions import DOMAINS
+
+METHODS = ("truth", "source", "base", "words", "pixelsmile")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Declare the command."""
+    command = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
+    command.add_argument("--methods", nargs="+", required=True, metavar="NAME", help=f"of {', '.join(METHODS)}")
+    command.add_argument("--out", required=True, help="folder for results; a second run continues there")
+    command.add_argument("--tasks", help="how many tasks, from the first (default all)")
+    command.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)")
+    command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
+    command.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
+    command.add_argument("--steps", default="12", help="denoising steps (default 12)")
+    add_judges(command)
+    add_model(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """`pxs bench`: run what is missing, write the results, print the table."""
+    seed, steps = whole(args.seed, "seed", 0), whole(args.steps, "steps", 1)
+    count = None if args.tasks is None else whole(args.tasks, "tasks", 1)
+    from pxs.benchmark import runner
+    from pxs.benchmark.methods import choose
+    from pxs.benchmark.table import markdown, write_results
+    from pxs.benchmark.tasks import load_bench, mini_bench
+    from pxs.editing.editor import load
+    from pxs.judging import expression_judge, identity_judge
+
+    tasks = (load_bench(args.bench, args.data_type) if args.bench else mini_bench())[:count]
+    methods = choose(
+        args.methods, model=args.model_path, adapter=adapter_of(args), steps=steps, seed=seed, dtype=args.dtype
+    )
+    expression = expression_judge(
+        args.expression_judge,
+        editor=lambda: load(args.model_path),
+        url=args.judge_url,
+        model=args.judge_model,
+        cache=Path(args.out) / "judged",
+    )
+    judges = runner.Judges(expression, identity_judge(args.identity_judge))
+    rows = write_results(runner.run(methods, tasks, judges, args.out, sys.stderr.isatty()), args.out)
+    print(markdown(rows, published=False), end="")
+    for name, row in rows.items():
+        for task, reason in row["failures"].items():
+            print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
+    print(Path(args.out) / "results.json")

@@ -1,0 +1,70 @@
+"""`pxs blend`: all 15 pairs of the basic six on one picture, each judged."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import cache
+from pathlib import Path
+
+from pxs.commands.arguments import adapter_of, add_judges, add_model, add_picture, refuse_existing, whole
+from pxs.errors import ScaleError
+from pxs.expressions import PAIRS, check_scale
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Declare the command."""
+    command = commands.add_parser("blend", help="blend all 15 pairs", description="Blend every pair of the basic six.")
+    command.add_argument("--out", required=True, help="folder for 15 PNGs, sheet.png and results.json")
+    command.add_argument("--intensity", default="1", metavar="A", help="of both expressions (default 1)")
+    command.add_argument("--rule", default="sum", help="sum: both at A; convex: half of each, together A (default sum)")
+    command.add_argument("--present", default="0.3", metavar="T", help="judged intensity that counts (default 0.3)")
+    command.add_argument("--identity", default="0.5", metavar="T", help="cosine that is the same person (default 0.5)")
+    add_picture(command)
+    add_judges(command)
+    add_model(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """`pxs blend`: all 15 pairs on one picture, each judged; writes the pictures, a sheet and results.json."""
+    seed, steps = whole(args.seed, "seed", 0), whole(args.steps, "steps", 1)
+    intensity = check_scale(args.intensity, "intensity")
+    if intensity <= 0:
+        raise ScaleError(f"intensity {intensity:g} blends nothing: give a number above 0, such as 1")
+    from pxs.images import open_image, output_folder, save_png
+    from pxs.judging import expression_judge, identity_judge
+    from pxs.judging.blends import BlendThresholds, judge_blends, verdict_sheet, weigh
+    from pxs.provenance import write_json
+
+    thresholds = BlendThresholds(check_scale(args.present, "present"), check_scale(args.identity, "identity"))
+    mixes = [weigh(args.rule, a, b, intensity, intensity) for a, b in PAIRS]
+    image = open_image(args.image_path)
+    folder, stem = Path(args.out), Path(args.image_path).stem
+    files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
+    refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
+    from pxs.editing.editor import load
+
+    loaded = cache(lambda: load(args.model_path, adapter_of(args)))  # once, also for a judge that is the model
+    sees = expression_judge(args.expression_judge, loaded, args.judge_url, args.judge_model)
+    knows = identity_judge(args.identity_judge)
+    editor = loaded()
+    output_folder(folder)
+    edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
+    judged = judge_blends(edits.source, list(edits), PAIRS, sees, knows, thresholds)
+    edits.save(folder, stem, args.overwrite)
+    save_png(verdict_sheet(list(edits), judged), folder / "sheet.png", edits.provenance, overwrite=args.overwrite)
+    results = {
+        "image": Path(args.image_path).name,
+        "rule": args.rule,
+        "intensity": intensity,
+        "seed": seed,
+        "steps": steps,
+        "thresholds": vars(thresholds),
+        "judges": {"expression": sees.name, "identity": knows.name},
+        "pairs": [one.record(file.name) for one, file in zip(judged, files, strict=True)],
+        "provenance": edits.provenance,
+    }
+    for one in judged:
+        print(f"{one.first + ' + ' + one.second:20} {one.verdict}")
+    print(*files, folder / "sheet.png", write_json(folder / "results.json", results), sep="\n")

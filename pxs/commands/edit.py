@@ -1,0 +1,54 @@
+"""`pxs edit`: one picture, at several intensities of an expression or in one mix."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pxs.commands.arguments import adapter_of, add_model, add_picture, refuse_existing, whole
+from pxs.errors import ExpressionError
+from pxs.expressions import EXPRESSIONS, Mix, sweep
+
+SCALES = (0.0, 0.5, 1.0, 1.5)
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Declare the command."""
+    command = commands.add_parser("edit", help="edit one picture", description="Edit one picture at intensities.")
+    command.add_argument("--output-dir", required=True, help="folder for the edited PNGs")
+    command.add_argument("--expression", help=f"one of {', '.join(EXPRESSIONS)}")
+    command.add_argument("--scales", nargs="*", metavar="A", help="intensities of the expression (default 0 0.5 1 1.5)")
+    command.add_argument("--mix", nargs="+", metavar="NAME=A", help="several at once, instead of --expression")
+    add_picture(command)
+    add_model(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """`pxs edit`: check everything that can be checked, load, edit, write, print the paths."""
+    mixes = _mixes(args)
+    seed, steps = whole(args.seed, "seed", 0), whole(args.steps, "steps", 1)
+    from pxs.images import open_image, output_folder
+
+    image = open_image(args.image_path)
+    folder, stem = Path(args.output_dir), Path(args.image_path).stem
+    refuse_existing([folder / f"{stem}_{mix.slug}.png" for mix in mixes], args.overwrite)
+    from pxs.editing.editor import load
+
+    editor = load(args.model_path, adapter_of(args))
+    output_folder(folder)
+    edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
+    for path in edits.save(folder, stem, args.overwrite):
+        print(path)
+
+
+def _mixes(args: argparse.Namespace) -> list[Mix]:
+    """What to make of --expression, --scales and --mix."""
+    if args.mix and (args.expression or args.scales is not None):
+        raise ExpressionError("--mix and --expression with --scales exclude each other: give one of them")
+    if args.mix:
+        return [Mix.parse(args.mix)]
+    if not args.expression:
+        raise ExpressionError("no expression was given: use --expression NAME or --mix NAME=INTENSITY")
+    return sweep(args.expression, SCALES if args.scales is None else args.scales)

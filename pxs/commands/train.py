@@ -1,0 +1,102 @@
+"""`pxs train`, and `accelerate launch -m pxs.training`: train a LoRA adapter on FFE rows, or go on with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pxs.errors import TrainingError
+from pxs.training.settings import Settings
+
+if TYPE_CHECKING:
+    from pxs.training.trainer import Step
+
+STOPPED = 143  # the exit status of a program that ended because of SIGTERM
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Declare the command."""
+    command = commands.add_parser("train", help="train an adapter", description="Train a LoRA adapter on FFE rows.")
+    command.add_argument("--data", required=True, metavar="FILE", help="FFE rows, JSONL (pxs faces --ffe makes some)")
+    command.add_argument("--out", required=True, help="folder for the adapter; a second run continues there")
+    command.add_argument("--config", metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
+    command.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
+    command.add_argument("--steps", help="number of steps")
+    command.add_argument("--seed", help="of order, noise and first weights")
+    command.add_argument("--rescale", action="store_true", help="spread scores that crowd the top")
+    command.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events to OUT/tensorboard")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train as the command line says. Raises PxsError; ends with status 143 when asked to stop by SIGTERM."""
+    settings = settings_of(args)
+    from accelerate import PartialState
+
+    from pxs.ffe import read
+    from pxs.training.trainer import train
+
+    rows, folder = read(args.data, rescale=args.rescale), Path(args.out)
+    speaks = PartialState().is_main_process
+    with _events(folder) if args.tensorboard and speaks else nullcontext() as events:
+        stopped = follow(train(rows, settings, folder), events, quiet=not (speaks and sys.stderr.isatty()))
+    if stopped and speaks:
+        print(f"pxs: stopped and saved; the same command goes on in {folder}", file=sys.stderr)
+    if stopped:
+        sys.exit(STOPPED)
+    if speaks:
+        print(folder / "adapter.safetensors", folder / "results.json", sep="\n")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Settings from --config, then --set, then --steps and --seed."""
+    settings = Settings.load(args.config) if args.config else Settings()
+    changes = dict(_assignment(text) for text in args.set)
+    changes |= {name: _value(v) for name, v in (("steps", args.steps), ("seed", args.seed)) if v is not None}
+    return settings.updated(changes)
+
+
+def follow(steps: Iterable[Step], events: Any = None, quiet: bool = False) -> bool:
+    """Show steps as a progress bar and hand them to TensorBoard; whether the training was asked to stop."""
+    from tqdm.auto import tqdm
+
+    bar, step = None, None
+    for step in steps:
+        bar = bar or tqdm(total=step.total, initial=step.index, desc="train", disable=quiet)
+        bar.set_postfix({name: f"{value:.3f}" for name, value in step.losses.items()})
+        bar.update()
+        scalars = {**step.losses, "rate": step.rate, "validation": step.validation}
+        for name, value in scalars.items() if events else ():
+            if value is not None:
+                events.add_scalar(name, value, step.index + 1)
+    if bar:
+        bar.close()
+    return bool(step and step.stopped)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise TrainingError(f"{text!r} is not NAME=VALUE: write for example rank=8")
+    return name, _value(value)
+
+
+def _value(text: str) -> Any:
+    """A number, true or false where the text is one, else the text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _events(folder: Path) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise TrainingError("--tensorboard needs the package tensorboardX: pip install tensorboardX") from None
+    return SummaryWriter(str(folder / "tensorboard"))
