@@ -7,6 +7,7 @@ pxs faces --out faces
 pxs faces --ffe 200 --out ffe
 pxs train --data ffe/train.jsonl --steps 300 --out adapter
 pxs bench --methods truth source base words --out out/bench
+pxs download --dry-run
 pxs info
 """
 
@@ -19,7 +20,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from pxs import __version__
-from pxs.commands import bench, blend, edit, faces, info, train
+from pxs.commands import bench, blend, download, edit, faces, info, train
 from pxs.errors import PxsError
 
 
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
-    for command in (edit, blend, faces, bench, train, info):
+    for command in (edit, blend, faces, bench, train, download, info):
         command.add(commands)
     return top
 

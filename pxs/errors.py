@@ -29,6 +29,10 @@ class AdapterError(PxsError):
     """Raised when an adapter file is missing, broken or made for another model."""
 
 
+class DownloadError(PxsError):
+    """Raised when the hub cannot give what was asked for, or there is no room for it."""
+
+
 class JudgeError(PxsError):
     """Raised when a judge cannot be had, fails, or answers nonsense."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pxs.errors import OutputError, ScaleError
-from pxs.expressions import DOMAINS
+from pxs.expressions import DOMAINS, check_scale
 
 DEFAULT_ADAPTER = "default"  # the one that comes with the model
 
@@ -34,12 +34,28 @@ def add_judges(command: argparse.ArgumentParser) -> None:
 def add_model(command: argparse.ArgumentParser) -> None:
     """Which model edits, with which adapter."""
     command.add_argument("--model-path", default="mini", help="mini, a checkpoint folder or a hub id (default mini)")
-    command.add_argument("--lora-path", default=DEFAULT_ADAPTER, help="a LoRA adapter, .safetensors; none for the base")
+    command.add_argument(
+        "--lora-path",
+        nargs="+",
+        default=[DEFAULT_ADAPTER],
+        metavar="FILE[=WEIGHT]",
+        help="LoRA adapters: files or hub ids; none for the base model (default the model's own)",
+    )
 
 
-def adapter_of(args: argparse.Namespace) -> str | None:
-    """The adapter that --lora-path names, as `pxs.load` takes it."""
-    return None if args.lora_path == "none" else args.lora_path
+def adapter_of(args: argparse.Namespace) -> dict[str, float] | None:
+    """The adapters that --lora-path names, by their weights, as `pxs.load` takes them."""
+    if args.lora_path == ["none"]:
+        return None
+    return dict(_weighted(text) for text in args.lora_path)
+
+
+def _weighted(text: str) -> tuple[str, float]:
+    """FILE or FILE=WEIGHT; a file whose name has an equals sign may be given as it is."""
+    name, equals, weight = text.rpartition("=")
+    if not equals or Path(text).exists():
+        return text, 1.0
+    return name, check_scale(weight, f"weight of {name}")
 
 
 def whole(text: str, what: str, least: int) -> int:

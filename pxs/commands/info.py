@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> None:
     weights = sum(p.numel() for p in editor.pipe.transformer.parameters())
     rows = {
         **{key: value or "none" for key, value in editor.provenance.items()},
+        **{str(adapter): adapter.facts for adapter in editor.checkpoint.adapters},
         "resolution": f"{editor.checkpoint.resolution} x {editor.checkpoint.resolution}",
         "transformer": f"{weights / 1e6:.1f} million parameters",
         "device": str(editor.pipe.device),

@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from pxs.editing.checkpoints import DEFAULT_ADAPTER, Checkpoint, load_checkpoint
+from pxs.editing.adapters import DEFAULT_ADAPTER, Choice
+from pxs.editing.checkpoints import Checkpoint, load_checkpoint
 from pxs.editing.conditioning import embed_expressions, encode_prompts, interpolate
 from pxs.editing.edits import Edits
 from pxs.editing.exact import DEFAULT, Savings
@@ -44,7 +45,7 @@ BATCH = 16  # edits that go through the transformer together
 
 def load(
     model: str | Path = "mini",
-    adapter: str | Path | None = DEFAULT_ADAPTER,
+    adapter: Choice = DEFAULT_ADAPTER,
     device: str | None = None,
     dtype: torch.dtype | None = None,
     savings: Savings = DEFAULT,
@@ -52,7 +53,8 @@ def load(
 ) -> Editor:
     """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
 
-    `adapter` is a safetensors file, None for the base model, or by default the adapter that comes with the model.
+    `adapter` is a safetensors file, a folder with one, a downloaded hub id, several of these as {adapter: weight}, None
+    for the base model, or by default the adapter that comes with the model.
     `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
     to the same pictures with less work, see `Savings`; `compile` has the transformer's blocks compiled, which takes
     half a minute at the first edit of each new size or number of edits and pays in long sessions. Raises ModelError or

@@ -58,11 +58,3 @@ def save_adapter(transformer: QwenImageTransformer2DModel, path: Path, base: str
     metadata = {"lora_adapter_metadata": json.dumps(notes, sort_keys=True)}
     replace_file(path, save(tensors, metadata=metadata))
     return path
-
-
-def adapter_notes(path: Path) -> dict[str, object]:
-    """What an adapter's file says of itself: rank, alpha, targets and base; empty for one that says nothing."""
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        return json.loads((file.metadata() or {}).get("lora_adapter_metadata", "{}"))

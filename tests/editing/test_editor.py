@@ -223,7 +223,7 @@ def test_wrong_models_are_refused(tmp_path, copied):
     for model, message in [
         ("nowhere", "no model"),
         (tmp_path, "model_index.json is missing"),
-        ("Nobody/Nothing", "hf download"),
+        ("Nobody/Nothing", "pxs download --model Nobody/Nothing"),
     ]:
         with pytest.raises(ModelError, match=message):
             pxs.load(model)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.intensity import measured_intensity
+from pxs.editing.adapters import adapter_notes
 from pxs.editing.checkpoints import BUNDLED
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.images import psnr, to_array
 from pxs.mini import report
 from pxs.mini.faces import Identity, draw, seeds
-from pxs.training.adapter import adapter_notes
 
 NUMBER = seeds("held_out", 1, 5_000)[0]
 

@@ -19,11 +19,11 @@ from tensorboardX.proto import event_pb2
 
 import pxs
 from pxs.cli import main
+from pxs.editing.adapters import adapter_notes
 from pxs.editing.checkpoints import BUNDLED, load_pipeline
 from pxs.errors import AdapterError, TrainingError
 from pxs.ffe import Target
 from pxs.saving import Checkpoints
-from pxs.training.adapter import adapter_notes
 from pxs.training.settings import TARGETS, Settings
 from pxs.training.trainer import data_hash, order, split, train
 
@@ -64,9 +64,9 @@ def test_every_step_is_told_and_logged(trained):
 
 def test_the_adapter_says_what_it_is(trained):
     notes = adapter_notes(trained[0] / "adapter.safetensors")
-    assert notes["transformer.r"] == 2 and notes["transformer.lora_alpha"] == 6
+    assert notes["r"] == 2 and notes["lora_alpha"] == 6
     assert notes["pxs.base"] == pxs.load("mini", adapter=None).checkpoint.fingerprint
-    assert set(notes["transformer.target_modules"]) == set(TARGETS)
+    assert set(notes["target_modules"]) == set(TARGETS)
 
 
 def test_the_adapter_has_the_same_effect_here_and_in_stock_diffusers(trained):

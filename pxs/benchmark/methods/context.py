@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pxs.editing.adapters import Choice
     from pxs.editing.editor import Editor
 
 
@@ -14,21 +15,22 @@ class Context:
     """Settings of a run; `editor(adapter)` loads on first use."""
 
     model: str = "mini"
-    adapter: str | None = "default"
+    adapter: Choice = "default"
     steps: int = 12
     seed: int = 42
     dtype: str | None = None
-    _editors: dict[str | None, Editor] = field(default_factory=dict)
+    _editors: dict[str, Editor] = field(default_factory=dict)
 
-    def editor(self, adapter: str | None) -> Editor:
+    def editor(self, adapter: Choice) -> Editor:
         """The editor with this adapter."""
-        if adapter not in self._editors:
+        key = str(adapter)
+        if key not in self._editors:
             import torch
 
             from pxs.editing.editor import load
 
-            self._editors[adapter] = load(self.model, adapter, dtype=self.dtype and getattr(torch, self.dtype))
-        return self._editors[adapter]
+            self._editors[key] = load(self.model, adapter, dtype=self.dtype and getattr(torch, self.dtype))
+        return self._editors[key]
 
     def provenance(self, editor: Editor) -> dict[str, str]:
         """What a result depends on."""

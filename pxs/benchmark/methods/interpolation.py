@@ -8,13 +8,14 @@ from PIL import Image
 
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.tasks import Task
+from pxs.editing.adapters import Choice
 from pxs.expressions import Mix
 
 
 class Interpolation:
     """An editor that interpolates prompt embeddings, in one domain."""
 
-    def __init__(self, context: Context, adapter: str | None, domain: str) -> None:
+    def __init__(self, context: Context, adapter: Choice, domain: str) -> None:
         self.context, self.domain = context, domain
         self.editor = context.editor(adapter)
         self.provenance = context.provenance(self.editor)
@@ -25,6 +26,6 @@ class Interpolation:
         return list(self.editor.open(image, self.domain).edit(mixes, c.seed, c.steps, progress=False))
 
 
-def entry(context: Context, adapter: str | None) -> Callable[[Task], Interpolation]:
+def entry(context: Context, adapter: Choice) -> Callable[[Task], Interpolation]:
     """The method for each task's domain."""
     return lambda task: Interpolation(context, adapter, task.domain)
