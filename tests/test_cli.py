@@ -21,7 +21,7 @@ def face(tmp_path):
 @pytest.fixture
 def loaded(monkeypatch, editor):
     """Commands use the session's editor instead of loading the model again."""
-    monkeypatch.setattr("pxs.editing.editor.load", lambda *_: editor)
+    monkeypatch.setattr("pxs.editing.editor.load", lambda *_, **__: editor)
 
 
 def edit(face, out, *more):

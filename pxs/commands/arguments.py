@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pxs.errors import OutputError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
+
+if TYPE_CHECKING:
+    from pxs.editing.editor import Editor
 
 DEFAULT_ADAPTER = "default"  # the one that comes with the model
 
@@ -41,6 +45,15 @@ def add_model(command: argparse.ArgumentParser) -> None:
         metavar="FILE[=WEIGHT]",
         help="LoRA adapters: files or hub ids; none for the base model (default the model's own)",
     )
+    command.add_argument("--memory", default="auto", help="auto, full, offload, int8 or nf4 (default auto: what fits)")
+    command.add_argument("--schedule", default="own", help="own, or few with an adapter of 4 or 8 steps (default own)")
+
+
+def load_editor(args: argparse.Namespace) -> Editor:
+    """The editor that the flags of `add_model` ask for."""
+    from pxs.editing.editor import load
+
+    return load(args.model_path, adapter_of(args), memory=args.memory, schedule=args.schedule)
 
 
 def adapter_of(args: argparse.Namespace) -> dict[str, float] | None:

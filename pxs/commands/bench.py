@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, add_judges, add_model, whole
+from pxs.commands.arguments import adapter_of, add_judges, add_model, load_editor, whole
 from pxs.expressions import DOMAINS
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
@@ -36,16 +36,22 @@ def run(args: argparse.Namespace) -> None:
     from pxs.benchmark.methods import choose
     from pxs.benchmark.table import markdown, write_results
     from pxs.benchmark.tasks import load_bench, mini_bench
-    from pxs.editing.editor import load
     from pxs.judging import expression_judge, identity_judge
 
     tasks = (load_bench(args.bench, args.data_type) if args.bench else mini_bench())[:count]
     methods = choose(
-        args.methods, model=args.model_path, adapter=adapter_of(args), steps=steps, seed=seed, dtype=args.dtype
+        args.methods,
+        model=args.model_path,
+        adapter=adapter_of(args),
+        steps=steps,
+        seed=seed,
+        dtype=args.dtype,
+        memory=args.memory,
+        schedule=args.schedule,
     )
     expression = expression_judge(
         args.expression_judge,
-        editor=lambda: load(args.model_path),
+        editor=lambda: load_editor(args),
         url=args.judge_url,
         model=args.judge_model,
         cache=Path(args.out) / "judged",

@@ -7,7 +7,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, add_judges, add_model, add_picture, refuse_existing, whole
+from pxs.commands.arguments import add_judges, add_model, add_picture, load_editor, refuse_existing, whole
 from pxs.errors import ScaleError
 from pxs.expressions import PAIRS, check_scale
 
@@ -43,9 +43,7 @@ def run(args: argparse.Namespace) -> None:
     folder, stem = Path(args.out), Path(args.image_path).stem
     files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
     refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
-    from pxs.editing.editor import load
-
-    loaded = cache(lambda: load(args.model_path, adapter_of(args)))  # once, also for a judge that is the model
+    loaded = cache(lambda: load_editor(args))  # once, also for a judge that is the model
     sees = expression_judge(args.expression_judge, loaded, args.judge_url, args.judge_model)
     knows = identity_judge(args.identity_judge)
     editor = loaded()

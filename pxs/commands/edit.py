@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, add_model, add_picture, refuse_existing, whole
+from pxs.commands.arguments import add_model, add_picture, load_editor, refuse_existing, whole
 from pxs.errors import ExpressionError
 from pxs.expressions import EXPRESSIONS, Mix, sweep
 
@@ -34,9 +34,7 @@ def run(args: argparse.Namespace) -> None:
     image = open_image(args.image_path)
     folder, stem = Path(args.output_dir), Path(args.image_path).stem
     refuse_existing([folder / f"{stem}_{mix.slug}.png" for mix in mixes], args.overwrite)
-    from pxs.editing.editor import load
-
-    editor = load(args.model_path, adapter_of(args))
+    editor = load_editor(args)
     output_folder(folder)
     edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
     for path in edits.save(folder, stem, args.overwrite):

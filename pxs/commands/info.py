@@ -1,32 +1,48 @@
-"""`pxs info`: what would run, where, and with which versions."""
+"""`pxs info`: what would run, where, and with which versions; or what it needs of a GPU."""
 
 from __future__ import annotations
 
 import argparse
 
-from pxs.commands.arguments import adapter_of, add_model
+from pxs.commands.arguments import add_model, load_editor
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Declare the command."""
     command = commands.add_parser("info", help="show model, device and versions")
+    command.add_argument("--estimate", action="store_true", help="instead, what it needs of a GPU; loads nothing")
     add_model(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs info`: what would run, where, and with which versions."""
-    from pxs.editing.editor import load
-
-    editor = load(args.model_path, adapter_of(args))
+    """Load as the flags say and tell about it."""
+    if args.estimate:
+        return _estimate(args)
+    editor = load_editor(args)
     weights = sum(p.numel() for p in editor.pipe.transformer.parameters())
     rows = {
         **{key: value or "none" for key, value in editor.provenance.items()},
         **{str(adapter): adapter.facts for adapter in editor.checkpoint.adapters},
         "resolution": f"{editor.checkpoint.resolution} x {editor.checkpoint.resolution}",
         "transformer": f"{weights / 1e6:.1f} million parameters",
-        "device": str(editor.pipe.device),
+        "device": str(editor.vae_device),
         "dtype": str(editor.pipe.transformer.dtype).removeprefix("torch."),
     }
     for key, value in rows.items():
-        print(f"{key:14} {value}")
+        print(f"{key:20} {value}")
+
+
+def _estimate(args: argparse.Namespace) -> None:
+    """What each memory mode needs in bfloat16, and the smallest card that has it."""
+    import torch
+
+    from pxs.editing.checkpoints import find_model, resolution_of
+    from pxs.editing.memory import BATCH, CARDS, ROOM, estimate, sizes
+
+    folder = find_model(args.model_path)
+    side = resolution_of(folder)
+    print(f"{args.model_path}, bfloat16, {BATCH} intensities at {side} x {side}:")
+    for mode, need in estimate(sizes(folder), torch.bfloat16, side).items():
+        fits = [card for card in CARDS if need <= ROOM * card]
+        print(f"{mode:10} {need:7.2f} GB   {f'fits a card of {fits[0]} GB' if fits else 'fits no single card'}")

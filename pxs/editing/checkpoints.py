@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, add_adapters, find_adapters, read_adapter
+from pxs.editing.memory import AUTO, choose, place
+from pxs.editing.sampling import check_schedule, reschedule
 from pxs.errors import ModelError, one_line
 from pxs.hub import MODEL, downloaded, file_hash, is_hub_id
 
@@ -34,7 +36,8 @@ class Checkpoint:
 
     `fingerprint` is the SHA-256 over all weight and configuration files, `adapters` what was added to the weights,
     `resolution` the side in pixels of the square whose area pictures are edited at. `drawn_psnr` is set for a model
-    that knows drawn faces only: a picture that its VAE reconstructs worse than this many dB is none.
+    that knows drawn faces only: a picture that its VAE reconstructs worse than this many dB is none. `memory` is where
+    the weights lie, a mode of memory.py; `schedule` one of sampling.SCHEDULES.
     """
 
     pipe: QwenImageEditPlusPipeline
@@ -43,6 +46,8 @@ class Checkpoint:
     resolution: int
     drawn_psnr: float | None
     adapters: tuple[Adapter, ...] = ()
+    memory: str = "full"
+    schedule: str = "own"
 
     @property
     def adapter(self) -> str:
@@ -60,27 +65,34 @@ def load_checkpoint(
     adapter: Choice = DEFAULT_ADAPTER,
     device: str | None = None,
     dtype: torch.dtype | None = None,
+    memory: str = AUTO,
+    schedule: str = "own",
 ) -> Checkpoint:
     """Load a model and LoRA adapters: one, several as {adapter: weight}, or None for the base model.
 
     An adapter is a safetensors file, a folder with one, or a downloaded hub id. The default is the one that lies in the
     checkpoint folder as adapter.safetensors, if there is one. `device` is "cuda" where there is one, else "cpu";
-    `dtype` bfloat16 on a GPU, float32 on a CPU. Raises ModelError for a model that is missing, incomplete or not of
+    `dtype` bfloat16 on a GPU, float32 on a CPU; `memory` a mode of memory.py, or "auto", the first that fits;
+    `schedule` one of sampling.SCHEDULES. Raises ModelError for a model that is missing, incomplete, too large or not of
     this kind, AdapterError for an adapter that does not fit it.
     """
     import torch
 
+    check_schedule(schedule)
     folder = find_model(model)
     own = folder / "adapter.safetensors"
     files = find_adapters(adapter, own if own.is_file() else None)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
-    pipe = load_pipeline(folder, dtype).to(device)
+    resolution = resolution_of(folder)
+    mode = choose(memory, folder, dtype, resolution, device)
+    pipe = load_pipeline(folder, dtype)
+    pipe.scheduler = reschedule(pipe.scheduler, schedule)
     adapters = tuple(read_adapter(file, weight, pipe.transformer) for file, weight in files.items())
     add_adapters(pipe.transformer, adapters)
-    settings = _settings(folder)
-    resolution = int(settings.get("resolution", DEFAULT_RESOLUTION))
-    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, settings.get("drawn_psnr"), adapters)
+    place(pipe, mode, device)
+    drawn_psnr = _settings(folder).get("drawn_psnr")
+    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, drawn_psnr, adapters, mode, schedule)
 
 
 def find_model(model: str | Path) -> Path:
@@ -167,6 +179,11 @@ def quiet() -> Iterator[None]:
         for on, module in zip(bars, (diffusers_logging, transformers_logging), strict=True):
             if on:
                 module.enable_progress_bar()
+
+
+def resolution_of(folder: Path) -> int:
+    """The side in pixels of the square whose area a checkpoint edits pictures at."""
+    return int(_settings(folder).get("resolution", DEFAULT_RESOLUTION))
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -29,8 +29,9 @@ from pxs.editing.exact.fixed_batch import fixed
 from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
+from pxs.editing.memory import AUTO
 from pxs.editing.sampling import Grid, Prepare, Step, denoise, pack, seeded_noise, stock_velocity, unpack
-from pxs.errors import ExpressionError, ScaleError
+from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
 from pxs.images import Source, fit, from_array, open_image, psnr, to_array
 from pxs.provenance import versions
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 SEED = 42
 STEPS = 50
-BATCH = 16  # edits that go through the transformer together
+BATCH = 16  # most edits that go through the transformer together
 
 
 def load(
@@ -50,6 +51,8 @@ def load(
     dtype: torch.dtype | None = None,
     savings: Savings = DEFAULT,
     compile: bool = False,
+    memory: str = AUTO,
+    schedule: str = "own",
 ) -> Editor:
     """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
 
@@ -57,10 +60,12 @@ def load(
     for the base model, or by default the adapter that comes with the model.
     `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
     to the same pictures with less work, see `Savings`; `compile` has the transformer's blocks compiled, which takes
-    half a minute at the first edit of each new size or number of edits and pays in long sessions. Raises ModelError or
-    AdapterError, see `load_checkpoint`.
+    half a minute at the first edit of each new size or number of edits and pays in long sessions. `memory` is "full",
+    "offload", "int8", "nf4", or by default the first of these that fits into the device, see memory.py;
+    `schedule` "own", or "few" with an adapter that is distilled to few steps. Raises ModelError or AdapterError, see
+    `load_checkpoint`.
     """
-    return Editor(load_checkpoint(model, adapter, device, dtype), savings, compile)
+    return Editor(load_checkpoint(model, adapter, device, dtype, memory, schedule), savings, compile)
 
 
 class Editor:
@@ -70,7 +75,7 @@ class Editor:
     """
 
     def __init__(self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False) -> None:
-        self.checkpoint, self.savings = checkpoint, savings
+        self.checkpoint, self.savings, self.batch = checkpoint, savings, BATCH
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
         self.encode_prompts = encode_shared if savings.prefix else encode_prompts
@@ -94,8 +99,21 @@ class Editor:
             "model_hash": c.fingerprint,
             "adapter": c.adapter,
             "adapter_hash": c.adapter_hash,
+            "memory": c.memory,
+            "schedule": c.schedule,
             **versions(),
         }
+
+    def halve_batch(self, size: int) -> None:
+        """From now on, edit half as many together as `size`, for which memory did not suffice; ModelError for 1."""
+        if size == 1:
+            raise ModelError(
+                f"memory does not suffice for a single edit in mode {self.checkpoint.memory!r}: load the model with "
+                "memory='offload', 'int8' or 'nf4', or free memory"
+            ) from None
+        self.batch = size // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def open(self, image: Source, domain: str = "human") -> Portrait:
         """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
@@ -173,16 +191,24 @@ class Portrait:
         Images come out at the source's size. Raises ScaleError without mixes or with fewer than 1 step.
         """
         mixes = [mixes] if isinstance(mixes, Mix) else list(mixes)
-        chunks = [mixes[i : i + BATCH] for i in range(0, len(mixes), BATCH)] or [[]]
         images: list[Image.Image] = []
-        with tqdm(total=steps * len(chunks), desc="edit", leave=False, disable=not progress) as bar:
-            for chunk in chunks:
-                for step in self.steps(chunk, seed, steps):
-                    bar.update()
-                    latents = step.latents
-                images += [self._fit.restore(image) for image in self.preview(latents)]
+        with tqdm(total=steps * max(1, len(mixes)), desc="edit", leave=False, disable=not progress) as bar:
+            while len(images) < max(1, len(mixes)):
+                chunk = mixes[len(images) : len(images) + self.editor.batch]
+                try:
+                    images += self._edited(chunk, seed, steps, bar)
+                except torch.OutOfMemoryError:
+                    self.editor.halve_batch(len(chunk))
+                    bar.n = steps * len(images)
         provenance = {**self.editor.provenance, "domain": self.domain}
         return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
+
+    def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm) -> list[Image.Image]:
+        """One batch of `edit`."""
+        for step in self.steps(mixes, seed, steps):
+            bar.update(len(mixes))
+            latents = step.latents
+        return [self._fit.restore(image) for image in self.preview(latents)]
 
     def follow(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
         """The picture edited by an instruction of your own instead of a mix, at the source's size.

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pxs.errors import JudgeError, one_line
 from pxs.judging.networks import Embedder
-from pxs.judging.optional import require
+from pxs.optional import require
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a face, in pixels."""

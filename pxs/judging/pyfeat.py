@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pxs.errors import JudgeError, one_line
 from pxs.expressions import BASIC, Mix
-from pxs.judging.optional import require
+from pxs.optional import require
 
 EMOTIONS = {
     "anger": "angry",

@@ -24,7 +24,7 @@ from torch import Tensor
 from pxs.errors import JudgeError, one_line
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.images import output_folder
-from pxs.judging.optional import require
+from pxs.optional import require
 from pxs.provenance import write_json
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxs.editing.sampling import pack, schedule, seeded_noise, unpack
+from pxs.editing.sampling import pack, reschedule, schedule, seeded_noise, unpack
+from pxs.errors import ModelError
 
 QWEN = {
     "base_image_seq_len": 256, "base_shift": 0.5, "invert_sigmas": False, "max_image_seq_len": 8192, "max_shift": 0.9,
@@ -142,3 +143,15 @@ def test_a_step_of_the_schedule_is_an_euler_step():
         after = own.step(v, time, x, return_dict=False)[0]
         torch.testing.assert_close(after, x + (own.sigmas[index + 1] - own.sigmas[index]) * v)
         x = after
+
+
+def test_the_schedule_of_few_steps_is_a_shift_of_three_at_every_size(editor):
+    few = reschedule(editor.pipe.scheduler, "few")
+    for tokens in (64, 1024, 4096):
+        sigmas = schedule(few, 4, tokens).sigmas
+        uniform = torch.linspace(1, 1 / 4, 4)
+        torch.testing.assert_close(sigmas[:-1], 3 * uniform / (1 + 2 * uniform))
+    own, same = (schedule(s, 4, 64).sigmas for s in (editor.pipe.scheduler, reschedule(editor.pipe.scheduler, "own")))
+    assert torch.equal(own, same) and not torch.allclose(own, sigmas)
+    with pytest.raises(ModelError, match="unknown schedule 'fast': choose from own, few"):
+        reschedule(editor.pipe.scheduler, "fast")

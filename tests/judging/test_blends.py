@@ -189,7 +189,7 @@ def test_the_sheet_has_a_cell_for_every_pair():
 @pytest.fixture
 def blend(tmp_path, monkeypatch, editor):
     """`pxs blend` on a drawn face with the session's editor; returns the status."""
-    monkeypatch.setattr("pxs.editing.editor.load", lambda *_: editor)
+    monkeypatch.setattr("pxs.editing.editor.load", lambda *_, **__: editor)
     draw(Identity.sample(400003)).save(tmp_path / "face.png")
     flags = {"--image-path": tmp_path / "face.png", "--out": tmp_path / "out", "--steps": 1}
 

@@ -422,7 +422,7 @@ def mini_weights(classes, monkeypatch):
         names.append(name)
         return None, "version"
 
-    for module in ("expression", "features", "identity"):
+    for module in ("expression", "networks"):
         monkeypatch.setattr(f"pxs.judging.{module}.load_network", load_network)
     for judge in classes:
         if judge.__name__.startswith("Mini"):

@@ -19,6 +19,8 @@ class Context:
     steps: int = 12
     seed: int = 42
     dtype: str | None = None
+    memory: str = "auto"
+    schedule: str = "own"
     _editors: dict[str, Editor] = field(default_factory=dict)
 
     def editor(self, adapter: Choice) -> Editor:
@@ -29,7 +31,8 @@ class Context:
 
             from pxs.editing.editor import load
 
-            self._editors[key] = load(self.model, adapter, dtype=self.dtype and getattr(torch, self.dtype))
+            dtype = self.dtype and getattr(torch, self.dtype)
+            self._editors[key] = load(self.model, adapter, dtype=dtype, memory=self.memory, schedule=self.schedule)
         return self._editors[key]
 
     def provenance(self, editor: Editor) -> dict[str, str]:
