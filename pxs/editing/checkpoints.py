@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, add_adapters, find_adapters, read_adapter
+from pxs.editing.conditioning import tell_pictures
 from pxs.editing.memory import AUTO, choose, place
 from pxs.editing.sampling import check_schedule, reschedule
 from pxs.errors import ModelError, one_line
@@ -146,6 +147,8 @@ def load_pipeline(folder: Path, dtype: torch.dtype, **parts: Any) -> QwenImageEd
         raise ModelError(
             f"{str(folder)!r} cannot be loaded ({one_line(error)}): download the checkpoint again"
         ) from None
+    if pipe.text_encoder is not None:
+        pipe.text_encoder.register_forward_pre_hook(tell_pictures, with_kwargs=True)
     pipe.set_progress_bar_config(disable=True)
     _check_finite(pipe, folder)
     return pipe

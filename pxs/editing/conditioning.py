@@ -11,7 +11,7 @@ Intensity 0 is the neutral prompt, 1 the prompt itself, above 1 extrapolates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -22,6 +22,7 @@ from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
 
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
+    from transformers import Qwen2_5_VLForConditionalGeneration
 
 Encode = Callable[["QwenImageEditPlusPipeline", Image.Image, Sequence[str]], Tensor]
 """From N prompts about one RGB image to embeddings (N, L, C), as `encode_prompts`."""
@@ -40,6 +41,24 @@ def encode_prompts(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts:
         lengths = ", ".join(f"{p!r}: {int(n)}" for p, n in zip(prompts, mask.sum(dim=1), strict=True))
         raise ModelError(f"the prompts take different numbers of tokens and cannot be interpolated ({lengths})")
     return embeddings
+
+
+def picture_tokens(encoder: Qwen2_5_VLForConditionalGeneration, ids: Tensor) -> Tensor:
+    """1 where a token (N, L) stands for a part of the picture, else 0, as transformers 5 asks for it."""
+    return (ids == encoder.config.image_token_id).int()
+
+
+def tell_pictures(
+    encoder: Qwen2_5_VLForConditionalGeneration, args: tuple, given: dict[str, Any]
+) -> tuple[tuple, dict]:
+    """A forward pre-hook of the text encoder: tells which tokens are the picture's, so that they have two dimensions.
+
+    transformers 5 must be told so, and the pipelines of diffusers 0.42 do not tell it: the tokens of a picture are then
+    counted in one line, as the model was not trained (diffusers issue 14194).
+    """
+    if given.get("image_grid_thw") is not None and given.get("mm_token_type_ids") is None:
+        given = {**given, "mm_token_type_ids": picture_tokens(encoder, given["input_ids"])}
+    return args, given
 
 
 def condition_image(pipe: QwenImageEditPlusPipeline, image: Image.Image) -> Image.Image:

@@ -5,8 +5,8 @@ import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from pxs.editing.checkpoints import BUNDLED
-from pxs.editing.conditioning import embed_expressions, encode_prompts
-from pxs.editing.exact.prompt_prefix import encode_shared, shared_length
+from pxs.editing.conditioning import condition_image, embed_expressions, encode_prompts
+from pxs.editing.exact.prompt_prefix import PICTURE, encode_shared, shared_length
 from pxs.errors import ModelError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, prompt
 from pxs.mini.faces import Identity, draw, seeds
@@ -43,6 +43,21 @@ def test_a_picture_that_is_not_square_makes_no_difference(pipe):
 def test_what_comes_before_the_expression_is_the_same_to_the_last_bit(pipe):
     happy, sad = encode_shared(pipe, FACE, [HAPPY, SAD])
     assert torch.equal(happy[:-7], sad[:-7]) and (happy[-7:] != sad[-7:]).any(dim=1).all()
+
+
+def test_a_token_of_the_picture_has_a_row_and_a_column(pipe):
+    asked, decoder = [], pipe.text_encoder.model.language_model
+    hook = decoder.register_forward_pre_hook(lambda _, given, named: asked.append(named), with_kwargs=True)
+    embed_expressions(pipe, FACE, "human", encode_prompts)
+    hook.remove()
+    text = pipe.prompt_template_encode.format(PICTURE + HAPPY)
+    given = pipe.processor(text=[text], images=[condition_image(pipe, FACE)], return_tensors="pt")
+    picture = (given["input_ids"][0] == pipe.text_encoder.config.image_token_id).nonzero().flatten()
+    side = int(len(picture) ** 0.5)
+    time, rows, columns = asked[0]["position_ids"][:, 0, picture] - picture[0]
+    assert not time.any()
+    assert rows.tolist() == [i // side for i in range(len(picture))]
+    assert columns.tolist() == [i % side for i in range(len(picture))]
 
 
 def test_the_picture_and_the_shared_words_are_read_once(editor):

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pxs.editing.conditioning import condition_image, encode_prompts
+from pxs.editing.conditioning import condition_image, encode_prompts, picture_tokens
 
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
-    from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLModel
+    from transformers import Qwen2_5_VLForConditionalGeneration
 
 PICTURE = "Picture 1: <|vision_start|><|image_pad|><|vision_end|>"  # how the stock pipeline announces the image
 
@@ -61,7 +61,7 @@ def _encode(
 ) -> tuple[Tensor, Tensor]:
     """Hidden states of the shared tokens (1, shared, C) and of the others (N, L - shared, C)."""
     ids, grid = inputs["input_ids"], inputs["image_grid_thw"]
-    positions = _positions(encoder.model, ids[:1], grid)
+    positions = _positions(encoder, ids[:1], grid)
     options = {"use_cache": True, "output_hidden_states": True, "logits_to_keep": 1}
     first = encoder(
         input_ids=ids[:1, :shared],
@@ -80,14 +80,7 @@ def _encode(
     return first.hidden_states[-1], rest.hidden_states[-1]
 
 
-def _positions(encoder: Qwen2_5_VLModel, ids: Tensor, grid: Tensor) -> Tensor:
-    """Rotary positions (3, 1, L) of a whole prompt, as the encoder itself answers the stock pipeline's call."""
-    own = encoder.compute_3d_position_ids(
-        input_ids=ids,
-        image_grid_thw=grid,
-        video_grid_thw=None,
-        inputs_embeds=None,
-        attention_mask=torch.ones_like(ids),
-        past_key_values=None,
-    )
-    return torch.arange(ids.shape[1], device=ids.device).expand(3, 1, -1) if own is None else own
+def _positions(encoder: Qwen2_5_VLForConditionalGeneration, ids: Tensor, grid: Tensor) -> Tensor:
+    """Rotary positions (3, 1, L) of a whole prompt: time, row and column, which differ for tokens of the picture."""
+    types = picture_tokens(encoder, ids)
+    return encoder.model.get_rope_index(ids, types, grid, attention_mask=torch.ones_like(ids))[0]
