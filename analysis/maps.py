@@ -162,21 +162,35 @@ def interactive_map(found: Map, table: pd.DataFrame, thumbnails: Sequence[Image.
         warnings.filterwarnings("ignore", message="The inplace keyword", category=DeprecationWarning)
         import jscatter
 
-        data = table.assign(x=found.position[:, 0], y=found.position[:, 1], picture=[_url(t) for t in thumbnails])
         names = list(dict.fromkeys(table.expression))
+        data = table.assign(
+            x=found.position[:, 0],
+            y=found.position[:, 1],
+            picture=[_url(t) for t in thumbnails],
+            expression=pd.Categorical(table.expression, categories=names),  # in this order, or names and colours part
+            face=table.face.astype(str),
+        )
         scatter = jscatter.Scatter(data=data, x="x", y="y", height=height)
         scatter.color(by="expression", map={name: COLOURS[name] for name in names})
         scatter.size(by="intensity", map=(6, 14, 8))
+        scatter.x(scale=_padded(data.x)).y(scale=_padded(data.y))
         scatter.legend(True)
         scatter.axes(False)
         scatter.tooltip(
             True,
             properties=["expression", "intensity", "face"],
+            histograms=False,  # one of a text keeps everything after it from being shown (jupyter-scatter issue 187)
             preview="picture",
             preview_type="image",
             preview_image_height=96,
         )
         return scatter.show()
+
+
+def _padded(values: pd.Series) -> tuple[float, float]:
+    """The range of some values and a twentieth more at both ends, so that no point is cut off by the frame."""
+    margin = 0.05 * (values.max() - values.min())
+    return float(values.min() - margin), float(values.max() + margin)
 
 
 def _url(picture: Image.Image) -> str:

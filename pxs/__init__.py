@@ -18,6 +18,7 @@ from pxs.expressions import BASIC, COLOURS, CONFUSABLE, DOMAINS, EXPRESSIONS, PA
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor, Portrait, load
     from pxs.editing.edits import Edits
+    from pxs.editing.exact import Savings
     from pxs.mini.faces import Identity, draw
     from pxs.provenance import versions, write_json
 
@@ -28,6 +29,7 @@ _LAZY = {
     "Editor": "pxs.editing.editor",
     "Portrait": "pxs.editing.editor",
     "Edits": "pxs.editing.edits",
+    "Savings": "pxs.editing.exact",
     "Identity": "pxs.mini.faces",
     "draw": "pxs.mini.faces",
     "versions": "pxs.provenance",
@@ -46,6 +48,7 @@ __all__ = [
     "Identity",
     "Mix",
     "Portrait",
+    "Savings",
     "draw",
     "load",
     "sweep",

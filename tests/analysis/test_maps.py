@@ -1,5 +1,8 @@
 """Maps: the same twice, faithful to clusters, refused without enough points; and what their figures show."""
 
+import base64
+import io
+
 import matplotlib.colors
 import numpy as np
 import pandas as pd
@@ -77,6 +80,16 @@ def test_names_stand_around_the_map_near_their_points():
     assert len({tuple(p) for p in around(np.full((12, 2), 0.5)).tolist()}) == 12
 
 
-def test_hovering_shows_a_picture(table, pictures):
-    widget = interactive_map(Map(np.zeros((24, 2)), 0.9, 5), table, pictures)
-    assert widget is not None
+def test_hovering_shows_the_picture_of_the_point_in_the_colour_of_its_expression(table, pictures, monkeypatch):
+    position = np.random.default_rng(0).normal(size=(24, 2))
+    widget = interactive_map(Map(position, 0.9, 5), table, pictures)
+    answers = []
+    monkeypatch.setattr(type(widget), "send", lambda self, answer: answers.append(answer))
+    asked = {"type": "tooltip", "index": 9, "properties": ["face"], "preview": "picture"}
+    widget._handle_custom_msg(asked, None)
+    (answer,) = answers
+    shown = Image.open(io.BytesIO(base64.b64decode(answer["preview"].partition(",")[2])))
+    assert answer["properties"] == {"face": "1"} and abs(shown.getpixel((5, 5))[0] - 90) < 5
+    assert not widget.tooltip_histograms  # with them, the browser shows neither face nor picture
+    for point, name in zip(widget.points, table.expression, strict=True):
+        assert np.allclose(widget.color[int(point[2])], matplotlib.colors.to_rgba(COLOURS[name]), atol=1e-3)
