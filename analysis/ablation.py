@@ -1,9 +1,9 @@
 """Which loss does what? python -m analysis.ablation --data out/ffe/train.jsonl --out out/ablation
 
-Trains an adapter for each variant and seed, benches it on the first tasks of mini-FFE-Bench, and writes table.md and
-results.json: mean and spread over seeds. Trainings and tasks that are finished are not done again, so it can be stopped
-at any time; on two cores it takes hours. The variants are PixelSmile's (arXiv 2603.25728): what each loss adds, one
-side against both, and labels of yes or no in the place of scores.
+Trains an adapter for each variant and seed, benches it on tasks of mini-FFE-Bench, writes table.md and results.json:
+mean and spread over seeds. Trainings and tasks that are finished are not done again, so it can be stopped at any time;
+on two cores it takes the better part of an hour. The variants are PixelSmile's (arXiv 2603.25728): what each loss adds,
+one side against both, and labels of yes or no in the place of scores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pxs.benchmark.methods import interpolation
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.runner import Judges, run
 from pxs.benchmark.table import COLUMNS, summary
-from pxs.benchmark.tasks import mini_bench
+from pxs.benchmark.tasks import Task, mini_bench
 from pxs.expressions import Mix
 from pxs.ffe import Row, read
 from pxs.images import output_folder
@@ -56,7 +56,8 @@ def adapters(
         for seed in seeds:
             place = folder / slug(name) / str(seed)
             wanted = settings.updated({**VARIANTS[name], "seed": seed})
-            for _ in tqdm(train(data, wanted, place), total=wanted.steps, desc=f"{name} {seed}", leave=False):
+            steps = train(data, wanted, place, cache=folder / "cache")
+            for _ in tqdm(steps, total=wanted.steps, desc=f"{name} {seed}", leave=False):
                 pass
             made[name, seed] = place / "adapter.safetensors"
     return made
@@ -65,6 +66,12 @@ def adapters(
 def slug(name: str) -> str:
     """A variant's name as a folder."""
     return name.replace(" ", "_").replace("+", "and")
+
+
+def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
+    """`count` tasks, evenly spaced, so that both styles and all expressions take part."""
+    count = min(count, len(tasks))
+    return [tasks[i * len(tasks) // count] for i in range(count)]
 
 
 def spread(rows: Mapping[tuple[str, int], Mapping[str, object]]) -> dict[str, dict[str, list[float]]]:
@@ -93,10 +100,10 @@ def ablate(
 ) -> dict[str, dict[str, list[float]]]:
     """Train, bench and write; returns the table."""
     made = adapters(rows, settings, variants, seeds, output_folder(folder))
-    judges, chosen = Judges(expression_judge(), identity_judge()), mini_bench()[:tasks]
+    judges, chosen = Judges(expression_judge(), identity_judge()), spaced(mini_bench(), tasks)
     figures = {}
     for (name, seed), adapter in made.items():
-        entry = interpolation.entry(Context(model=settings.model, steps=12), adapter=str(adapter))
+        entry = interpolation.entry(Context(model=settings.model, steps=12, dtype="bfloat16"), adapter=str(adapter))
         records = run({f"{slug(name)}_{seed}": entry}, chosen, judges, folder)
         figures[name, seed] = summary(next(iter(records.values())), resamples=1)
     table = spread(figures)
@@ -108,14 +115,15 @@ def ablate(
 def main() -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m analysis.ablation", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="FFE rows; pxs faces --ffe 600 --out out/ffe makes some")
+    parser.add_argument("--data", required=True, help="FFE rows; pxs faces --ffe 400 --out out/ffe makes some")
     parser.add_argument("--out", type=Path, required=True, help="folder for trainings, records and the table")
     parser.add_argument("--config", help="settings as JSON, for all variants")
+    parser.add_argument("--steps", type=int, default=120, help="of each training (default 120)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
-    parser.add_argument("--tasks", type=int, default=48, help="tasks of mini-FFE-Bench (default 48)")
+    parser.add_argument("--tasks", type=int, default=20, help="tasks of mini-FFE-Bench, evenly spaced (default 20)")
     args = parser.parse_args()
-    settings = Settings.load(args.config) if args.config else Settings()
+    settings = (Settings.load(args.config) if args.config else Settings()).updated({"steps": args.steps})
     table = ablate(read(args.data), settings, args.variants, args.seeds, args.tasks, args.out)
     print(markdown(table, len(args.seeds), args.tasks), end="")
 

@@ -1,17 +1,21 @@
-"""The picture at the top of the README: python -m analysis.gallery --out docs.
+"""The pictures of the README: python -m analysis.gallery --out docs --figures out/bench/response.png ...
 
-Six drawn faces that no model was trained on, three of each style, each with one expression at rising intensity.
+sweep.webp: six drawn faces that no model was trained on, three of each style, each with one expression at rising
+intensity. The figures are those of notebooks, made smaller.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
 
 import pxs
-from pxs.images import output_folder, sheet
+from pxs.errors import PxsError
+from pxs.images import open_image, output_folder, sheet
 from pxs.mini.faces import seeds
 
 CAST = (
@@ -23,6 +27,7 @@ CAST = (
     ("disgust", "anime"),
 )
 SCALES = (0.0, 0.5, 1.0, 1.5)
+WIDTH = 1600  # pixels of a figure at most
 
 
 def gallery(editor: pxs.Editor, first: int = 0) -> Image.Image:
@@ -36,14 +41,30 @@ def gallery(editor: pxs.Editor, first: int = 0) -> Image.Image:
     return sheet(pairs, row_labels=names, column_labels=[f"{a:g}" for a in SCALES] * 2)
 
 
+def figures(sources: Sequence[Path], folder: Path) -> Iterator[Path]:
+    """Figures that notebooks wrote as PNG, as WebP of at most WIDTH pixels in width, under the same names."""
+    for source in sources:
+        with open_image(source) as picture:
+            picture.thumbnail((WIDTH, WIDTH))
+            target = folder / f"{source.stem}.webp"
+            picture.save(target, quality=90)
+        yield target
+
+
 def main() -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m analysis.gallery", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for sweep.webp")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for sweep.webp and the figures")
+    parser.add_argument("--figures", type=Path, nargs="*", default=[], help="PNGs that notebooks wrote")
     args = parser.parse_args()
-    path = output_folder(args.out) / "sweep.webp"
-    gallery(pxs.load("mini")).save(path, quality=90)
-    print(f"wrote {path}")
+    try:
+        folder = output_folder(args.out)
+        made = [*figures(args.figures, folder), folder / "sweep.webp"]
+        gallery(pxs.load("mini")).save(made[-1], quality=90)
+    except PxsError as error:
+        print(f"gallery: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(*made, sep="\n")
 
 
 if __name__ == "__main__":

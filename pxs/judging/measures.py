@@ -22,7 +22,7 @@ from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, check_expression, ch
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CONSTANT = 1e-6  # a sweep of intensities that spreads no further than this is flat but for round-off
+CONSTANT = 2e-5  # a sweep of intensities that spreads no further than this is flat: records have five decimals
 NOTHING = -1  # the prediction for a row without a score above 0
 ADVICE = {JudgeError: "judge that image again or leave it out", ScaleError: "give values such as 0 0.5 1 1.5"}
 

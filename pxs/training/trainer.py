@@ -75,13 +75,16 @@ def train(
     folder: str | Path,
     features: FeatureJudge | None = None,
     identity: IdentityJudge | None = None,
+    cache: str | Path | None = None,
 ) -> Iterator[Step]:
     """Train an adapter on FFE rows, from the newest state in `folder` to the end; yields every step.
 
-    `features` and `identity` are what losses look through, by default those of `mini`. Raises TrainingError for too few
-    rows, a judge that scores, a state of other settings or data, or a loss that stays not finite.
+    `features` and `identity` are what losses look through, by default those of `mini`. `cache` is where the constants
+    of rows are kept, by default folder/cache; trainings on the same rows may share it. Raises TrainingError for too
+    few rows, a judge that scores, a state of other settings or data, or a loss that stays not finite.
     """
-    return _Training(rows, settings, Path(folder), features or MiniFeatures(), identity or MiniIdentityLoss()).run()
+    eyes = features or MiniFeatures(), identity or MiniIdentityLoss()
+    return _Training(rows, settings, Path(folder), *eyes, Path(cache or Path(folder) / "cache")).run()
 
 
 @dataclass
@@ -93,6 +96,7 @@ class _Training:
     folder: Path
     features: FeatureJudge
     identity: IdentityJudge
+    constants: Path
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> Iterator[Step]:
@@ -134,7 +138,7 @@ class _Training:
                 f"{self.settings.model!r} is no model of drawn faces, but {self.features.name} knows no others: "
                 "call train with features and identity for photographs"
             )
-        self.cache = Cache(self.folder / "cache", self.editor, self.features, self.identity)
+        self.cache = Cache(self.constants, self.editor, self.features, self.identity)
         self._build()
         if saved:
             self._restore(*saved)
