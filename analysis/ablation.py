@@ -9,6 +9,7 @@ one side against both, and labels of yes or no in the place of scores.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from pxs.benchmark.methods.context import Context
 from pxs.benchmark.runner import Judges, run
 from pxs.benchmark.table import COLUMNS, summary
 from pxs.benchmark.tasks import Task, mini_bench
+from pxs.errors import PxsError
 from pxs.expressions import Mix
 from pxs.ffe import Row, read
 from pxs.images import output_folder
@@ -123,8 +125,12 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--tasks", type=int, default=20, help="tasks of mini-FFE-Bench, evenly spaced (default 20)")
     args = parser.parse_args()
-    settings = (Settings.load(args.config) if args.config else Settings()).updated({"steps": args.steps})
-    table = ablate(read(args.data), settings, args.variants, args.seeds, args.tasks, args.out)
+    try:
+        settings = (Settings.load(args.config) if args.config else Settings()).updated({"steps": args.steps})
+        table = ablate(read(args.data), settings, args.variants, args.seeds, args.tasks, args.out)
+    except PxsError as error:
+        print(f"ablation: {error}", file=sys.stderr)
+        sys.exit(2)
     print(markdown(table, len(args.seeds), args.tasks), end="")
 
 

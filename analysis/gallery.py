@@ -27,7 +27,7 @@ CAST = (
     ("disgust", "anime"),
 )
 SCALES = (0.0, 0.5, 1.0, 1.5)
-WIDTH = 1600  # pixels of a figure at most
+SIDE = 1600  # pixels of a figure at most, either way
 
 
 def gallery(editor: pxs.Editor, first: int = 0) -> Image.Image:
@@ -42,10 +42,10 @@ def gallery(editor: pxs.Editor, first: int = 0) -> Image.Image:
 
 
 def figures(sources: Sequence[Path], folder: Path) -> Iterator[Path]:
-    """Figures that notebooks wrote as PNG, as WebP of at most WIDTH pixels in width, under the same names."""
+    """Figures that notebooks wrote as PNG, as WebP of at most SIDE pixels either way, under the same names."""
     for source in sources:
         with open_image(source) as picture:
-            picture.thumbnail((WIDTH, WIDTH))
+            picture.thumbnail((SIDE, SIDE))
             target = folder / f"{source.stem}.webp"
             picture.save(target, quality=90)
         yield target

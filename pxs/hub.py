@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -91,7 +92,7 @@ def downloaded(repository: str, kind: Kind) -> Path:
 
 
 def plan_download(repository: str, kind: Kind, revision: str | None = None) -> Plan:
-    """Ask the hub what a repository holds; raises DownloadError, also when there is not enough space for it."""
+    """Ask the hub what a repository holds; raises DownloadError."""
     from huggingface_hub import HfApi, constants, try_to_load_from_cache
 
     try:
@@ -106,13 +107,18 @@ def plan_download(repository: str, kind: Kind, revision: str | None = None) -> P
     existing = next(p for p in (folder, *folder.parents) if p.exists())
     licence = (info.card_data or {}).get("license") or "not stated"
     missing = sum(bytes_ for name, bytes_ in files.items() if name not in here)
-    plan = Plan(repository, info.sha, licence, files, missing, folder, shutil.disk_usage(existing).free)
-    if plan.missing > plan.free:
-        raise DownloadError(
-            f"{repository!r} needs {size(plan.missing)}, but {folder} has {size(plan.free)} left: make room, or set "
-            "HF_HOME to a folder on a larger disk"
-        )
-    return plan
+    return Plan(repository, info.sha, licence, files, missing, folder, shutil.disk_usage(existing).free)
+
+
+def check_space(plans: Sequence[Plan]) -> None:
+    """Raise DownloadError if the disk has no room for all that is missing."""
+    missing = sum(plan.missing for plan in plans)
+    for plan in plans:
+        if missing > plan.free:
+            raise DownloadError(
+                f"the download needs {size(missing)}, but {plan.folder} has {size(plan.free)} left: make room, or set "
+                "HF_HOME to a folder on a larger disk"
+            )
 
 
 def fetch(plan: Plan) -> Path:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,8 @@ def _read(file: Path) -> tuple[int, Groups, dict[str, Any]]:
 
 def replace_file(target: Path, content: bytes) -> None:
     """Write a file beside its place, flush it to disk, then put it there; raises OutputError and leaves nothing."""
-    beside = target.with_name(target.name + ".partial")
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # two may write the same file at once
+    beside = target.with_name(f"{target.name}.{writer}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(target.parent).free

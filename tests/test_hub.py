@@ -132,7 +132,7 @@ def test_a_transfer_that_breaks_off_is_gone_on_with(hub):
         (["--model", "Nobody/Nothing"], {}, "there is no such repository"),
         (["--model", "Nobody"], {}, "'Nobody' cannot be downloaded"),
         (["--model", "Qwen/Small", "--revision", "v9"], {}, "there is no such revision"),
-        (["--revision", "v9"], {}, "give --model or --adapter, not both"),
+        (["--revision", "v9"], {}, "name it by --model or --adapter"),
         (["--model", "Qwen/Small"], {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
         (["--model", "Qwen/Small"], {"HF_ENDPOINT": "http://127.0.0.1:9"}, "check the connection"),
     ],

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pxs.errors import OutputError, ScaleError
+from pxs.errors import AdapterError, OutputError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
-DEFAULT_ADAPTER = "default"  # the one that comes with the model
+DEFAULT_ADAPTER = "default"  # as in adapters.py, which this does not import, to be quick
 
 
 def add_picture(command: argparse.ArgumentParser) -> None:
@@ -56,11 +56,17 @@ def load_editor(args: argparse.Namespace) -> Editor:
     return load(args.model_path, adapter_of(args), memory=args.memory, schedule=args.schedule)
 
 
-def adapter_of(args: argparse.Namespace) -> dict[str, float] | None:
+def adapter_of(args: argparse.Namespace) -> dict[str, float] | str | None:
     """The adapters that --lora-path names, by their weights, as `pxs.load` takes them."""
     if args.lora_path == ["none"]:
         return None
-    return dict(_weighted(text) for text in args.lora_path)
+    if args.lora_path == [DEFAULT_ADAPTER]:
+        return DEFAULT_ADAPTER
+    chosen = [_weighted(text) for text in args.lora_path]
+    for name, _ in chosen:
+        if [n for n, _ in chosen].count(name) > 1:
+            raise AdapterError(f"adapter {name!r} is named twice: name each once")
+    return dict(chosen)
 
 
 def _weighted(text: str) -> tuple[str, float]:

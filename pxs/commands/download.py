@@ -6,8 +6,8 @@ import argparse
 
 from pxs.errors import DownloadError
 
-DEFAULT_MODEL = "Qwen/Qwen-Image-Edit-2511"
-DEFAULT_ADAPTER = "PixelSmile/PixelSmile"
+FULL_MODEL = "Qwen/Qwen-Image-Edit-2511"
+PUBLISHED_ADAPTER = "PixelSmile/PixelSmile"
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -15,7 +15,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser(
         "download",
         help="fetch the full model",
-        description=f"Fetch a model ({DEFAULT_MODEL}) and an adapter ({DEFAULT_ADAPTER}).",
+        description=f"Fetch a model ({FULL_MODEL}) and an adapter ({PUBLISHED_ADAPTER}).",
     )
     command.add_argument("--model", metavar="ORG/NAME", help="a model; with neither this nor --adapter, both defaults")
     command.add_argument("--adapter", metavar="ORG/NAME", help="a LoRA adapter")
@@ -26,16 +26,17 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Plan everything first, so that nothing is fetched if something cannot be; then fetch, and print the folders."""
-    from pxs.hub import ADAPTER, MODEL, fetch, plan_download
+    from pxs.hub import ADAPTER, MODEL, check_space, fetch, plan_download
 
     chosen = {MODEL: args.model, ADAPTER: args.adapter}
     if not any(chosen.values()):
-        chosen = {MODEL: DEFAULT_MODEL, ADAPTER: DEFAULT_ADAPTER}
+        chosen = {MODEL: FULL_MODEL, ADAPTER: PUBLISHED_ADAPTER}
     wanted = [(name, kind) for kind, name in chosen.items() if name]
     if args.revision and len(wanted) > 1:
-        raise DownloadError(f"revision {args.revision!r} is of one repository: give --model or --adapter, not both")
+        raise DownloadError(f"revision {args.revision!r} is of one repository: name it by --model or --adapter")
     plans = [plan_download(name, kind, args.revision) for name, kind in wanted]
     for plan in plans:
-        print(plan)
+        print(plan, flush=True)
+    check_space(plans)
     for plan in plans if not args.dry_run else ():
         print(fetch(plan))

@@ -20,12 +20,10 @@ def run(args: argparse.Namespace) -> None:
     if args.estimate:
         return _estimate(args)
     editor = load_editor(args)
-    weights = sum(p.numel() for p in editor.pipe.transformer.parameters())
     rows = {
         **{key: value or "none" for key, value in editor.provenance.items()},
         **{str(adapter): adapter.facts for adapter in editor.checkpoint.adapters},
         "resolution": f"{editor.checkpoint.resolution} x {editor.checkpoint.resolution}",
-        "transformer": f"{weights / 1e6:.1f} million parameters",
         "device": str(editor.vae_device),
         "dtype": str(editor.pipe.transformer.dtype).removeprefix("torch."),
     }
@@ -38,11 +36,11 @@ def _estimate(args: argparse.Namespace) -> None:
     import torch
 
     from pxs.editing.checkpoints import find_model, resolution_of
-    from pxs.editing.memory import BATCH, CARDS, ROOM, estimate, sizes
+    from pxs.editing.memory import CARDS, ROOM, TOGETHER, estimate, sizes
 
     folder = find_model(args.model_path)
     side = resolution_of(folder)
-    print(f"{args.model_path}, bfloat16, {BATCH} intensities at {side} x {side}:")
+    print(f"{args.model_path}, bfloat16, {TOGETHER} intensities at {side} x {side}:")
     for mode, need in estimate(sizes(folder), torch.bfloat16, side).items():
         fits = [card for card in CARDS if need <= ROOM * card]
         print(f"{mode:10} {need:7.2f} GB   {f'fits a card of {fits[0]} GB' if fits else 'fits no single card'}")

@@ -41,29 +41,36 @@ SIDES = {"A": "A", "down": "A", "B": "B", "up": "B", None: "alpha"}
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter that fits a model.
-
-    factors: of each linear layer, by name, A (rank, in) and B (out, rank). scaling: of each, alpha / rank. weight: how
-    much of the adapter is added, 1 as a rule. sha256: of the file.
-    """
+    """What was added to a model. weight: how much of it, 1 as a rule. facts: rank, alpha and effective scaling."""
 
     file: Path
     sha256: str
     weight: float
-    factors: dict[str, tuple[Tensor, Tensor]]
-    scaling: dict[str, float]
+    facts: str
 
     def __str__(self) -> str:
         return self.file.name if self.weight == 1 else f"{self.file.name}={self.weight:g}"
 
-    @property
-    def facts(self) -> str:
-        """Rank, alpha and effective scaling, for people to read."""
-        ranks = {layer: len(a) for layer, (a, _) in self.factors.items()}
-        alphas = {self.scaling[layer] * rank for layer, rank in ranks.items()}
-        rows = {"rank": set(ranks.values()), "alpha": alphas, "scaling": set(self.scaling.values())}
-        shown = [f"{name} {'/'.join(f'{v:g}' for v in sorted(values))}" for name, values in rows.items()]
-        return ", ".join([*shown, f"weight {self.weight:g}", f"{len(ranks)} layers"])
+
+@dataclass(frozen=True)
+class Factors:
+    """What an adapter adds to one linear layer: scaling * B A. a: (rank, in); b: (out, rank); scaling: alpha / rank."""
+
+    a: Tensor
+    b: Tensor
+    scaling: float
+
+
+def facts(layers: Mapping[str, Factors]) -> str:
+    """Rank, alpha and effective scaling of an adapter, for people to read."""
+    found = layers.values()
+    rows = {
+        "rank": {len(f.a) for f in found},
+        "alpha": {f.scaling * len(f.a) for f in found},
+        "scaling": {f.scaling for f in found},
+    }
+    shown = [f"{name} {'/'.join(f'{v:g}' for v in sorted(values))}" for name, values in rows.items()]
+    return ", ".join([*shown, f"{len(layers)} layers"])
 
 
 def find_adapters(choice: Choice, own: Path | None) -> dict[Path, float]:
@@ -78,7 +85,10 @@ def find_adapters(choice: Choice, own: Path | None) -> dict[Path, float]:
     for name, weight in wanted.items():
         if name == DEFAULT_ADAPTER and own is None:
             raise AdapterError("this model comes without an adapter of its own: name one instead of 'default'")
-        files[own if name == DEFAULT_ADAPTER else find_adapter(name)] = check_scale(weight, f"weight of {name}")
+        file = own if name == DEFAULT_ADAPTER else find_adapter(name)
+        if file in files:
+            raise AdapterError(f"adapter {str(name)!r} is named twice: name each once")
+        files[file] = check_scale(weight, f"weight of {name}")
     return files
 
 
@@ -109,32 +119,48 @@ def _split(name: str) -> tuple[str, str, str]:
     return f"{organisation}{slash}{repository}", second, inside
 
 
-def read_adapter(file: Path, weight: float, transformer: QwenImageTransformer2DModel) -> Adapter:
-    """Read an adapter for a transformer; every key must match a layer in name and shape. Raises AdapterError."""
+def load_adapters(transformer: QwenImageTransformer2DModel, files: Mapping[Path, float]) -> tuple[Adapter, ...]:
+    """Read adapters, by their weights, and add them to a transformer. Raises AdapterError before anything is added."""
+    read = [(file, weight, read_factors(file, transformer)) for file, weight in files.items()]
+    add_factors(transformer, [(weight, layers) for _, weight, layers in read])
+    return tuple(Adapter(file, file_hash(file), weight, facts(layers)) for file, weight, layers in read)
+
+
+def read_factors(file: Path, transformer: QwenImageTransformer2DModel) -> dict[str, Factors]:
+    """What an adapter adds to each layer; every key must match a layer in name and shape. Raises AdapterError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         tensors, notes = load_file(file), adapter_notes(file)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise AdapterError(f"{file} is damaged ({one_line(error)}): copy or download the adapter again") from None
     if notes.get("use_dora"):
         raise AdapterError(f"{file} is a DoRA, which cannot be added to the weights: give a LoRA")
     parts = _parts(file, tensors, transformer)
-    factors = {layer: (found["A"], found["B"]) for layer, found in parts.items()}
-    scaling = {layer: _scaling(layer, found, notes) for layer, found in parts.items()}
-    return Adapter(file, file_hash(file), weight, factors, scaling)
+    try:
+        layers = {n: Factors(found["A"], found["B"], _scaling(n, found, notes)) for n, found in parts.items()}
+    except (TypeError, ValueError, AttributeError, RuntimeError, ZeroDivisionError, re.error) as error:
+        raise AdapterError(
+            f"{file} states an alpha that cannot be used ({one_line(error)}): repair its notes"
+        ) from None
+    for name, f in layers.items():
+        if not (f.a.isfinite().all() and f.b.isfinite().all() and math.isfinite(f.scaling)):
+            raise AdapterError(f"{file}: the factors of {name} are not finite: copy or download the adapter again")
+    return layers
 
 
-def add_adapters(transformer: QwenImageTransformer2DModel, adapters: Sequence[Adapter]) -> None:
-    """Add adapters to the weights, in float32; what each adds does not depend on the others."""
-    for layer in dict.fromkeys(layer for adapter in adapters for layer in adapter.factors):
-        weight = transformer.get_submodule(layer).weight
+def add_factors(
+    transformer: QwenImageTransformer2DModel, adapters: Sequence[tuple[float, Mapping[str, Factors]]]
+) -> None:
+    """Add adapters, each with its weight, to a transformer's weights, in float32 and rounded once."""
+    for name in dict.fromkeys(name for _, layers in adapters for name in layers):
+        weight = transformer.get_submodule(name).weight
         total = weight.data.float()
-        for adapter in adapters:
-            if layer in adapter.factors:
-                a, b = (factor.to(total) for factor in adapter.factors[layer])
-                total.addmm_(b, a, alpha=adapter.weight * adapter.scaling[layer])
+        for share, layers in adapters:
+            if name in layers:
+                f = layers[name]
+                total.addmm_(f.b.to(total), f.a.to(total), alpha=share * f.scaling)
         weight.data.copy_(total)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, add_adapters, find_adapters, read_adapter
+from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, find_adapters, load_adapters
 from pxs.editing.conditioning import tell_pictures
 from pxs.editing.memory import AUTO, choose, place
 from pxs.editing.sampling import check_schedule, reschedule
@@ -89,8 +89,7 @@ def load_checkpoint(
     mode = choose(memory, folder, dtype, resolution, device)
     pipe = load_pipeline(folder, dtype)
     pipe.scheduler = reschedule(pipe.scheduler, schedule)
-    adapters = tuple(read_adapter(file, weight, pipe.transformer) for file, weight in files.items())
-    add_adapters(pipe.transformer, adapters)
+    adapters = load_adapters(pipe.transformer, files)
     place(pipe, mode, device)
     drawn_psnr = _settings(folder).get("drawn_psnr")
     return Checkpoint(pipe, str(model), fingerprint(folder), resolution, drawn_psnr, adapters, mode, schedule)
@@ -137,11 +136,11 @@ def load_pipeline(folder: Path, dtype: torch.dtype, **parts: Any) -> QwenImageEd
 
     from pxs.editing.processor import Processor
 
-    processor = Processor.from_pretrained(folder / "processor")
     try:
+        processor = Processor.from_pretrained(folder / "processor")
         with quiet():
             pipe = QwenImageEditPlusPipeline.from_pretrained(
-                folder, dtype=dtype, processor=processor, local_files_only=True, **parts
+                folder, dtype=dtype, processor=processor, local_files_only=True, use_safetensors=True, **parts
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
@@ -191,7 +190,10 @@ def resolution_of(folder: Path) -> int:
 
 def _settings(folder: Path) -> dict[str, Any]:
     file = folder / "workbench.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
+    try:
+        return json.loads(file.read_text()) if file.is_file() else {}
+    except ValueError as error:
+        raise ModelError(f"{file} is not valid JSON ({one_line(error)}): repair or delete it") from None
 
 
 def fingerprint(folder: Path) -> str:

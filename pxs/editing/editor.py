@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 SEED = 42
 STEPS = 50
 BATCH = 16  # most edits that go through the transformer together
+DECODE = 4  # most pictures that are decoded together: at 512 x 512 each takes a third of a gigabyte
 
 
 def load(
@@ -106,11 +107,11 @@ class Editor:
 
     def halve_batch(self, size: int) -> None:
         """From now on, edit half as many together as `size`, for which memory did not suffice; ModelError for 1."""
-        if size == 1:
+        if size == 1 or self.savings.fixed_batch:
             raise ModelError(
-                f"memory does not suffice for a single edit in mode {self.checkpoint.memory!r}: load the model with "
-                "memory='offload', 'int8' or 'nf4', or free memory"
-            ) from None
+                f"memory does not suffice for {max(1, self.savings.fixed_batch)} edits at once in mode "
+                f"{self.checkpoint.memory!r}: free some, or load the model with another mode or a smaller fixed batch"
+            )
         self.batch = size // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -133,9 +134,11 @@ class Editor:
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> list[Image.Image]:
         """Images from normalised latents (B, z, h, w)."""
-        weight = self.vae.quant_conv.weight
-        pixels = self.vae.decode(latents.to(weight) * self.std.to(weight) + self.mean.to(weight))
-        return [from_array(p) for p in (pixels.float() / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy()]
+        images: list[Image.Image] = []
+        for part in latents.to(self.vae.quant_conv.weight).split(DECODE):
+            pixels = self.vae.decode(part * self.std.to(part) + self.mean.to(part))
+            images += [from_array(p) for p in (pixels.float() / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy()]
+        return images
 
 
 def _prepare(savings: Savings, compile: bool) -> Prepare:
@@ -197,9 +200,10 @@ class Portrait:
                 chunk = mixes[len(images) : len(images) + self.editor.batch]
                 try:
                     images += self._edited(chunk, seed, steps, bar)
+                    continue
                 except torch.OutOfMemoryError:
-                    self.editor.halve_batch(len(chunk))
                     bar.n = steps * len(images)
+                self.editor.halve_batch(len(chunk))  # outside, where the failed attempt holds no memory any more
         provenance = {**self.editor.provenance, "domain": self.domain}
         return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
 

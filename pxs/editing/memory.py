@@ -4,7 +4,7 @@
     full      as loaded, on the device      on the device               the whole model
     offload   as loaded, on the device      streamed when they work     half of it
     int8      8 bits, on the device         streamed                    a quarter
-    nf4       4 bits, on the device         streamed                    an eighth
+    nf4       4 bits, on the device         streamed                    a sixth
 
 Streaming is exact: layers that work once an edit (a third of the transformer does nothing but modulate, and its table
 is made before the first step) stay in the computer's memory and visit the device one by one, by the group offloading of
@@ -15,6 +15,7 @@ quantise what the adapters have been added to. `pxs info --estimate` prints the 
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
 MODES = ("full", "offload", "int8", "nf4")
 AUTO = "auto"
-BLOCK_BYTES = {"int8": 1.0, "nf4": 0.5 + 4 / 64}  # a weight; nf4 has a float32 scale for every 64
+BLOCK_BYTES = {"int8": 1.0, "nf4": 0.5 + 1 / 64}  # a weight; nf4 has a scale of 8 bits for every 64
 CARDS = (24, 48, 80, 141)  # GB of common GPUs
-BATCH = 4  # edits that the estimate has at work together
+TOGETHER = 4  # edits that the estimate has at work at once
 WORDS = 300  # text tokens of a prompt with its picture, about
 WORK = 16  # values a token and channel that a block holds at its worst: attention 12, MLP 10
 ROOM = 0.92  # share of a device's memory that can be counted on
@@ -65,10 +66,12 @@ class Sizes:
 
 
 def sizes(folder: Path) -> Sizes:
-    """Of a checkpoint folder, from the headers of its files; nothing is loaded."""
+    """Of a checkpoint folder, from the headers of its files; nothing is loaded. Raises ModelError without weights."""
     transformer, encoder, vae = (dict(_shapes(folder / part)) for part in ("transformer", "text_encoder", "vae"))
     modulation = {n: c for n, c in transformer.items() if _modulates(n)}
     blocks = {n: c for n, c in transformer.items() if n.startswith("transformer_blocks") and n not in modulation}
+    if not (transformer and encoder and vae):
+        raise ModelError(f"{str(folder)!r} lacks weights as safetensors: download the checkpoint again")
     config = json.loads((folder / "transformer" / "config.json").read_text())
     total = sum(transformer.values())
     inside, modulating = sum(blocks.values()), sum(modulation.values())
@@ -97,12 +100,12 @@ def _modulates(name: str) -> bool:
 
 
 def estimate(s: Sizes, dtype: torch.dtype, resolution: int) -> dict[str, float]:
-    """Gigabytes (1e9 bytes) that each mode needs on the device to edit BATCH intensities at resolution x resolution.
+    """Gigabytes (1e9 bytes) that each mode needs on the device to edit TOGETHER intensities at resolution x resolution.
 
-    Weights are counted exactly; activations by the most that a block holds, which is a bound and not a measurement.
+    Weights are counted exactly; activations by the most that a block of the transformer holds: computed, not measured.
     """
     each, tokens = dtype.itemsize, 2 * (resolution // 16) ** 2 + WORDS
-    work = BATCH * tokens * s.width * WORK * each
+    work = TOGETHER * tokens * s.width * WORK * each
     always = each * (s.rest + s.vae) + work
     streamed = always + each * s.leaf
     needs = {"full": always + each * (s.blocks + s.modulation + s.text_encoder), "offload": streamed + each * s.blocks}
@@ -112,14 +115,16 @@ def estimate(s: Sizes, dtype: torch.dtype, resolution: int) -> dict[str, float]:
 
 def choose(mode: str, folder: Path, dtype: torch.dtype, resolution: int, device: str) -> str:
     """The mode itself, or for "auto" the first that fits into the device; raises ModelError if none does."""
-    if check_mode(mode) != AUTO:
+    if check_mode(mode) in BLOCK_BYTES:
+        require("bitsandbytes", "quantised", ModelError)
+    if mode != AUTO:
         return mode
     if not device.startswith("cuda"):
         return "full"
     free, needs = torch.cuda.mem_get_info(device)[0] / 1e9, estimate(sizes(folder), dtype, resolution)
     for candidate, need in needs.items():
         if need <= ROOM * free:
-            return candidate
+            return choose(candidate, folder, dtype, resolution, device)
     raise ModelError(
         f"{device} has {free:.1f} GB free and the smallest mode needs {min(needs.values()):.1f}: free some, or take "
         "device='cpu'"
@@ -154,6 +159,7 @@ def _stream(module: nn.Module, device: str) -> None:
 
 def quantise(transformer: QwenImageTransformer2DModel, mode: str) -> None:
     """Turn the linear layers of the blocks, but for modulation, into 8 or 4 bits ("int8", "nf4"), in place."""
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # a line for every call of int8
     for name, layer in list(transformer.named_modules()):
         if isinstance(layer, nn.Linear) and name.startswith("transformer_blocks") and not _modulates(f"{name}."):
             transformer.set_submodule(name, _quantised(layer, mode))
@@ -163,10 +169,10 @@ def _quantised(layer: nn.Linear, mode: str) -> nn.Module:
     bits = require("bitsandbytes", "quantised", ModelError).nn
     shape, data = (layer.in_features, layer.out_features, layer.bias is not None), layer.weight.data
     if mode == "int8":
-        new = bits.Linear8bitLt(*shape, has_fp16_weights=False, threshold=6.0)
+        new = bits.Linear8bitLt(*shape, has_fp16_weights=False, threshold=6.0, device="meta")
         new.weight = bits.Int8Params(data, requires_grad=False, has_fp16_weights=False)
     else:
-        new = bits.Linear4bit(*shape, compute_dtype=data.dtype, quant_type="nf4")
+        new = bits.Linear4bit(*shape, compute_dtype=data.dtype, quant_type="nf4", device="meta")
         new.weight = bits.Params4bit(data, requires_grad=False, quant_type="nf4", quant_storage=torch.uint8)
     new.bias = layer.bias
-    return new.requires_grad_(False)
+    return new.requires_grad_(False).train(layer.training)

@@ -26,7 +26,7 @@ from pxs.saving import replace_file
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
-VERSION = "1"  # raise when what is computed changes
+VERSION = "2"  # raise when what is computed changes
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Cache:
     def __init__(self, folder: Path, editor: Editor, features: FeatureJudge, identity: IdentityJudge) -> None:
         self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
         self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
-        self._common += [features.name, identity.name]
+        self._common += [str(editor.pipe.dtype), features.name, identity.name]
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """The constants of some rows, stacked; scores are the rows' own."""

@@ -104,7 +104,7 @@ class _Training:
         with _asked_to_stop() as stopping:
             for index in range(len(self.log), self.settings.steps):
                 step = self._step(index)
-                done, stop = index + 1, stopping.is_set()
+                done, stop = index + 1, self._any(stopping.is_set())
                 if stop or done == self.settings.steps or _due(done, self.settings.save_every):
                     self._save(done)
                 yield replace(step, sample=self._sample(done), stopped=stop)
@@ -132,7 +132,9 @@ class _Training:
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.notes = {"settings": asdict(self.settings), "data": data_hash(self.rows)}
         saved = self._saved()
-        self.editor: Editor = load(self.settings.model, adapter=None, device=str(self.accelerator.device))
+        self.editor: Editor = load(
+            self.settings.model, adapter=None, device=str(self.accelerator.device), memory="full"
+        )
         if isinstance(self.features, Embedder) and self.editor.checkpoint.drawn_psnr is None:
             raise TrainingError(
                 f"{self.settings.model!r} is no model of drawn faces, but {self.features.name} knows no others: "
@@ -153,9 +155,10 @@ class _Training:
             return None
         was = saved[2]
         for name, value in self.notes["settings"].items():
-            if was["settings"].get(name) != value:
+            before = was["settings"].get(name, getattr(Settings, name))  # what came later had its default
+            if before != value:
                 raise TrainingError(
-                    f"{self.folder} holds a training with {name} {was['settings'].get(name)!r}, not {value!r}: "
+                    f"{self.folder} holds a training with {name} {before!r}, not {value!r}: "
                     "repeat its settings to go on, or give another folder"
                 )
         if was["data"] != self.notes["data"]:
@@ -226,6 +229,11 @@ class _Training:
     def _finite(self, value: Tensor) -> bool:
         """Whether a number is finite in every process, so that all take the same path."""
         return bool(self.accelerator.reduce(value.detach().isfinite().float(), reduction="mean") == 1)
+
+    def _any(self, asked: bool) -> bool:
+        """Whether any process was asked, so that all stop together."""
+        flag = torch.tensor(float(asked), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flag, reduction="sum") > 0)
 
     def _check_patience(self, rows: Sequence[Row]) -> None:
         """Raise TrainingError if the last PATIENCE steps were all left out."""

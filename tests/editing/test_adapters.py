@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import pxs
 from pxs.commands.arguments import adapter_of
-from pxs.editing.adapters import add_adapters, find_adapter, find_adapters, read_adapter
+from pxs.editing.adapters import _parts, find_adapter, find_adapters, load_adapters, read_factors
 from pxs.errors import AdapterError, ScaleError
 
 LAYERS = ("transformer_blocks.0.attn.to_q", "transformer_blocks.1.attn.to_out.0", "transformer_blocks.2.img_mlp.net.2")
@@ -72,7 +72,7 @@ def stock(transformer, files):
 
 
 def added(transformer, files):
-    add_adapters(transformer, [read_adapter(file, weight, transformer) for file, weight in files.items()])
+    load_adapters(transformer, files)
     return transformer
 
 
@@ -127,11 +127,11 @@ def test_peft_says_its_alpha_in_a_file_beside(transformers, tmp_path):
 
 
 def test_an_adapter_tells_its_rank_alpha_and_scaling(write, transformer):
-    adapter = read_adapter(write("alpha pattern"), 0.5, transformer)
-    assert adapter.facts == "rank 4, alpha 2/10, scaling 0.5/2.5, weight 0.5, 3 layers"
+    (adapter,) = load_adapters(transformer, {write("alpha pattern"): 0.5})
+    assert adapter.facts == "rank 4, alpha 2/10, scaling 0.5/2.5, 3 layers"
     assert str(adapter) == "alpha_pattern_0.safetensors=0.5"
-    stabilised = read_adapter(write("rank stabilised"), 1.0, transformer)
-    assert set(stabilised.scaling.values()) == {10 / math.sqrt(RANK)}
+    stabilised = read_factors(write("rank stabilised"), transformer)
+    assert {f.scaling for f in stabilised.values()} == {10 / math.sqrt(RANK)}
 
 
 def test_the_published_layout_fits_the_full_model():
@@ -146,7 +146,13 @@ def test_the_published_layout_fits_the_full_model():
         n for n, m in full.named_modules() if isinstance(m, torch.nn.Linear) and n.startswith("transformer_blocks")
     ]
     layers = [n for n in names if any(n.endswith(f".{target}") for target in TARGETS)]
-    assert 2 * len(layers) == 1440
+    tensors = {}
+    for layer in layers:
+        out, into = full.get_submodule(layer).weight.shape
+        for side, shape in (("A", (64, into)), ("B", (out, 64))):
+            tensors[f"transformer.{layer}.lora_{side}.weight"] = torch.empty(shape, device="meta")
+    assert len(tensors) == 1440
+    assert _parts("published", tensors, full).keys() == set(layers)
 
 
 @pytest.mark.parametrize(
@@ -163,16 +169,35 @@ def test_what_does_not_fit_is_named_and_nothing_is_added(write, transformer, cha
     tensors = load_file(file)
     change(tensors)
     save_file(tensors, file)
+    before = {name: weight.clone() for name, weight in transformer.state_dict().items()}
     with pytest.raises(AdapterError, match=says) as error:
-        read_adapter(file, 1.0, transformer)
+        load_adapters(transformer, {write("diffusers", seed=1): 1.0, file: 1.0})
     assert "\n" not in str(error.value)
+    assert all(torch.equal(weight, before[name]) for name, weight in transformer.state_dict().items())
 
 
 def test_a_dora_is_refused(write, transformer, tmp_path):
     file = write("diffusers")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"use_dora": True}))
     with pytest.raises(AdapterError, match="is a DoRA"):
-        read_adapter(file, 1.0, transformer)
+        read_factors(file, transformer)
+
+
+@pytest.mark.parametrize("notes", [[1], {"lora_alpha": "x"}, {"lora_alpha": [1]}, {"alpha_pattern": ["to_q"]}])
+def test_notes_that_make_no_sense_are_one_line(write, transformer, tmp_path, notes):
+    file = write("diffusers")
+    (tmp_path / "adapter_config.json").write_text(json.dumps(notes))
+    with pytest.raises(AdapterError, match="is damaged|cannot be used"):
+        read_factors(file, transformer)
+
+
+def test_factors_that_are_not_finite_are_refused(write, transformer):
+    file = write("diffusers")
+    tensors = load_file(file)
+    next(iter(tensors.values()))[0, 0] = float("nan")
+    save_file(tensors, file)
+    with pytest.raises(AdapterError, match="are not finite"):
+        read_factors(file, transformer)
 
 
 def test_a_folder_with_several_adapters_asks_for_one(write, tmp_path):
@@ -204,6 +229,9 @@ def test_the_command_takes_several(write):
     line = ["info", "--lora-path", str(a), f"{b}=0.5"]
     assert adapter_of(parser().parse_args(line)) == {str(a): 1.0, str(b): 0.5}
     assert adapter_of(parser().parse_args(["info", "--lora-path", "none"])) is None
+    assert adapter_of(parser().parse_args(["info"])) == "default"  # which may be none, if the model has none
+    with pytest.raises(AdapterError, match="named twice"):
+        adapter_of(parser().parse_args(["info", "--lora-path", str(a), f"{a}=0.5"]))
     with pytest.raises(ScaleError, match="'much'"):
         adapter_of(parser().parse_args(["info", "--lora-path", f"{a}=much"]))
 

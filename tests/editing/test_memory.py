@@ -60,6 +60,7 @@ def test_fewer_bits_change_little(editor, face, mode, share, least):
     small = pxs.load("mini", adapter=None, memory=mode)
     before, after = (size_of_block(e.pipe.transformer.transformer_blocks[0]) for e in (editor, small))
     assert after <= share * before
+    assert not any(m.training for m in small.pipe.transformer.modules())  # or bitsandbytes takes another path
     quality = [psnr(a, b) for a, b in zip(edited(editor, face), edited(small, face), strict=True)]
     assert least < min(quality) < 90
 
@@ -90,6 +91,7 @@ def test_the_full_model_fits_the_cards_that_it_should():
 def test_auto_takes_the_first_mode_that_fits(monkeypatch, free, mode):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (free * 10**9, 0))
     monkeypatch.setattr("pxs.editing.memory.sizes", lambda _: FULL)
+    monkeypatch.setattr("pxs.editing.memory.require", lambda *_: None)
     assert choose("auto", BUNDLED["mini"], torch.bfloat16, 512, "cuda") == mode
     assert choose("full", BUNDLED["mini"], torch.bfloat16, 512, "cuda") == "full"
 
@@ -97,7 +99,7 @@ def test_auto_takes_the_first_mode_that_fits(monkeypatch, free, mode):
 def test_a_device_that_is_too_small_is_told_before_anything_is_loaded(monkeypatch):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (4 * 10**9, 0))
     monkeypatch.setattr("pxs.editing.memory.sizes", lambda _: FULL)
-    with pytest.raises(ModelError, match=r"cuda has 4.0 GB free and the smallest mode needs 9.2"):
+    with pytest.raises(ModelError, match=r"cuda has 4.0 GB free and the smallest mode needs 8.6"):
         pxs.load("mini", device="cuda")
 
 
@@ -130,5 +132,5 @@ def test_out_of_memory_halves_the_batch_and_goes_on(editor, face):
     scarce = limited(editor, 1)
     assert all(psnr(a, b) > 60 for a, b in zip(edited(editor, face), edited(scarce, face), strict=True))
     assert scarce.batch == 1
-    with pytest.raises(ModelError, match="does not suffice for a single edit in mode 'full': load .*'offload'"):
+    with pytest.raises(ModelError, match="does not suffice for 1 edits at once in mode 'full': free some"):
         edited(limited(editor, 0), face)

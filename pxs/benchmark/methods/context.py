@@ -31,6 +31,7 @@ class Context:
 
             from pxs.editing.editor import load
 
+            self._editors.clear()  # methods run one after the other, and two models may not fit
             dtype = self.dtype and getattr(torch, self.dtype)
             self._editors[key] = load(self.model, adapter, dtype=dtype, memory=self.memory, schedule=self.schedule)
         return self._editors[key]

@@ -32,7 +32,8 @@ def run_block(
     words, pixels = attend(block.attn, query, read, seen, rope).split([text.shape[1], image.shape[1]], dim=1)
     grouped = grouped + of_image[2] * block.attn.to_out[0](pixels).view_as(grouped)
     text = text + of_text[2] * block.attn.to_add_out(words)
-    grouped = grouped + of_image[5] * block.img_mlp(modulate(block.img_norm2(grouped), of_image[3:]))
+    inside = modulate(block.img_norm2(grouped), of_image[3:]).flatten(1, 2)  # layers of 8 bits take three axes
+    grouped = grouped + of_image[5] * block.img_mlp(inside).view_as(grouped)
     text = text + of_text[5] * block.txt_mlp(modulate(block.txt_norm2(text), of_text[3:]))
     return bounded(grouped.flatten(1, 2)), bounded(text)
 
