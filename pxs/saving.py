@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from pxs.errors import OutputError, one_line
 
@@ -77,11 +80,14 @@ def _read(file: Path) -> tuple[int, Groups, dict[str, Any]]:
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Write a file beside its place, flush it to disk, then put it there; raises OutputError and leaves nothing."""
-    writer = f"{os.getpid()}-{threading.get_ident()}"  # two may write the same file at once
-    beside = target.with_name(f"{target.name}.{writer}.partial")
+    """Write a file beside its place, flush it to disk, then put it there; raises OutputError and leaves nothing.
+
+    Two may write the same file at once: one of them wins. What a killed writer left in the folder is removed.
+    """
+    beside = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(target.parent)
         free = shutil.disk_usage(target.parent).free
         if free < len(content):
             raise OutputError(
@@ -95,3 +101,11 @@ def replace_file(target: Path, content: bytes) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise OutputError(f"{target} cannot be written ({one_line(error)}): check the folder and its space") from None
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove what `replace_file` had not finished in processes that are gone."""
+    for file in folder.glob("*.partial"):
+        writer = re.search(r"\.(\d+)-\d+\.partial$", file.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            file.unlink(missing_ok=True)

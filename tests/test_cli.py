@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from PIL import Image
 
 from pxs.cli import main
@@ -162,3 +163,18 @@ def test_version(capsys):
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith("pxs ")
+
+
+def test_a_gpu_without_memory_is_one_line_and_no_other_bug_is_hidden(face, tmp_path, monkeypatch, capsys):
+    def failing(error):
+        def load(*_, **__):
+            raise error
+
+        monkeypatch.setattr("pxs.editing.editor.load", load)
+        return edit(face, tmp_path / "out", "--expression", "happy")
+
+    assert failing(torch.OutOfMemoryError("CUDA out of memory")) == 2
+    said = capsys.readouterr().err
+    assert "--memory offload" in said and said.count("\n") == 1
+    with pytest.raises(RuntimeError, match="shapes"):
+        failing(RuntimeError("shapes do not match"))

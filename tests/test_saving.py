@@ -3,7 +3,11 @@
 import errno
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -81,3 +85,29 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path, monkey
     with pytest.raises(OutputError, match="No space left"):
         replace_file(target, b"new")
     assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pxs import saving
+saving.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+saving.replace_file(Path(sys.argv[1]), b"half")
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_but_not_that_of_a_living_one(tmp_path):
+    target = tmp_path / "file"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(target)]).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    living = tmp_path / f"other.{os.getpid()}-1.partial"
+    living.write_bytes(b"")
+    replace_file(tmp_path / "another", b"whole")
+    assert {f.name for f in tmp_path.iterdir()} == {"another", living.name} and left.name.endswith(".partial")
+
+
+def test_two_threads_may_write_the_same_file(tmp_path):
+    target, contents = tmp_path / "file", [bytes([i]) * 10_000 for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: [replace_file(target, content) for _ in range(20)], contents))
+    assert target.read_bytes() in contents and list(tmp_path.iterdir()) == [target]
