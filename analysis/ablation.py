@@ -21,7 +21,7 @@ from pxs.benchmark.methods import interpolation
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.runner import Judges, run
 from pxs.benchmark.table import COLUMNS, summary
-from pxs.benchmark.tasks import Task, mini_bench
+from pxs.benchmark.tasks import mini_bench, spaced
 from pxs.errors import PxsError
 from pxs.expressions import Mix
 from pxs.ffe import Row, read
@@ -68,12 +68,6 @@ def adapters(
 def slug(name: str) -> str:
     """A variant's name as a folder."""
     return name.replace(" ", "_").replace("+", "and")
-
-
-def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
-    """`count` tasks, evenly spaced, so that both styles and all expressions take part."""
-    count = min(count, len(tasks))
-    return [tasks[i * len(tasks) // count] for i in range(count)]
 
 
 def spread(rows: Mapping[tuple[str, int], Mapping[str, object]]) -> dict[str, dict[str, list[float]]]:

@@ -5,8 +5,8 @@
 
 A case is done by us and by the public algorithm in the order ours, public, public, ours, so that a machine that speeds
 up or slows down favours neither; before that, each is done once with two steps. The cases named "without" leave out
-one exact saving each; those named "bfloat16" and "compiled" add what is not exact, or takes its time at first use. Both
-sides have the adapter added to the weights, as `pxs.load` does it.
+one exact saving each; those named "bfloat16", "compiled" and "reuse" add what is not exact, or takes its time at first
+use; "graphs" are CUDA graphs. Both sides have the adapter added to the weights, as `pxs.load` does it.
 
 DIR/results.json: {"device", "cases": {name: {"ours_s", "public_s", "ratio", "peak_gb"}}}; ratio is public / ours,
 peak_gb the most memory that was held while we were at work (by the process on a CPU, by tensors on a GPU).
@@ -44,8 +44,8 @@ from pxs.provenance import write_json
 ALPHAS = (0.0, 0.5, 1.0, 1.5)
 STEPS = {"mini": 20, "full": 50}
 FEWEST = 2  # with a single step the stock schedule divides by zero
-SWITCHES = tuple(f.name for f in fields(Savings) if f.type == "bool")
-"""The savings that can be on or off."""
+SWITCHES = tuple(f.name for f in fields(Savings) if f.default is True)
+"""The savings that are made unless told otherwise."""
 
 Action = Callable[[int], object]
 """Something to time, given the number of denoising steps."""
@@ -137,6 +137,7 @@ def detailed_cases(checkpoint: Checkpoint, side: int) -> Iterator[Case]:
         editor = Editor(checkpoint, replace(DEFAULT, **{switch: False}))
         yield sweep_case(f"sweep {side} without {switch}", editor, public, four)
     yield sweep_case(f"sweep {side} compiled", Editor(checkpoint, compile=True), public, four)
+    yield sweep_case(f"sweep {side} reuse 0.1", Editor(checkpoint, reuse=0.1), public, four)
 
 
 def mini_cases(device: str) -> Iterator[Case]:
@@ -158,6 +159,8 @@ def full_cases(device: str) -> Iterator[Case]:
     for side in (512, 1024):
         yield from sized_cases(checkpoint, side)
     yield from detailed_cases(checkpoint, 512)
+    public, four = Public(checkpoint.pipe, _face(512)), sweep("happy", ALPHAS)
+    yield sweep_case("sweep 512 graphs", Editor(checkpoint, Savings(graphs=True)), public, four)
 
 
 def sweep_case(name: str, editor: Editor, public: Public, mixes: Sequence[Mix]) -> Case:

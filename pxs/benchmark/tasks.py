@@ -78,6 +78,12 @@ def mini_bench() -> list[Task]:
     return [_drawn(domain, i, number) for (domain, i), number in zip(order, numbers, strict=True)]
 
 
+def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
+    """`count` tasks, evenly spaced, so that both styles and all expressions take part."""
+    count = min(count, len(tasks))
+    return [tasks[i * len(tasks) // count] for i in range(count)]
+
+
 def _drawn(domain: str, index: int, number: int) -> Task:
     """A drawn portrait is framed on its face, so its box is the whole picture."""
     word = EXPRESSIONS[index % len(EXPRESSIONS)]

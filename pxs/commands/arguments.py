@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pxs.errors import AdapterError, OutputError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
@@ -45,15 +45,27 @@ def add_model(command: argparse.ArgumentParser) -> None:
         metavar="FILE[=WEIGHT]",
         help="LoRA adapters: files or hub ids; none for the base model (default the model's own)",
     )
-    command.add_argument("--memory", default="auto", help="auto, full, offload, int8 or nf4 (default auto: what fits)")
+    command.add_argument(
+        "--memory", default="auto", help="auto, full, offload, fp8, int8 or nf4 (default auto: what fits)"
+    )
     command.add_argument("--schedule", default="own", help="own, or few with an adapter of 4 or 8 steps (default own)")
+    command.add_argument(
+        "--attention", default="native", metavar="NAME", help="a kernel that is installed, such as flash"
+    )
+    command.add_argument("--reuse", default="0", metavar="SHARE", help="approximate: reuse steps that change by less")
 
 
 def load_editor(args: argparse.Namespace) -> Editor:
     """The editor that the flags of `add_model` ask for."""
     from pxs.editing.editor import load
 
-    return load(args.model_path, adapter_of(args), memory=args.memory, schedule=args.schedule)
+    return load(args.model_path, adapter_of(args), **load_options(args))
+
+
+def load_options(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags of `add_model` say of how the model runs, as `pxs.load` takes it."""
+    reuse = check_scale(args.reuse, "reuse")
+    return {"memory": args.memory, "schedule": args.schedule, "attention": args.attention, "reuse": reuse}
 
 
 def adapter_of(args: argparse.Namespace) -> dict[str, float] | str | None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, add_judges, add_model, load_editor, whole
+from pxs.commands.arguments import adapter_of, add_judges, add_model, load_editor, load_options, whole
 from pxs.expressions import DOMAINS
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
@@ -46,8 +46,7 @@ def run(args: argparse.Namespace) -> None:
         steps=steps,
         seed=seed,
         dtype=args.dtype,
-        memory=args.memory,
-        schedule=args.schedule,
+        options=load_options(args),
     )
     expression = expression_judge(
         args.expression_judge,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, find_adapters, load_adapters
+from pxs.editing.attention import NATIVE, set_attention
 from pxs.editing.conditioning import tell_pictures
 from pxs.editing.memory import AUTO, choose, place
 from pxs.editing.sampling import check_schedule, reschedule
@@ -38,7 +39,7 @@ class Checkpoint:
     `fingerprint` is the SHA-256 over all weight and configuration files, `adapters` what was added to the weights,
     `resolution` the side in pixels of the square whose area pictures are edited at. `drawn_psnr` is set for a model
     that knows drawn faces only: a picture that its VAE reconstructs worse than this many dB is none. `memory` is where
-    the weights lie, a mode of memory.py; `schedule` one of sampling.SCHEDULES.
+    the weights lie, a mode of memory.py; `schedule` one of sampling.SCHEDULES; `attention` a kernel, see attention.py.
     """
 
     pipe: QwenImageEditPlusPipeline
@@ -49,6 +50,7 @@ class Checkpoint:
     adapters: tuple[Adapter, ...] = ()
     memory: str = "full"
     schedule: str = "own"
+    attention: str = NATIVE
 
     @property
     def adapter(self) -> str:
@@ -68,14 +70,15 @@ def load_checkpoint(
     dtype: torch.dtype | None = None,
     memory: str = AUTO,
     schedule: str = "own",
+    attention: str = NATIVE,
 ) -> Checkpoint:
     """Load a model and LoRA adapters: one, several as {adapter: weight}, or None for the base model.
 
     An adapter is a safetensors file, a folder with one, or a downloaded hub id. The default is the one that lies in the
     checkpoint folder as adapter.safetensors, if there is one. `device` is "cuda" where there is one, else "cpu";
     `dtype` bfloat16 on a GPU, float32 on a CPU; `memory` a mode of memory.py, or "auto", the first that fits;
-    `schedule` one of sampling.SCHEDULES. Raises ModelError for a model that is missing, incomplete, too large or not of
-    this kind, AdapterError for an adapter that does not fit it.
+    `schedule` one of sampling.SCHEDULES; `attention` see attention.py. Raises ModelError for a model that is missing,
+    incomplete, too large or not of this kind, AdapterError for an adapter that does not fit it.
     """
     import torch
 
@@ -83,7 +86,7 @@ def load_checkpoint(
     folder = find_model(model)
     own = folder / "adapter.safetensors"
     files = find_adapters(adapter, own if own.is_file() else None)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     resolution = resolution_of(folder)
     mode = choose(memory, folder, dtype, resolution, device)
@@ -91,8 +94,24 @@ def load_checkpoint(
     pipe.scheduler = reschedule(pipe.scheduler, schedule)
     adapters = load_adapters(pipe.transformer, files)
     place(pipe, mode, device)
+    set_attention(pipe.transformer, attention)
     drawn_psnr = _settings(folder).get("drawn_psnr")
-    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, drawn_psnr, adapters, mode, schedule)
+    return Checkpoint(
+        pipe, str(model), fingerprint(folder), resolution, drawn_psnr, adapters, mode, schedule, attention
+    )
+
+
+def check_device(device: str) -> str:
+    """Return the name of a device that PyTorch has here; raises ModelError for another."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ModelError(
+            f"device {device!r} cannot be used ({one_line(error)}): give cpu, or cuda on a machine with a GPU"
+        ) from None
+    return device
 
 
 def find_model(model: str | Path) -> Path:

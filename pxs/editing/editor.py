@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +25,13 @@ from pxs.editing.adapters import DEFAULT_ADAPTER, Choice
 from pxs.editing.checkpoints import Checkpoint, load_checkpoint
 from pxs.editing.conditioning import embed_expressions, encode_prompts, interpolate
 from pxs.editing.edits import Edits
-from pxs.editing.exact import DEFAULT, Savings
+from pxs.editing.exact import DEFAULT, PLAIN, Savings
 from pxs.editing.exact.fixed_batch import fixed
 from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
 from pxs.editing.memory import AUTO
+from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import Grid, Prepare, Step, denoise, pack, seeded_noise, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
@@ -54,6 +56,8 @@ def load(
     compile: bool = False,
     memory: str = AUTO,
     schedule: str = "own",
+    attention: str = "native",
+    reuse: float = 0.0,
 ) -> Editor:
     """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
 
@@ -62,25 +66,34 @@ def load(
     `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
     to the same pictures with less work, see `Savings`; `compile` has the transformer's blocks compiled, which takes
     half a minute at the first edit of each new size or number of edits and pays in long sessions. `memory` is "full",
-    "offload", "int8", "nf4", or by default the first of these that fits into the device, see memory.py;
-    `schedule` "own", or "few" with an adapter that is distilled to few steps. Raises ModelError or AdapterError, see
-    `load_checkpoint`.
+    "offload", "fp8", "int8", "nf4", or by default the first of these that fits into the device, see memory.py;
+    `schedule` "own", or "few" with an adapter that is distilled to few steps; `attention` a kernel of diffusers that is
+    installed, such as "flash" or "sage". `reuse` above 0 is approximate: steps that change by less than this share of
+    the last full one reuse most of it, see reuse.py. Raises ModelError or AdapterError, see `load_checkpoint`, and
+    ScaleError for an impossible `reuse`.
     """
-    return Editor(load_checkpoint(model, adapter, device, dtype, memory, schedule), savings, compile)
+    check_reuse(reuse)
+    checkpoint = load_checkpoint(model, adapter, device, dtype, memory, schedule, attention)
+    return Editor(checkpoint, savings, compile, reuse)
 
 
 class Editor:
     """A loaded model. `editor.open(picture)` gives a `Portrait`; `editor.pipe` is the stock pipeline underneath.
 
-    `savings` and `compile` as in `load`; several editors may share one checkpoint.
+    `savings`, `compile` and `reuse` as in `load`; several editors may share one checkpoint.
     """
 
-    def __init__(self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False, reuse: float = 0.0
+    ) -> None:
         self.checkpoint, self.savings, self.batch = checkpoint, savings, BATCH
+        self.reuse = check_reuse(reuse)
+        if savings.graphs and checkpoint.memory == "int8":
+            raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
         self.encode_prompts = encode_shared if savings.prefix else encode_prompts
-        self.prepare = _prepare(savings, compile)
+        self.prepare = _prepare(savings, compile, reuse)
         self.mean, self.std = (
             torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
             for x in (self.pipe.vae.config.latents_mean, self.pipe.vae.config.latents_std)
@@ -102,6 +115,8 @@ class Editor:
             "adapter_hash": c.adapter_hash,
             "memory": c.memory,
             "schedule": c.schedule,
+            "attention": c.attention,
+            "reuse": f"{self.reuse:g}",
             **versions(),
         }
 
@@ -141,10 +156,10 @@ class Editor:
         return images
 
 
-def _prepare(savings: Savings, compile: bool) -> Prepare:
+def _prepare(savings: Savings, compile: bool, reuse: float) -> Prepare:
     """How an editor runs the transformer."""
-    lean = compile or savings.modulation or savings.contiguous or savings.last_block
-    prepare = Lean(savings, compile) if lean else stock_velocity
+    stock = replace(savings, prefix=False, vae2d=False, fixed_batch=0) == PLAIN and not compile and not reuse
+    prepare = stock_velocity if stock else Lean(savings, compile, reuse)
     return fixed(prepare, savings.fixed_batch) if savings.fixed_batch else prepare
 
 
@@ -204,15 +219,26 @@ class Portrait:
                 except torch.OutOfMemoryError:
                     bar.n = steps * len(images)
                 self.editor.halve_batch(len(chunk))  # outside, where the failed attempt holds no memory any more
+        return self._edits(images, mixes, seed, steps)
+
+    def finish(self, last: Step, mixes: Sequence[Mix], seed: int = SEED) -> Edits:
+        """What `edit` returns for these mixes and this seed, from the last of their `steps`."""
+        return self._edits(self._restored(last.latents), mixes, seed, last.total)
+
+    def _edits(self, images: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
         provenance = {**self.editor.provenance, "domain": self.domain}
         return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
+
+    def _restored(self, tokens: Tensor) -> list[Image.Image]:
+        """Images of the source's size from packed latents."""
+        return [self._fit.restore(image) for image in self.preview(tokens)]
 
     def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm) -> list[Image.Image]:
         """One batch of `edit`."""
         for step in self.steps(mixes, seed, steps):
             bar.update(len(mixes))
             latents = step.latents
-        return [self._fit.restore(image) for image in self.preview(latents)]
+        return self._restored(latents)
 
     def follow(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
         """The picture edited by an instruction of your own instead of a mix, at the source's size.

@@ -3,19 +3,18 @@
     mode      blocks of the transformer     modulation, text encoder    needs, for Qwen-Image-Edit
     full      as loaded, on the device      on the device               the whole model
     offload   as loaded, on the device      streamed when they work     half of it
+    fp8       8 bits, on the device         streamed                    a quarter
     int8      8 bits, on the device         streamed                    a quarter
     nf4       4 bits, on the device         streamed                    a sixth
 
 Streaming is exact: layers that work once an edit (a third of the transformer does nothing but modulate, and its table
 is made before the first step) stay in the computer's memory and visit the device one by one, by the group offloading of
-diffusers. int8 and nf4 are approximate, by bitsandbytes (LLM.int8, arXiv 2208.07339; QLoRA, arXiv 2305.14314), and
-quantise what the adapters have been added to. `pxs info --estimate` prints the needs of a model.
+diffusers. Fewer bits are approximate, see quantised.py. `pxs info --estimate` prints the needs of a model.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,15 +24,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from pxs.editing.quantised import BITS, check_bits, has_fp8, modulates, quantise
 from pxs.errors import ModelError
-from pxs.optional import require
 
 if TYPE_CHECKING:
-    from diffusers import QwenImageEditPlusPipeline, QwenImageTransformer2DModel
+    from diffusers import QwenImageEditPlusPipeline
 
-MODES = ("full", "offload", "int8", "nf4")
+MODES = ("full", "offload", *BITS)
 AUTO = "auto"
-BLOCK_BYTES = {"int8": 1.0, "nf4": 0.5 + 1 / 64}  # a weight; nf4 has a scale of 8 bits for every 64
 CARDS = (24, 48, 80, 141)  # GB of common GPUs
 TOGETHER = 4  # edits that the estimate has at work at once
 WORDS = 300  # text tokens of a prompt with its picture, about
@@ -68,7 +66,7 @@ class Sizes:
 def sizes(folder: Path) -> Sizes:
     """Of a checkpoint folder, from the headers of its files; nothing is loaded. Raises ModelError without weights."""
     transformer, encoder, vae = (dict(_shapes(folder / part)) for part in ("transformer", "text_encoder", "vae"))
-    modulation = {n: c for n, c in transformer.items() if _modulates(n)}
+    modulation = {n: c for n, c in transformer.items() if modulates(n)}
     blocks = {n: c for n, c in transformer.items() if n.startswith("transformer_blocks") and n not in modulation}
     if not (transformer and encoder and vae):
         raise ModelError(f"{str(folder)!r} lacks weights as safetensors: download the checkpoint again")
@@ -95,10 +93,6 @@ def _shapes(folder: Path) -> Iterator[tuple[str, int]]:
                 yield name, math.prod(tensors.get_slice(name).get_shape())
 
 
-def _modulates(name: str) -> bool:
-    return ".img_mod." in name or ".txt_mod." in name
-
-
 def estimate(s: Sizes, dtype: torch.dtype, resolution: int) -> dict[str, float]:
     """Gigabytes (1e9 bytes) that each mode needs on the device to edit TOGETHER intensities at resolution x resolution.
 
@@ -109,21 +103,21 @@ def estimate(s: Sizes, dtype: torch.dtype, resolution: int) -> dict[str, float]:
     always = each * (s.rest + s.vae) + work
     streamed = always + each * s.leaf
     needs = {"full": always + each * (s.blocks + s.modulation + s.text_encoder), "offload": streamed + each * s.blocks}
-    needs |= {mode: streamed + of_each * s.blocks for mode, of_each in BLOCK_BYTES.items()}
+    needs |= {mode: streamed + of_each * s.blocks for mode, of_each in BITS.items()}
     return {mode: count / 1e9 for mode, count in needs.items()}
 
 
 def choose(mode: str, folder: Path, dtype: torch.dtype, resolution: int, device: str) -> str:
     """The mode itself, or for "auto" the first that fits into the device; raises ModelError if none does."""
-    if check_mode(mode) in BLOCK_BYTES:
-        require("bitsandbytes", "quantised", ModelError)
+    if check_mode(mode) in BITS:
+        check_bits(mode, device)
     if mode != AUTO:
         return mode
     if not device.startswith("cuda"):
         return "full"
     free, needs = torch.cuda.mem_get_info(device)[0] / 1e9, estimate(sizes(folder), dtype, resolution)
     for candidate, need in needs.items():
-        if need <= ROOM * free:
+        if need <= ROOM * free and (candidate != "fp8" or has_fp8(device)):
             return choose(candidate, folder, dtype, resolution, device)
     raise ModelError(
         f"{device} has {free:.1f} GB free and the smallest mode needs {min(needs.values()):.1f}: free some, or take "
@@ -136,7 +130,7 @@ def place(pipe: QwenImageEditPlusPipeline, mode: str, device: str) -> None:
     if mode == "full":
         pipe.to(device)
         return
-    if mode in BLOCK_BYTES:
+    if mode in BITS:
         quantise(pipe.transformer, mode)
     blocks = pipe.transformer.transformer_blocks
     streamed = [pipe.text_encoder, *(b.img_mod for b in blocks), *(b.txt_mod for b in blocks)]
@@ -155,24 +149,3 @@ def _stream(module: nn.Module, device: str) -> None:
     apply_group_offloading(
         module, onload_device=torch.device(device), offload_device=torch.device("cpu"), offload_type="leaf_level"
     )
-
-
-def quantise(transformer: QwenImageTransformer2DModel, mode: str) -> None:
-    """Turn the linear layers of the blocks, but for modulation, into 8 or 4 bits ("int8", "nf4"), in place."""
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # a line for every call of int8
-    for name, layer in list(transformer.named_modules()):
-        if isinstance(layer, nn.Linear) and name.startswith("transformer_blocks") and not _modulates(f"{name}."):
-            transformer.set_submodule(name, _quantised(layer, mode))
-
-
-def _quantised(layer: nn.Linear, mode: str) -> nn.Module:
-    bits = require("bitsandbytes", "quantised", ModelError).nn
-    shape, data = (layer.in_features, layer.out_features, layer.bias is not None), layer.weight.data
-    if mode == "int8":
-        new = bits.Linear8bitLt(*shape, has_fp16_weights=False, threshold=6.0, device="meta")
-        new.weight = bits.Int8Params(data, requires_grad=False, has_fp16_weights=False)
-    else:
-        new = bits.Linear4bit(*shape, compute_dtype=data.dtype, quant_type="nf4", device="meta")
-        new.weight = bits.Params4bit(data, requires_grad=False, quant_type="nf4", quant_storage=torch.uint8)
-    new.bias = layer.bias
-    return new.requires_grad_(False).train(layer.training)

@@ -31,14 +31,6 @@ def test_the_table_has_mean_and_spread_over_seeds():
     assert "| a | – | 0.600 ± 0.141 |" in ablation.markdown(table, 2, 10)
 
 
-def test_tasks_are_of_both_styles_and_most_expressions():
-    tasks = ablation.mini_bench()
-    chosen = ablation.spaced(tasks, 20)
-    assert len({t.name for t in chosen}) == 20 and {t.domain for t in chosen} == {"human", "anime"}
-    assert len({t.expression for t in chosen}) >= 8
-    assert ablation.spaced(tasks[:3], 20) == tasks[:3]
-
-
 def test_a_second_run_trains_nothing(rows, tmp_path, monkeypatch):
     settings = Settings(steps=1, batch=2, rank=2, precision="no", validation=0)
     arguments = (rows, settings, ["flow only", "discrete labels"], [0], 1, tmp_path)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from pxs.benchmark.tasks import load_bench, mini_bench, write_bench
+from pxs.benchmark.tasks import load_bench, mini_bench, spaced, write_bench
 from pxs.errors import DataError, PxsError
 from pxs.expressions import EXPRESSIONS
 from pxs.mini.faces import SEED_RANGES
@@ -115,3 +115,11 @@ def test_a_set_that_is_not_there_names_the_command_that_gets_it(monkeypatch, tmp
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(DataError, match="hf download --repo-type dataset PixelSmile/FFE-Bench"):
         load_bench("PixelSmile/FFE-Bench")
+
+
+def test_spaced_tasks_are_of_both_styles_and_most_expressions():
+    tasks = mini_bench()
+    chosen = spaced(tasks, 20)
+    assert len({t.name for t in chosen}) == 20 and {t.domain for t in chosen} == {"human", "anime"}
+    assert len({t.expression for t in chosen}) >= 8
+    assert spaced(tasks[:3], 20) == tasks[:3]

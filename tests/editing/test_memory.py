@@ -9,6 +9,7 @@ import pxs
 from pxs.cli import main
 from pxs.editing.checkpoints import BUNDLED
 from pxs.editing.memory import MODES, ROOM, Sizes, choose, estimate, sizes
+from pxs.editing.quantised import Float8Linear, scaled
 from pxs.errors import ModelError
 from pxs.expressions import sweep
 from pxs.images import psnr, to_array
@@ -54,15 +55,42 @@ def size_of_block(block):
     return sum(m.weight.numel() * m.weight.element_size() for m in layers)
 
 
-@pytest.mark.parametrize(("mode", "share", "least"), [("int8", 0.26, 45), ("nf4", 0.16, 32)])
+@pytest.mark.parametrize(("mode", "share", "least"), [("fp8", 0.25, 42), ("int8", 0.26, 45), ("nf4", 0.16, 32)])
 def test_fewer_bits_change_little(editor, face, mode, share, least):
-    pytest.importorskip("bitsandbytes")
+    if mode != "fp8":
+        pytest.importorskip("bitsandbytes")
     small = pxs.load("mini", adapter=None, memory=mode)
     before, after = (size_of_block(e.pipe.transformer.transformer_blocks[0]) for e in (editor, small))
     assert after <= share * before
     assert not any(m.training for m in small.pipe.transformer.modules())  # or bitsandbytes takes another path
     quality = [psnr(a, b) for a, b in zip(edited(editor, face), edited(small, face), strict=True)]
     assert least < min(quality) < 90
+
+
+def test_float8_is_the_layer_rounded_to_three_bits_of_mantissa():
+    draws = torch.Generator().manual_seed(0)
+    layer = torch.nn.Linear(64, 48)
+    x = torch.randn(2, 5, 64, generator=draws) * torch.logspace(-6, 6, 5)[:, None]  # tokens of very unequal size
+    with torch.no_grad():
+        exact, small = layer(x) - layer.bias, Float8Linear(layer)(x)
+    assert small.dtype == x.dtype and Float8Linear(layer)(x.bfloat16()).dtype == torch.bfloat16
+    error = (small - exact).norm(dim=-1) / exact.norm(dim=-1)
+    assert error.min() > 0.001 and error.max() < 0.06
+    rows, scale = scaled(layer.weight.data)
+    assert rows.float().abs().max() == 448 and not scaled(torch.zeros(2, 16))[0].float().any()
+    torch.testing.assert_close(rows.float() * scale, layer.weight.data, rtol=2**-4, atol=2**-10 * float(scale.max()))
+
+
+@pytest.mark.parametrize(("capability", "mode"), [((9, 0), "fp8"), ((8, 0), "int8")])
+def test_auto_takes_float8_where_the_gpu_multiplies_in_it(monkeypatch, capability, mode):
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (24 * 10**9, 0))
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    monkeypatch.setattr("pxs.editing.memory.sizes", lambda _: FULL)
+    monkeypatch.setattr("pxs.editing.quantised.require", lambda *_: None)
+    assert choose("auto", BUNDLED["mini"], torch.bfloat16, 512, "cuda") == mode
+    if mode == "int8":
+        with pytest.raises(ModelError, match="'fp8' needs a GPU of compute capability 8.9, which cuda is not"):
+            choose("fp8", BUNDLED["mini"], torch.bfloat16, 512, "cuda")
 
 
 def test_without_bitsandbytes_the_package_is_named(monkeypatch):
@@ -87,11 +115,12 @@ def test_the_full_model_fits_the_cards_that_it_should():
     assert needs["int8"] <= ROOM * 24 and needs["nf4"] <= ROOM * 16
 
 
-@pytest.mark.parametrize(("free", "mode"), [(80, "full"), (48, "offload"), (24, "int8"), (12, "nf4")])
+@pytest.mark.parametrize(("free", "mode"), [(80, "full"), (48, "offload"), (24, "fp8"), (12, "nf4")])
 def test_auto_takes_the_first_mode_that_fits(monkeypatch, free, mode):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (free * 10**9, 0))
     monkeypatch.setattr("pxs.editing.memory.sizes", lambda _: FULL)
-    monkeypatch.setattr("pxs.editing.memory.require", lambda *_: None)
+    monkeypatch.setattr("pxs.editing.quantised.require", lambda *_: None)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (9, 0))
     assert choose("auto", BUNDLED["mini"], torch.bfloat16, 512, "cuda") == mode
     assert choose("full", BUNDLED["mini"], torch.bfloat16, 512, "cuda") == "full"
 
@@ -99,13 +128,15 @@ def test_auto_takes_the_first_mode_that_fits(monkeypatch, free, mode):
 def test_a_device_that_is_too_small_is_told_before_anything_is_loaded(monkeypatch):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (4 * 10**9, 0))
     monkeypatch.setattr("pxs.editing.memory.sizes", lambda _: FULL)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (9, 0))
+    monkeypatch.setattr("pxs.editing.checkpoints.check_device", lambda name: name)
     with pytest.raises(ModelError, match=r"cuda has 4.0 GB free and the smallest mode needs 8.6"):
         pxs.load("mini", device="cuda")
 
 
 def test_an_unknown_mode_is_refused(capsys):
     assert main(["info", "--memory", "tiny"]) == 2
-    assert "unknown memory mode 'tiny': choose from auto, full, offload, int8, nf4" in capsys.readouterr().err
+    assert "unknown memory mode 'tiny': choose from auto, full, offload, fp8, int8, nf4" in capsys.readouterr().err
 
 
 def test_the_estimate_is_printed(capsys):

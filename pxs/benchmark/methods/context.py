@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
@@ -12,15 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """Settings of a run; `editor(adapter)` loads on first use."""
+    """Settings of a run; `editor(adapter)` loads on first use. `options` are further ones of `pxs.load`."""
 
     model: str = "mini"
     adapter: Choice = "default"
     steps: int = 12
     seed: int = 42
     dtype: str | None = None
-    memory: str = "auto"
-    schedule: str = "own"
+    options: Mapping[str, Any] = field(default_factory=dict)
     _editors: dict[str, Editor] = field(default_factory=dict)
 
     def editor(self, adapter: Choice) -> Editor:
@@ -33,7 +33,7 @@ class Context:
 
             self._editors.clear()  # methods run one after the other, and two models may not fit
             dtype = self.dtype and getattr(torch, self.dtype)
-            self._editors[key] = load(self.model, adapter, dtype=dtype, memory=self.memory, schedule=self.schedule)
+            self._editors[key] = load(self.model, adapter, dtype=dtype, **self.options)
         return self._editors[key]
 
     def provenance(self, editor: Editor) -> dict[str, str]:

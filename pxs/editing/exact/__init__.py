@@ -6,6 +6,7 @@
     last_block.py      the last block computes the target rows only
     vae2d.py           the video VAE of one frame is a 2-D VAE
     fixed_batch.py     batches of one fixed size: an edit has the same bits alone and among others
+    graphs.py          the kernels of a step are recorded and replayed as one CUDA graph
 
 transformer.py puts the three of the transformer together, over the stock modules and their adapters.
 """
@@ -25,6 +26,7 @@ class Savings:
     contiguous: two slices for zero_cond_t; last_block: target rows only; vae2d: 2-D convolutions.
     fixed_batch: run batches of exactly this many edits, the last one padded; 0 runs as many as asked. This costs time,
     and is for those to whom the last bit matters: batches of different sizes round differently.
+    graphs: CUDA graphs, which pay for small pictures on a fast GPU; off, since no GPU has confirmed them yet.
 
     Raises ScaleError for a negative `fixed_batch`.
     """
@@ -35,6 +37,7 @@ class Savings:
     last_block: bool = True
     vae2d: bool = True
     fixed_batch: int = 0
+    graphs: bool = False
 
     def __post_init__(self) -> None:
         if self.fixed_batch < 0:

@@ -6,7 +6,9 @@ chosen, the modulation of all steps. For inference only; training goes through t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from diffusers.models.transformers.transformer_qwenimage import QwenDoubleStreamAttnProcessor2_0
@@ -15,26 +17,33 @@ from torch import Tensor, nn
 from pxs.editing.exact import Savings
 from pxs.editing.exact.blocks import run_block
 from pxs.editing.exact.contiguous import by_group, by_token
+from pxs.editing.exact.graphs import Replayed, check_device
 from pxs.editing.exact.last_block import every_row, target_rows
-from pxs.editing.exact.modulation import Table, each_step
+from pxs.editing.exact.modulation import Modulation, Table, each_step
+from pxs.editing.reuse import Always, Reuse
 from pxs.editing.sampling import Grid, Velocity, stock_velocity
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
+
+T = TypeVar("T")
 
 
 class Lean:
     """The choices of an editor, made once; `lean(transformer, times, control, text, grid)` prepares a sweep.
 
     `compile` has the blocks compiled by torch at their first use, which takes half a minute for each new shape of a
-    batch. A transformer that is watched or driven from outside (see `plain`) is run by its own forward.
+    batch; `reuse` as in reuse.py. A transformer that is watched or driven from outside (see `plain`) is run by its own
+    forward.
     """
 
-    def __init__(self, savings: Savings, compile: bool = False) -> None:
+    def __init__(self, savings: Savings, compile: bool = False, reuse: float = 0.0) -> None:
         self.modulate = Table if savings.modulation else each_step
         self.spread = by_group if savings.contiguous else by_token
         self.block, self.last = run_block, target_rows if savings.last_block else every_row
-        self.rope = torch.view_as_real if compile else nn.Identity()
+        self.rope = torch.view_as_real if compile else _as_it_is
+        self.check, self.record = (check_device, Replayed) if savings.graphs else (_as_it_is, _as_it_is)
+        self.finish = partial(Reuse, reuse) if reuse else Always
         if compile:
             self.block, self.last = torch.compile(self.block), torch.compile(self.last)
 
@@ -44,7 +53,41 @@ class Lean:
         """See `sampling.Prepare`."""
         if not plain(transformer):
             return stock_velocity(transformer, times, control, text, grid)
-        return Sweep(self, transformer, times, control, text, grid)
+        return Sweep(self, transformer, times, self.check(control), text, grid)
+
+    def first_block(
+        self,
+        transformer: QwenImageTransformer2DModel,
+        latents: Tensor,
+        control: Tensor,
+        text: Tensor,
+        rope: Tensor,
+        of_image: Tensor,
+        of_text: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Image and text tokens after the first block, from latents (B, tokens, C) and projected control and text."""
+        image = torch.cat([transformer.img_in(latents), control.expand(len(latents), -1, -1)], dim=1)
+        block = transformer.transformer_blocks[0]
+        return self.block(block, image, text, self.spread(of_image, image.shape[1]), of_text, rope)
+
+    def other_blocks(
+        self,
+        transformer: QwenImageTransformer2DModel,
+        image: Tensor,
+        text: Tensor,
+        rope: Tensor,
+        of_image: Tensor,
+        of_text: Tensor,
+    ) -> Tensor:
+        """The target's tokens (B, tokens, d) after all others; `of_image` and `of_text` hold a row for each of them."""
+        tokens = image.shape[1]
+        *blocks, last = zip(transformer.transformer_blocks[1:], of_image, of_text, strict=True)
+        for block, vectors, of_words in blocks:
+            image, text = self.block(block, image, text, self.spread(vectors, tokens), of_words, rope)
+        block, vectors, of_words = last
+        return self.last(block, image, text, self.spread(vectors, tokens), of_words, rope, tokens // 2)[
+            :, : tokens // 2
+        ]
 
 
 class Sweep:
@@ -59,25 +102,28 @@ class Sweep:
         text: Tensor,
         grid: Grid,
     ) -> None:
-        self.lean, self.transformer = lean, transformer
+        self.transformer = transformer
         self.modulation = lean.modulate(transformer, times)
-        self.control = transformer.img_in(control).expand(len(text), -1, -1)
+        self.control = transformer.img_in(control)
         self.text = transformer.txt_in(transformer.txt_norm(text))
         cell = (1, grid[0] // 2, grid[1] // 2)
         image, words = transformer.pos_embed([[cell, cell]], max_txt_seq_len=text.shape[1], device=text.device)
         self.rope = lean.rope(torch.cat([words, image]))
+        self.first_block, self.other_blocks = (
+            lean.record(partial(part, transformer)) for part in (lean.first_block, lean.other_blocks)
+        )
+        self.finish = lean.finish()
 
     def __call__(self, index: int, latents: Tensor) -> Tensor:
-        t, lean, modulation = self.transformer, self.lean, self.modulation(index)
-        image, text = torch.cat([t.img_in(latents), self.control], dim=1), self.text
-        tokens, target = image.shape[1], latents.shape[1]
-        *blocks, last = zip(t.transformer_blocks, modulation.image, modulation.text, strict=True)
-        for block, of_image, of_text in blocks:
-            image, text = lean.block(block, image, text, lean.spread(of_image, tokens), of_text, self.rope)
-        block, of_image, of_text = last
-        rows = lean.last(block, image, text, lean.spread(of_image, tokens), of_text, self.rope, target)
-        scale, shift = modulation.out
-        return t.proj_out(t.norm_out.norm(rows) * (1 + scale) + shift)[:, :target]
+        t, m = self.transformer, self.modulation(index)
+        image, text = self.first_block(latents, self.control, self.text, self.rope, m.image[0], m.text[0])
+        rows = self.finish(t.img_in(latents), image, text, self._others(m))
+        scale, shift = m.out
+        return t.proj_out(t.norm_out.norm(rows) * (1 + scale) + shift)
+
+    def _others(self, m: Modulation) -> Callable[[Tensor, Tensor], Tensor]:
+        """The other blocks of a step, for some of the edits."""
+        return lambda image, text: self.other_blocks(image, text, self.rope, m.image[1:], m.text[1:])
 
 
 def plain(transformer: QwenImageTransformer2DModel) -> bool:
@@ -85,7 +131,7 @@ def plain(transformer: QwenImageTransformer2DModel) -> bool:
     blocks = transformer.transformer_blocks
     passed = [transformer, transformer.norm_out, *blocks, *(block.attn for block in blocks)]
     stock = all(type(block.attn.processor) is QwenDoubleStreamAttnProcessor2_0 for block in blocks)
-    return stock and not any(map(_taken, passed))
+    return stock and len(blocks) > 1 and not any(map(_taken, passed))
 
 
 def _taken(module: nn.Module) -> bool:
@@ -93,3 +139,7 @@ def _taken(module: nn.Module) -> bool:
     registry = getattr(module, "_diffusers_hook", None)  # empty after any call of the stock pipeline
     hooks = module._forward_hooks, module._forward_pre_hooks, registry and registry.hooks
     return any(hooks) or hasattr(module, "_hf_hook") or module._compiled_call_impl is not None
+
+
+def _as_it_is(value: T) -> T:
+    return value

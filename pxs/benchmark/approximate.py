@@ -1,0 +1,187 @@
+"""What approximate ways cost: python -m pxs.benchmark.approximate [--tasks N] [--steps S] [--out DIR].
+
+Each way edits the same drawn faces at the same intensities as the exact one and is set beside it: how much faster, how
+near to its pictures (PSNR in dB, over edits: median, and the worst), and what judges see of both: does the intensity
+still follow the number (CLS-12), how strong is the target at 1, is it still the same person (ID Sim). The exact way
+runs first and last, so that drift shows. For other models: `pxs bench` with --memory, --reuse or --steps.
+
+DIR/results.json: {"device", "tasks", "steps", "ways": {name: {"seconds", "ratio", "psnr_median", ...}}}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from pxs.benchmark.runner import Judges
+from pxs.benchmark.speed import describe
+from pxs.benchmark.tasks import Task, mini_bench, spaced
+from pxs.editing.editor import Editor, load
+from pxs.errors import PxsError, ScaleError
+from pxs.expressions import EXPRESSIONS, sweep
+from pxs.images import psnr, to_array
+from pxs.judging import expression_judge, identity_judge
+from pxs.judging.measures import cls, identity_similarity
+from pxs.provenance import write_json
+
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+EXACT, AGAIN = "exact", "exact, again"
+SAME = 99.0  # dB: what two equal pictures count as
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an editor is loaded, beyond the exact one, and by what the number of its steps is divided."""
+
+    options: Mapping[str, Any]
+    fewer: int = 1
+
+
+WAYS = {
+    EXACT: Way({}),
+    "bfloat16": Way({"dtype": torch.bfloat16}),
+    "fp8": Way({"memory": "fp8"}),
+    "int8": Way({"memory": "int8"}),
+    "nf4": Way({"memory": "nf4"}),
+    "reuse 0.05": Way({"reuse": 0.05}),
+    "reuse 0.1": Way({"reuse": 0.1}),
+    "reuse 0.2": Way({"reuse": 0.2}),
+    "half the steps": Way({}, 2),
+    "a quarter of the steps": Way({}, 4),
+    AGAIN: Way({}),
+}
+"""Ways whose package is missing are left out."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What a way made of all tasks: seconds of editing; pixels, a task's (A, H, W, 3), scores and similarity (T, A)."""
+
+    seconds: float
+    pixels: list[np.ndarray]
+    scores: np.ndarray
+    similarity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A way beside the exact one. ratio: its speed, 1 is equal. psnr in dB; cls in [-1, 1]; intensity in [0, 1]."""
+
+    seconds: float
+    ratio: float
+    psnr_median: float
+    psnr_worst: float
+    cls_12: float
+    intensity_at_1: float
+    id_sim: float
+
+
+def ways() -> dict[str, Way]:
+    """Those of WAYS that can run here."""
+    bits = find_spec("bitsandbytes") is not None
+    return {name: way for name, way in WAYS.items() if bits or name not in ("int8", "nf4")}
+
+
+def edited(way: Way, tasks: Sequence[Task], judges: Judges, steps: int) -> Edited:
+    """Edit and judge all tasks in a way; judging is not timed, nor is opening a picture."""
+    editor = load("mini", **way.options)
+    _warm(editor, tasks[0])
+    seconds, pixels, scores, similarity = 0.0, [], [], []
+    for task in tqdm(tasks, leave=False, disable=not sys.stderr.isatty()):
+        portrait = editor.open(task.open(), task.domain)
+        mixes = sweep(task.expression, ALPHAS)
+        _ = portrait.embeddings
+        began = time.perf_counter()
+        edits = portrait.edit(mixes, steps=max(1, steps // way.fewer), progress=False)
+        seconds += time.perf_counter() - began
+        pixels.append(np.stack([to_array(image) for image in edits]))
+        scores.append([mix[task.expression] for mix in judges.expression.judge(edits.images)])
+        vectors = judges.identity.embed([portrait.source, *edits])
+        similarity.append(identity_similarity(np.repeat(vectors[:1], len(edits), axis=0), vectors[1:]))
+    return Edited(seconds, pixels, np.array(scores), np.array(similarity))
+
+
+def _warm(editor: Editor, task: Task) -> None:
+    """Threads and kernels are made ready by a first edit."""
+    editor.open(task.open(), task.domain).edit(sweep(task.expression, ALPHAS), steps=2, progress=False)
+
+
+def cost(made: Edited, exact: Edited) -> Cost:
+    """A way's edits beside the exact ones."""
+    pairs = [
+        (a, b)
+        for ours, theirs in zip(made.pixels, exact.pixels, strict=True)
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    quality = [min(SAME, psnr(a, b)) for a, b in pairs]
+    return Cost(
+        made.seconds,
+        exact.seconds / made.seconds,
+        float(np.median(quality)),
+        float(min(quality)),
+        cls(ALPHAS, made.scores),
+        float(made.scores[:, -1].mean()),
+        float(made.similarity.mean()),
+    )
+
+
+def measure(tasks: Sequence[Task], steps: int) -> Iterator[tuple[str, Cost]]:
+    """The cost of every way that can run here, as they come."""
+    judges = Judges(expression_judge(), identity_judge())
+    exact = None
+    for name, way in ways().items():
+        made = edited(way, tasks, judges, steps)
+        exact = exact or made
+        yield name, cost(made, exact)
+
+
+HEADER = (
+    "| way | s | faster | PSNR median | worst | CLS-12 | intensity at 1 | ID Sim |\n|---|---|---|---|---|---|---|---|"
+)
+
+
+def row(name: str, c: Cost) -> str:
+    """One line of the table."""
+    return (
+        f"| {name} | {c.seconds:.1f} | {c.ratio:.2f} | {c.psnr_median:.1f} | {c.psnr_worst:.1f} | {c.cls_12:.3f} "
+        f"| {c.intensity_at_1:.3f} | {c.id_sim:.3f} |"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table as it grows, write results.json; 2 after a mistake, which is printed as one line."""
+    parser = argparse.ArgumentParser(prog="python -m pxs.benchmark.approximate", description=__doc__.split("\n")[0])
+    parser.add_argument("--tasks", type=int, default=24, help=f"drawn faces (default 24, two of {len(EXPRESSIONS)})")
+    parser.add_argument("--steps", type=int, default=20, help="denoising steps of the exact way (default 20)")
+    parser.add_argument("--out", type=Path, help="folder for results.json")
+    args = parser.parse_args(arguments)
+    try:
+        if min(args.tasks, args.steps) < 1:
+            raise ScaleError(f"{args.tasks} tasks of {args.steps} steps are too few: give 1 or more")
+        print(HEADER)
+        costs = {}
+        for name, found in measure(spaced(mini_bench(), args.tasks), args.steps):
+            costs[name] = asdict(found)
+            print(row(name, found), flush=True)
+        if args.out:
+            device = describe("cuda" if torch.cuda.is_available() else "cpu")
+            facts = {"device": device, "tasks": args.tasks, "steps": args.steps, "ways": costs}
+            print(write_json(args.out / "results.json", facts))
+    except PxsError as error:
+        print(f"pxs.benchmark.approximate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

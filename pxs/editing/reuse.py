@@ -1,0 +1,67 @@
+"""Reuse: a denoising step that hardly differs from an earlier one keeps what the other blocks had added then.
+
+    r = what the first block adds to the target's tokens;  change = mean |r - r'| / mean |r'|
+
+against r' of the last step that ran in full. Below a threshold, the step runs the first block only and adds what the
+others had added in that step. Approximate, and so off unless asked for: the "first-block cache" of ParaAttention and
+diffusers, but with a decision of its own for each edit, so that one seed stays one image, alone or among others; the
+memory lives for one sweep and cannot be taken for another's. `python -m pxs.benchmark.approximate` shows what it costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pxs.errors import ScaleError
+
+Others = Callable[[Tensor, Tensor], Tensor]
+"""From image (B, 2 tokens, d) and text (B, L, d) after the first block to the target (B, tokens, d) after the last."""
+
+
+def check_reuse(threshold: float) -> float:
+    """Return a threshold of 0 or more and below 1; else raise ScaleError."""
+    if not 0 <= threshold < 1:
+        raise ScaleError(f"reuse {threshold!r} is no share of change: give 0 for never, or for example 0.1")
+    return threshold
+
+
+class Always:
+    """Without reuse: every step runs all blocks."""
+
+    def __call__(self, before: Tensor, image: Tensor, text: Tensor, others: Others) -> Tensor:
+        """See `Reuse`."""
+        return others(image, text)
+
+
+class Reuse:
+    """The memory of one sweep over a batch."""
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.first: Tensor | None = None
+        self.added: Tensor | None = None
+
+    def __call__(self, before: Tensor, image: Tensor, text: Tensor, others: Others) -> Tensor:
+        """The target's tokens (B, tokens, d) after the last block, from those before and all after the first one."""
+        rows = image[:, : before.shape[1]]
+        first = rows - before
+        due = self._due(first)
+        if self.first is None or bool(due.all()):
+            done = others(image, text)
+            self.first, self.added = first, done - rows
+            return done
+        result = rows + self.added
+        if bool(due.any()):
+            result[due] = others(image[due], text[due])
+            self.first[due], self.added[due] = first[due], result[due] - rows[due]
+        return result
+
+    def _due(self, first: Tensor) -> Tensor:
+        """Which edits (B,) have to run in full."""
+        if self.first is None:
+            return torch.ones(len(first), dtype=torch.bool, device=first.device)
+        change, size = (x.float().abs().mean(dim=(1, 2)) for x in (first - self.first, self.first))
+        return change >= self.threshold * size
