@@ -45,3 +45,41 @@ def adapter_file(tmp_path_factory):
         folder, transformer_lora_layers=layers, weight_name="random.safetensors"
     )
     return folder / "random.safetensors"
+
+
+@pytest.fixture(scope="session")
+def recognition_file(tmp_path_factory):
+    """A small random recognition network, faces (1, 3, 112, 112) -> (1, 16), as an ONNX file."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(0)
+    shapes = {"kernel": (4, 3, 8, 8), "slope": (4, 1, 1), "matrix": (16, 4 * 14 * 14)}
+    weights = [numpy_helper.from_array(random.normal(0, 0.2, s).astype(np.float32), n) for n, s in shapes.items()]
+    nodes = [
+        helper.make_node("Conv", ["data", "kernel"], ["a"], strides=[8, 8]),
+        helper.make_node("PRelu", ["a", "slope"], ["b"]),
+        helper.make_node("Flatten", ["b"], ["c"]),
+        helper.make_node("Gemm", ["c", "matrix"], ["out"], transB=1),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("data", "out")]
+    path = tmp_path_factory.mktemp("pack") / "recognition.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)), path)
+    return path
+
+
+@pytest.fixture
+def analysis(recognition_file):
+    """Stands in for insightface's FaceAnalysis: it finds one face in any picture, which fills it."""
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from pxs.judging.alignment import SIDE, TEMPLATE
+
+    def get(image):
+        height, width, _ = image.shape
+        return [SimpleNamespace(bbox=(0, 0, width, height), kps=np.float32(TEMPLATE) * width / SIDE)]
+
+    return SimpleNamespace(get=get, models={"recognition": SimpleNamespace(model_file=str(recognition_file))})

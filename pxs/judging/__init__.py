@@ -1,7 +1,9 @@
 """Judges: what sees expression, identity and likeness in a face, each a protocol with a mini and full implementations.
 
 Scoring and training are kept apart: every judge has a `role`. What losses look through ("train") never scores, and what
-scores ("score") is never part of a loss; the runner and the trainer refuse the wrong kind.
+scores ("score") is never part of a loss; the runner and the trainer refuse the wrong kind. Where one architecture does
+both, its weights differ: MiniIdentityLoss saw other people than MiniIdentity, and ArcFaceLoss takes another model pack
+(antelopev2) than ArcFaceIdentity (buffalo_l).
 """
 
 from __future__ import annotations
@@ -56,10 +58,11 @@ def expression_judge(
 
 
 def identity_judge(name: str = "mini") -> IdentityJudge:
-    """The identity judge of this name: mini, for drawn faces, or arcface; raises JudgeError."""
-    from pxs.judging import identity
+    """The identity judge of this name: mini, for drawn faces, or arcface (the pack buffalo_l); raises JudgeError."""
+    from pxs.judging.arcface import ArcFaceIdentity
+    from pxs.judging.identity import MiniIdentity
 
-    judges = dict(zip(IDENTITY_JUDGES, (identity.MiniIdentity, identity.ArcFaceIdentity), strict=True))
+    judges = dict(zip(IDENTITY_JUDGES, (MiniIdentity, ArcFaceIdentity), strict=True))
     if name not in judges:
         raise JudgeError(f"unknown identity judge {name!r}: choose from {', '.join(judges)}")
     return judges[name]()

@@ -1,4 +1,4 @@
-"""What a training needs of a row and no step changes, computed once: latents, prompt embeddings, features of targets.
+"""What a training needs of a row and no step changes, computed once: latents, prompt embeddings, what judges see.
 
 Each row is one safetensors file named by the hash of everything it depends on (pictures, prompts, model, judges), so a
 changed row, model or judge is computed anew and nothing stale is ever used.
@@ -20,13 +20,13 @@ from pxs.expressions import NEUTRAL, prompt
 from pxs.ffe import Row
 from pxs.images import open_image, to_array
 from pxs.judging.features import FeatureJudge
-from pxs.judging.identity import IdentityJudge
+from pxs.judging.identity import IdentityLoss
 from pxs.saving import replace_file
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
-VERSION = "2"  # raise when what is computed changes
+VERSION = "3"  # raise when what is computed changes
 
 
 @dataclass(frozen=True)
@@ -34,28 +34,32 @@ class Batch:
     """Constants of B rows. Branches are the second axis: the two targets of a row.
 
     source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 3, L, D): embeddings of the neutral
-    prompt and of the two categories', about the source. scores (B, 2). features and identity (B, 2, F): of the targets.
+    prompt and of the two categories', about the source. scores (B, 2). Of the targets: features (B, 2, F), and
+    landmarks (B, 2, P, 2) with identity (B, 2, D), each None without its judge.
     """
 
     source: Tensor
     targets: Tensor
     text: Tensor
     scores: Tensor
-    features: Tensor
-    identity: Tensor
+    features: Tensor | None = None
+    landmarks: Tensor | None = None
+    identity: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(*(v.to(device) for v in vars(self).values()))
+        return Batch(**{name: v if v is None else v.to(device) for name, v in vars(self).items()})
 
 
 class Cache:
-    """The constants of rows, made on first use by an editor and the judges that losses look through."""
+    """The constants of rows, made on first use by an editor and the judges that losses look through, if any."""
 
-    def __init__(self, folder: Path, editor: Editor, features: FeatureJudge, identity: IdentityJudge) -> None:
+    def __init__(
+        self, folder: Path, editor: Editor, features: FeatureJudge | None, identity: IdentityLoss | None
+    ) -> None:
         self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
         self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
-        self._common += [str(editor.pipe.dtype), features.name, identity.name]
+        self._common += [str(editor.pipe.dtype), *(judge.name if judge else "" for judge in (features, identity))]
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """The constants of some rows, stacked; scores are the rows' own."""
@@ -64,7 +68,7 @@ class Cache:
         return Batch(scores=torch.tensor([[t.score for t in row.targets] for row in rows]), **stacked)
 
     def row(self, row: Row) -> dict[str, Tensor]:
-        """The constants of one row, from its file or computed and then kept."""
+        """The constants of one row, from its file or computed and then kept; JudgeError names a file without a face."""
         from safetensors.torch import load_file, save
 
         path = self.folder / f"{self.key(row)}.safetensors"
@@ -86,15 +90,23 @@ class Cache:
     def _computed(self, row: Row) -> dict[str, Tensor]:
         side = self.editor.checkpoint.resolution
         source, *targets = (square(open_image(p), side) for p in (row.source, *(t.image for t in row.targets)))
-        pixels = torch.stack([as_pixels(t) for t in targets])
         latents = [self.editor.encode(image).cpu()[0].clone() for image in (source, *targets)]
         return {
             "source": latents[0],
             "targets": torch.stack(latents[1:]),
             "text": self.editor.encode_prompts(self.editor.pipe, source, self._prompts(row)).cpu().clone(),
-            "features": self.features.embed_pixels(pixels).cpu().clone(),
-            "identity": self.identity.embed_pixels(pixels).cpu().clone(),
+            **self._seen(row, torch.stack([as_pixels(t) for t in targets]).to(self.editor.vae_device)),
         }
+
+    def _seen(self, row: Row, pixels: Tensor) -> dict[str, Tensor]:
+        """What the judges see in a row's targets (2, 3, H, W)."""
+        seen = {}
+        if self.features:
+            seen["features"] = self.features.embed_pixels(pixels)
+        if self.identity:
+            seen["landmarks"] = self.identity.landmarks(pixels, [repr(str(t.image)) for t in row.targets])
+            seen["identity"] = self.identity.embed_pixels(pixels, seen["landmarks"])
+        return {name: value.cpu().clone() for name, value in seen.items()}
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

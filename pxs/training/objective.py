@@ -25,22 +25,20 @@ Decode = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: weights and forms from the settings, and the frozen networks that losses look through."""
+    """What is minimised: weights and forms from the settings, and the frozen networks that losses look through.
+
+    `features` and `identity` are the `embed_pixels` of judges, or None where the settings leave that loss out.
+    """
 
     settings: Settings
     decode: Decode
-    features: Callable[[Tensor], Tensor]
-    identity: Callable[[Tensor], Tensor]
+    features: Callable[[Tensor], Tensor] | None
+    identity: Callable[[Tensor, Tensor], Tensor] | None
 
     @property
     def looks_at_pixels(self) -> bool:
         """Whether any loss needs the clean estimate decoded."""
-        return self.contrasts or self.settings.identity_weight > 0
-
-    @property
-    def contrasts(self) -> bool:
-        """Whether the contrast between branches is part of the loss."""
-        return self.settings.contrast != "none" and self.settings.contrast_weight > 0
+        return self.settings.contrasts or self.settings.identifies
 
     def __call__(self, transformer: Callable, batch: Batch, noise: Tensor, sigma: Tensor) -> dict[str, Tensor]:
         """The parts of the loss, scalars by name, and their weighted sum as "loss".
@@ -57,11 +55,11 @@ class Objective:
         total = parts["flow"]
         if self.looks_at_pixels:
             pixels = self.decode(losses.clean_estimate(mixed, velocity, s))
-            if self.contrasts:
+            if self.settings.contrasts:
                 parts["contrast"] = self._contrast(self.features(pixels).unflatten(0, (count, 2)), batch.features)
                 total = total + self.settings.contrast_weight * parts["contrast"]
-            if self.settings.identity_weight > 0:
-                shown, truth = self.identity(pixels), batch.identity.flatten(0, 1)
+            if self.settings.identifies:
+                shown, truth = self.identity(pixels, batch.landmarks.flatten(0, 1)), batch.identity.flatten(0, 1)
                 parts["identity"] = losses.identity_loss(shown, truth, 1000 * s, self.settings.gate)
                 total = total + self.settings.identity_weight * parts["identity"]
         return {"loss": total, **parts}

@@ -74,6 +74,16 @@ class Settings:
         if not 0 <= self.validation < 1:
             raise TrainingError(f"validation {self.validation} is no share of the rows: give 0 or more, below 1")
 
+    @property
+    def contrasts(self) -> bool:
+        """Whether the contrast between branches is part of the loss."""
+        return self.contrast != "none" and self.contrast_weight > 0
+
+    @property
+    def identifies(self) -> bool:
+        """Whether identity is part of the loss."""
+        return self.identity_weight > 0
+
     @classmethod
     def load(cls, path: str | Path) -> Settings:
         """Settings from a JSON file; what it does not name is default. Raises TrainingError."""

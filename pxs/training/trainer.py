@@ -34,13 +34,13 @@ from pxs.errors import TrainingError
 from pxs.expressions import sweep
 from pxs.ffe import Row
 from pxs.images import open_image, output_folder
-from pxs.judging.features import FeatureJudge, MiniFeatures
-from pxs.judging.identity import IdentityJudge, MiniIdentityLoss
-from pxs.judging.networks import Embedder
+from pxs.judging.features import FeatureJudge
+from pxs.judging.identity import IdentityLoss
 from pxs.provenance import versions, write_json
 from pxs.saving import Checkpoints, replace_file
 from pxs.training.adapter import add_adapter, save_adapter
 from pxs.training.cache import Cache, square
+from pxs.training.eyes import check_roles, choose_eyes
 from pxs.training.objective import Objective, draws, hash_of
 from pxs.training.settings import Settings
 
@@ -74,17 +74,17 @@ def train(
     settings: Settings,
     folder: str | Path,
     features: FeatureJudge | None = None,
-    identity: IdentityJudge | None = None,
+    identity: IdentityLoss | None = None,
     cache: str | Path | None = None,
 ) -> Iterator[Step]:
     """Train an adapter on FFE rows, from the newest state in `folder` to the end; yields every step.
 
-    `features` and `identity` are what losses look through, by default those of `mini`. `cache` is where the constants
-    of rows are kept, by default folder/cache; trainings on the same rows may share it. Raises TrainingError for too
-    few rows, a judge that scores, a state of other settings or data, or a loss that stays not finite.
+    `features` and `identity` are what losses look through, by default what suits the model and the rows: see eyes.py.
+    `cache` is where the constants of rows are kept, by default folder/cache; trainings on the same rows may share it.
+    Raises TrainingError for too few rows, a judge that scores, a state of other settings or data, or a loss that stays
+    not finite; JudgeError for a judge that cannot be had, and for a target in which it finds no face.
     """
-    eyes = features or MiniFeatures(), identity or MiniIdentityLoss()
-    return _Training(rows, settings, Path(folder), *eyes, Path(cache or Path(folder) / "cache")).run()
+    return _Training(rows, settings, Path(folder), features, identity, Path(cache or Path(folder) / "cache")).run()
 
 
 @dataclass
@@ -94,8 +94,8 @@ class _Training:
     rows: Sequence[Row]
     settings: Settings
     folder: Path
-    features: FeatureJudge
-    identity: IdentityJudge
+    features: FeatureJudge | None
+    identity: IdentityLoss | None
     constants: Path
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -114,9 +114,7 @@ class _Training:
 
     def _prepare(self) -> None:
         """Check, load, put the LoRA on, and take up the newest state."""
-        for judge in (self.features, self.identity):
-            if judge.role != "train":
-                raise TrainingError(f"{judge.name} scores (role {judge.role!r}): it must not be trained against")
+        check_roles(self.features, self.identity)
         self.training, self.held_back = split(self.rows, self.settings)
         AcceleratorState._reset_state()  # it is shared by a process and refuses another precision
         # The last block drops its text tokens, so some LoRA weights get no gradient.
@@ -135,11 +133,7 @@ class _Training:
         self.editor: Editor = load(
             self.settings.model, adapter=None, device=str(self.accelerator.device), memory="full"
         )
-        if isinstance(self.features, Embedder) and self.editor.checkpoint.drawn_psnr is None:
-            raise TrainingError(
-                f"{self.settings.model!r} is no model of drawn faces, but {self.features.name} knows no others: "
-                "call train with features and identity for photographs"
-            )
+        self.features, self.identity = choose_eyes(self.features, self.identity, self.editor, self.rows, self.settings)
         self.cache = Cache(self.constants, self.editor, self.features, self.identity)
         self._build()
         if saved:
@@ -180,7 +174,8 @@ class _Training:
         model = torch.compile(transformer) if s.compile else transformer
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         decode = torch.compile(self._decode) if s.compile else self._decode
-        self.objective = Objective(s, decode, self.features.embed_pixels, self.identity.embed_pixels)
+        eyes = (judge and judge.embed_pixels for judge in (self.features, self.identity))
+        self.objective = Objective(s, decode, *eyes)
         self.flow_only = replace(self.objective, settings=s.updated({"contrast": "none", "identity_weight": 0.0}))
 
     def _decode(self, latents: Tensor) -> Tensor:

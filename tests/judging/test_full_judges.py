@@ -17,8 +17,8 @@ from PIL import Image
 import pxs.judging
 from pxs.errors import ExpressionError, JudgeError
 from pxs.expressions import BASIC, EXPRESSIONS, Mix
+from pxs.judging.arcface import ArcFaceIdentity, ArcFaceLoss
 from pxs.judging.features import CLIP_MODELS, ClipFeatures
-from pxs.judging.identity import ArcFaceIdentity
 from pxs.judging.pyfeat import PyFeatJudge
 
 NAN = float("nan")
@@ -145,7 +145,9 @@ def test_pyfeat_without_weights_says_how_to_get_them(monkeypatch):
         PyFeatJudge()
 
 
-@pytest.mark.parametrize(("judge", "module"), [(PyFeatJudge, "feat"), (ArcFaceIdentity, "insightface")])
+@pytest.mark.parametrize(
+    ("judge", "module"), [(PyFeatJudge, "feat"), (ArcFaceIdentity, "insightface"), (ArcFaceLoss, "insightface")]
+)
 def test_missing_packages_say_how_to_install_them(monkeypatch, judge, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(JudgeError, match=r'pip install "pxs\[faces\]"') as caught:
@@ -181,7 +183,7 @@ def test_arcface_embeds_the_largest_face_as_a_unit_vector():
     vectors = judge.embed([picture(), picture(1)])
     assert vectors.dtype == np.float32
     assert vectors == pytest.approx(np.array([[0, 1], [0.6, 0.8]]))
-    assert (judge.role, judge.name) == ("score", "arcface antelopev2")
+    assert (judge.role, judge.name) == ("score", "arcface buffalo_l")
     assert ArcFaceIdentity(analysis=Analysis()).embed([]).shape == (0, 512)
 
 
@@ -240,21 +242,21 @@ def insightface(monkeypatch):
     monkeypatch.setitem(sys.modules, "insightface.app", app)
 
 
-@pytest.mark.parametrize("inside", ["models/antelopev2", "models/antelopev2/antelopev2"])
+@pytest.mark.parametrize("inside", ["models/buffalo_l", "models/buffalo_l/buffalo_l"])
 def test_arcface_finds_a_pack_also_one_folder_deeper(insightface, tmp_path, inside):
     folder = tmp_path / inside
     folder.mkdir(parents=True)
-    (folder / "glintr100.onnx").touch()
+    (folder / "w600k_r50.onnx").touch()
     assert ArcFaceIdentity(root=tmp_path).embed([picture()]).shape == (1, 2)
     assert FaceAnalysis.made == (str(folder), ["detection", "recognition"])
-    judge = ArcFaceIdentity(str(tmp_path / "models" / "antelopev2"), root=tmp_path / "elsewhere")
-    assert judge.name == "arcface antelopev2"
+    judge = ArcFaceIdentity(str(tmp_path / "models" / "buffalo_l"), root=tmp_path / "elsewhere")
+    assert judge.name == "arcface buffalo_l"
 
 
 def test_arcface_downloads_nothing_and_says_where_the_pack_belongs(insightface, tmp_path):
     FaceAnalysis.made = ()
     with pytest.raises(JudgeError, match=r"buffalo_l\.zip there \(for non-commercial research only\)") as caught:
-        ArcFaceIdentity("buffalo_l", root=tmp_path)
+        ArcFaceIdentity(root=tmp_path)
     assert str(tmp_path / "models" / "buffalo_l") in str(caught.value)
     assert FaceAnalysis.made == ()
 
@@ -431,7 +433,7 @@ def mini_weights(classes, monkeypatch):
 
 
 def test_every_judge_either_trains_or_scores():
-    assert {c.__name__ for c in role("train")} == {"MiniFeatures", "MiniIdentityLoss", "ClipFeatures"}
+    assert {c.__name__ for c in role("train")} == {"MiniFeatures", "MiniIdentityLoss", "ClipFeatures", "ArcFaceLoss"}
     assert {c.__name__ for c in role("score")} >= {
         *("MiniExpression", "MiniIdentity", "EndpointJudge", "LocalQwenJudge", "PyFeatJudge", "ArcFaceIdentity")
     }
@@ -442,5 +444,6 @@ def test_what_trains_shares_no_weights_with_what_scores(monkeypatch):
     trains, scores = (mini_weights(role(which), monkeypatch) for which in ("train", "score"))
     assert trains and scores
     assert not trains & scores
-    packs = {inspect.signature(ArcFaceIdentity).parameters["pack"].default}
-    assert not packs & set(CLIP_MODELS.values())
+    scorer, trainer = (inspect.signature(c).parameters["pack"].default for c in (ArcFaceIdentity, ArcFaceLoss))
+    assert scorer != trainer
+    assert not {scorer, trainer} & set(CLIP_MODELS.values())

@@ -20,7 +20,10 @@ class Eyes:
             torch.manual_seed(len(name))
             self.network = FaceNet(8, width=8).eval().requires_grad_(False)
 
-    def embed_pixels(self, pixels):
+    def landmarks(self, pixels, names=None):
+        return pixels.new_empty(len(pixels), 0, 2)
+
+    def embed_pixels(self, pixels, landmarks=None):
         return F.normalize(self.network(pixels.float()), dim=1)
 
 

@@ -71,8 +71,38 @@ def test_losses_that_weigh_nothing_are_not_computed(editor, batch, eyes):
     flow = SETTINGS.updated({"contrast": "none", "identity_weight": 0})
     noise, sigma = draws(flow, 0, range(2), (16, 16, 16))
     with torch.no_grad():
-        parts = Objective(flow, blind, blind, blind)(editor.pipe.transformer, batch, noise, sigma)
+        parts = Objective(flow, blind, None, None)(editor.pipe.transformer, batch, noise, sigma)
     assert parts.keys() == {"loss", "flow"}
+
+
+def test_without_judges_the_cache_lacks_what_they_see(editor, rows, eyes, batch, tmp_path):
+    bare = Cache(tmp_path, editor, None, None).batch(rows[:2]).to("cpu")
+    assert (bare.features, bare.landmarks, bare.identity) == (None, None, None)
+    assert torch.equal(bare.targets, batch.targets) and torch.equal(bare.text, batch.text)
+    one = Cache(tmp_path, editor, None, eyes[1]).batch(rows[:2]).to("cpu")
+    assert one.features is None and torch.equal(one.identity, batch.identity)
+    assert one.landmarks.shape == (2, 2, 0, 2)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_the_generated_face_is_aligned_by_the_landmarks_of_its_own_truth(editor, rows, eyes, tmp_path):
+    class Watched(type(eyes[0])):
+        def landmarks(self, pixels, names=None):
+            return 100 * pixels.mean((1, 2, 3))[:, None, None].expand(-1, 5, 2)
+
+        def embed_pixels(self, pixels, landmarks=None):
+            seen.append(landmarks)
+            return super().embed_pixels(pixels)
+
+    seen, watched = [], Watched("watched")
+    batch = Cache(tmp_path, editor, None, watched).batch(rows[:2])
+    truths = torch.cat(seen)
+    assert len(truths.unique()) == 4 and torch.equal(batch.landmarks.flatten(0, 1), truths)
+    settings = SETTINGS.updated({"contrast": "none"})
+    noise, sigma = draws(settings, 0, range(2), (16, 16, 16))
+    with torch.no_grad():
+        Objective(settings, decoder(editor), None, watched.embed_pixels)(editor.pipe.transformer, batch, noise, sigma)
+    assert torch.equal(seen[-1], truths)
 
 
 def test_one_sided_contrast_looks_at_the_first_branch_only(editor, batch, eyes):

@@ -21,9 +21,13 @@ import pxs
 from pxs.cli import main
 from pxs.editing.adapters import adapter_notes
 from pxs.editing.checkpoints import BUNDLED, load_pipeline
-from pxs.errors import AdapterError, TrainingError
-from pxs.ffe import Target
+from pxs.errors import AdapterError, JudgeError, TrainingError
+from pxs.ffe import Target, read, write
+from pxs.judging.arcface import ArcFaceLoss
+from pxs.judging.features import MiniFeatures
+from pxs.judging.identity import MiniIdentityLoss
 from pxs.saving import Checkpoints
+from pxs.training import eyes as choosing
 from pxs.training.settings import TARGETS, Settings
 from pxs.training.trainer import data_hash, order, split, train
 
@@ -174,12 +178,74 @@ def test_a_finite_loss_with_a_gradient_that_is_not_leaves_the_weights_alone(rows
     assert all(bool(v.isfinite().all()) for v in groups["weights"].values())
 
 
-def test_a_model_of_photographs_is_not_trained_through_eyes_for_drawings(rows, tmp_path):
-    copy = tmp_path / "model"
+@pytest.fixture(scope="module")
+def photographer(tmp_path_factory):
+    """The folder of a model that passes for one of photographs: it does not say that it knows drawn faces only."""
+    copy = tmp_path_factory.mktemp("photographs") / "model"
     shutil.copytree(BUNDLED["mini"], copy)
     (copy / "workbench.json").write_text('{"resolution": 128}')
-    with pytest.raises(TrainingError, match="is no model of drawn faces, but mini-features"):
-        list(train(rows, SETTINGS.updated({"model": str(copy)}), tmp_path / "out"))
+    return copy
+
+
+@pytest.mark.parametrize("eyes_for_drawings", [{"features": MiniFeatures}, {"identity": MiniIdentityLoss}])
+def test_a_model_of_photographs_is_not_trained_through_eyes_for_drawings(
+    rows, photographer, tmp_path, eyes_for_drawings
+):
+    given = {name: judge() for name, judge in eyes_for_drawings.items()}
+    with pytest.raises(TrainingError, match="is no model of drawn faces, but mini-"):
+        list(train(rows, SETTINGS.updated({"model": str(photographer)}), tmp_path / "out", **given))
+
+
+def test_the_command_trains_a_model_of_photographs_through_clip_and_arcface(
+    data, eyes, analysis, photographer, tmp_path, monkeypatch
+):
+    domains, loss = [], ArcFaceLoss(analysis=analysis)
+    monkeypatch.setattr(choosing, "ClipFeatures", lambda domain, device: domains.append(domain) or eyes[0])
+    monkeypatch.setattr(choosing, "ArcFaceLoss", lambda: loss)
+    human = [row for row in read(data) if row.domain == "human"]
+    write(tmp_path / "photos.jsonl", human)
+    changes = [f"model={photographer}", "batch=2", "rank=2", "precision=no", "validation=0", "gate=1000"]
+    command = ["train", "--data", str(tmp_path / "photos.jsonl"), "--out", str(tmp_path / "out"), "--steps", "2"]
+    assert main([*command, "--set", *changes]) == 0
+    assert domains == ["human"]
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["identity"] > 0 and results["contrast"] > 0 and results["steps_left_out"] == 0
+
+
+def test_the_identity_loss_of_photographs_moves_the_adapter(rows, analysis, photographer, tmp_path):
+    hashes = []
+    for weight in (0.0, 1.0):
+        given = {"model": str(photographer), "contrast": "none", "identity_weight": weight, "gate": 1000.0}
+        folder = tmp_path / str(weight)
+        list(train(rows, SETTINGS.updated(given), folder, identity=ArcFaceLoss(analysis=analysis)))
+        hashes.append(sha(folder))
+    assert hashes[0] != hashes[1]
+
+
+def test_judges_of_photographs_that_no_loss_needs_are_not_required(rows, photographer, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(choosing, "ClipFeatures", lambda *_, **__: made.append("clip"))
+    monkeypatch.setattr(choosing, "ArcFaceLoss", lambda: made.append("arcface"))
+    settings = SETTINGS.updated({"model": str(photographer), **FLOW_ONLY})
+    assert len(list(train(rows, settings, tmp_path / "out"))) == 3
+    assert made == []
+
+
+def test_a_face_that_is_not_found_names_the_file(rows, analysis, photographer, tmp_path):
+    analysis.get = lambda image: []
+    settings = SETTINGS.updated({"model": str(photographer), "contrast": "none"})
+    with pytest.raises(JudgeError, match=r"images/.*\.png': no face is found in it: leave it out") as caught:
+        list(train(rows, settings, tmp_path / "out", identity=ArcFaceLoss(analysis=analysis)))
+    assert any(str(t.image) in str(caught.value) for row in rows for t in row.targets)
+    assert "\n" not in str(caught.value)
+
+
+def test_photographs_of_both_domains_need_two_trainings(rows, photographer, tmp_path):
+    settings = SETTINGS.updated({"model": str(photographer)})
+    assert {row.domain for row in rows} == {"anime", "human"}
+    with pytest.raises(TrainingError, match="domains anime and human, each with a CLIP of its own") as caught:
+        list(train(rows, settings, tmp_path / "out"))
+    assert "\n" not in str(caught.value)
 
 
 def test_two_processes_share_a_batch(data, tmp_path):
