@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import threading
@@ -84,7 +85,7 @@ def replace_file(target: Path, content: bytes) -> None:
 
     Two may write the same file at once: one of them wins. What a killed writer left in the folder is removed.
     """
-    beside = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    beside = target.with_name(f"{target.name}.{platform.node()}-{os.getpid()}-{threading.get_ident()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(target.parent)
@@ -104,8 +105,8 @@ def replace_file(target: Path, content: bytes) -> None:
 
 
 def _remove_left_behind(folder: Path) -> None:
-    """Remove what `replace_file` had not finished in processes that are gone."""
-    for file in folder.glob("*.partial"):
-        writer = re.search(r"\.(\d+)-\d+\.partial$", file.name)
+    """Remove what `replace_file` had not finished in processes of this machine that are gone."""
+    for file in folder.glob(f"*.{platform.node()}-*.partial"):
+        writer = re.search(r"-(\d+)-\d+\.partial$", file.name)
         if writer and not psutil.pid_exists(int(writer[1])):
             file.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -100,7 +101,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_but_not_that_of_a_livi
     target = tmp_path / "file"
     assert subprocess.run([sys.executable, "-c", KILLED, str(target)]).returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
-    living = tmp_path / f"other.{os.getpid()}-1.partial"
+    living = tmp_path / f"other.{platform.node()}-{os.getpid()}-1.partial"
     living.write_bytes(b"")
     replace_file(tmp_path / "another", b"whole")
     assert {f.name for f in tmp_path.iterdir()} == {"another", living.name} and left.name.endswith(".partial")

@@ -36,13 +36,13 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train as the command line says. Raises PxsError; ends with status 143 when asked to stop by SIGTERM."""
     settings = settings_of(args)
-    from accelerate import PartialState
+    from accelerate import Accelerator
 
     from pxs.ffe import read
     from pxs.training.trainer import train
 
     rows, folder = read(args.data, rescale=args.rescale), Path(args.out)
-    speaks = PartialState().is_main_process
+    speaks = Accelerator().is_main_process
     with _events(folder) if args.tensorboard and speaks else nullcontext() as events:
         stopped = follow(train(rows, settings, folder), events, quiet=not (speaks and sys.stderr.isatty()))
     if stopped and speaks:

@@ -95,10 +95,8 @@ def load_checkpoint(
     adapters = load_adapters(pipe.transformer, files)
     place(pipe, mode, device)
     set_attention(pipe.transformer, attention)
-    drawn_psnr = _settings(folder).get("drawn_psnr")
-    return Checkpoint(
-        pipe, str(model), fingerprint(folder), resolution, drawn_psnr, adapters, mode, schedule, attention
-    )
+    psnr = drawn_psnr_of(folder)
+    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, psnr, adapters, mode, schedule, attention)
 
 
 def check_device(device: str) -> str:
@@ -205,6 +203,11 @@ def quiet() -> Iterator[None]:
 def resolution_of(folder: Path) -> int:
     """The side in pixels of the square whose area a checkpoint edits pictures at."""
     return int(_settings(folder).get("resolution", DEFAULT_RESOLUTION))
+
+
+def drawn_psnr_of(folder: Path) -> float | None:
+    """See `Checkpoint.drawn_psnr`."""
+    return _settings(folder).get("drawn_psnr")
 
 
 def _settings(folder: Path) -> dict[str, Any]:

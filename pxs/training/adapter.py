@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pxs.saving import replace_file
 from pxs.training.settings import TARGETS, Settings
+from pxs.training.sharding import whole
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -32,14 +31,19 @@ def add_adapter(transformer: QwenImageTransformer2DModel, settings: Settings) ->
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         transformer.add_adapter(config, adapter_name=NAME)
-    weights = {name: p for name, p in transformer.named_parameters() if p.requires_grad}
+    weights = trained(transformer)
     for p in weights.values():
         p.data = p.data.float()
     return weights
 
 
-def save_adapter(transformer: QwenImageTransformer2DModel, path: Path, base: str) -> Path:
-    """Write the LoRA in diffusers layout, float32; `base` is the fingerprint of the model it was trained on.
+def trained(transformer: QwenImageTransformer2DModel) -> dict[str, Tensor]:
+    """The weights that a training moves, by name."""
+    return {name: p for name, p in transformer.named_parameters() if p.requires_grad}
+
+
+def adapter_bytes(transformer: QwenImageTransformer2DModel, base: str) -> bytes:
+    """The LoRA as a safetensors file in diffusers layout, float32; `base` is the fingerprint of the model under it.
 
     All metadata is one entry, since several come out in no fixed order and would change the file's hash.
     """
@@ -47,7 +51,7 @@ def save_adapter(transformer: QwenImageTransformer2DModel, path: Path, base: str
     from safetensors.torch import save
 
     state = get_peft_model_state_dict(transformer, adapter_name=NAME)
-    tensors = {f"transformer.{k}": v.detach().float().contiguous().cpu() for k, v in sorted(state.items())}
+    tensors = {f"transformer.{k}": whole(v).detach().float().contiguous().cpu() for k, v in sorted(state.items())}
     config = transformer.peft_config[NAME]
     notes = {
         "transformer.r": config.r,
@@ -56,5 +60,4 @@ def save_adapter(transformer: QwenImageTransformer2DModel, path: Path, base: str
         "pxs.base": base,
     }
     metadata = {"lora_adapter_metadata": json.dumps(notes, sort_keys=True)}
-    replace_file(path, save(tensors, metadata=metadata))
-    return path
+    return save(tensors, metadata=metadata)

@@ -69,12 +69,18 @@ class Cache:
 
     def row(self, row: Row) -> dict[str, Tensor]:
         """The constants of one row, from its file or computed and then kept; JudgeError names a file without a face."""
-        from safetensors.torch import load_file, save
+        from safetensors.torch import load_file
+
+        return load_file(self.keep(row))
+
+    def keep(self, row: Row) -> Path:
+        """The file of a row's constants, made if it is not there yet."""
+        from safetensors.torch import save
 
         path = self.folder / f"{self.key(row)}.safetensors"
         if not path.exists():
             replace_file(path, save(self._computed(row)))
-        return load_file(path)
+        return path
 
     def key(self, row: Row) -> str:
         """The hash of what a row's constants depend on; scores are not among them."""

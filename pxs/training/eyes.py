@@ -7,8 +7,8 @@ of antelopev2 on faces aligned by five points; a judge that no loss needs is nei
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from pxs.editing.checkpoints import drawn_psnr_of, find_model
 from pxs.errors import TrainingError
 from pxs.ffe import Row
 from pxs.judging.arcface import ArcFaceLoss
@@ -16,9 +16,6 @@ from pxs.judging.features import ClipFeatures, FeatureJudge, MiniFeatures
 from pxs.judging.identity import IdentityLoss, MiniIdentityLoss
 from pxs.judging.networks import Embedder
 from pxs.training.settings import Settings
-
-if TYPE_CHECKING:
-    from pxs.editing.editor import Editor
 
 Eyes = tuple[FeatureJudge | None, IdentityLoss | None]
 
@@ -33,16 +30,17 @@ def check_roles(*judges: FeatureJudge | IdentityLoss | None) -> None:
 def choose_eyes(
     features: FeatureJudge | None,
     identity: IdentityLoss | None,
-    editor: Editor,
     rows: Sequence[Row],
     settings: Settings,
+    device: str,
 ) -> Eyes:
     """Features and identity: those given, else those by default, else None for a loss that the settings leave out.
 
-    Raises TrainingError for judges of drawn faces with a model of photographs, and where the contrast would need the
-    CLIPs of both domains; JudgeError for a judge whose weights or packages are missing.
+    Chosen before the model is loaded, which takes minutes. Raises TrainingError for judges of drawn faces with a model
+    of photographs, and where the contrast would need the CLIPs of both domains; JudgeError for a judge whose weights or
+    packages are missing.
     """
-    if editor.checkpoint.drawn_psnr is not None:
+    if drawn_psnr_of(find_model(settings.model)) is not None:
         return features or MiniFeatures(), identity or MiniIdentityLoss()
     for judge in (features, identity):
         if isinstance(judge, Embedder):
@@ -51,7 +49,7 @@ def choose_eyes(
                 "leave it out, or give a judge of photographs"
             )
     if features is None and settings.contrasts:
-        features = ClipFeatures(_domain(rows), device=str(editor.vae_device))
+        features = ClipFeatures(_domain(rows), device=device)
     if identity is None and settings.identifies:
         identity = ArcFaceLoss()
     return features, identity

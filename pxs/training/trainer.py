@@ -22,12 +22,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from pxs.editing.editor import Editor, load
 from pxs.errors import TrainingError
@@ -38,11 +38,13 @@ from pxs.judging.features import FeatureJudge
 from pxs.judging.identity import IdentityLoss
 from pxs.provenance import versions, write_json
 from pxs.saving import Checkpoints, replace_file
-from pxs.training.adapter import add_adapter, save_adapter
+from pxs.training.adapter import adapter_bytes, add_adapter, trained
 from pxs.training.cache import Cache, square
 from pxs.training.eyes import check_roles, choose_eyes
-from pxs.training.objective import Objective, draws, hash_of
+from pxs.training.objective import Objective, draws
+from pxs.training.order import coming, data_hash, order, split
 from pxs.training.settings import Settings
+from pxs.training.sharding import shared_like, whole
 
 VALIDATION = 2**31 - 1  # the step whose noise validation takes: one that no training reaches
 PATIENCE = 3  # steps in a row without a finite loss before the training stops
@@ -114,27 +116,26 @@ class _Training:
 
     def _prepare(self) -> None:
         """Check, load, put the LoRA on, and take up the newest state."""
+        s = self.settings
         check_roles(self.features, self.identity)
-        self.training, self.held_back = split(self.rows, self.settings)
+        self.training, self.held_back = split(self.rows, s)
         AcceleratorState._reset_state()  # it is shared by a process and refuses another precision
         # The last block drops its text tokens, so some LoRA weights get no gradient.
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-        self.accelerator = Accelerator(mixed_precision=self.settings.precision, kwargs_handlers=[unused])
-        processes = self.accelerator.num_processes
-        if self.settings.batch % processes:
+        self.accelerator = Accelerator(mixed_precision=s.precision, kwargs_handlers=[unused])
+        processes, device = self.accelerator.num_processes, str(self.accelerator.device)
+        if s.batch % processes:
             raise TrainingError(
-                f"a batch of {self.settings.batch} rows cannot be shared by {processes} processes: "
-                "give a multiple of their number"
+                f"a batch of {s.batch} rows cannot be shared by {processes} processes: give a multiple of their number"
             )
+        self.features, self.identity = choose_eyes(self.features, self.identity, self.rows, s, device)
         output_folder(self.folder)
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
-        self.notes = {"settings": asdict(self.settings), "data": data_hash(self.rows)}
+        self.notes = {"settings": asdict(s), "data": data_hash(self.rows)}
         saved = self._saved()
-        self.editor: Editor = load(
-            self.settings.model, adapter=None, device=str(self.accelerator.device), memory="full"
-        )
-        self.features, self.identity = choose_eyes(self.features, self.identity, self.editor, self.rows, self.settings)
+        self.editor: Editor = load(s.model, adapter=None, device=device, memory="full")
         self.cache = Cache(self.constants, self.editor, self.features, self.identity)
+        self._encode(saved[0] if saved else 0)
         self._build()
         if saved:
             self._restore(*saved)
@@ -161,6 +162,22 @@ class _Training:
             )
         return saved
 
+    def _encode(self, first: int) -> None:
+        """Make what the steps from `first` on need of their rows, shared out; a GPU then gives up the text encoder."""
+        held_back = self.held_back[:VALIDATION_ROWS]
+        rows = [self.training[i] for i in coming(len(self.training), self.settings, first)] + held_back
+        own = rows[self.accelerator.process_index :: self.accelerator.num_processes]
+        for row in tqdm(own, desc="encode", leave=False, disable=None):
+            self.cache.keep(row)
+        self.accelerator.wait_for_everyone()
+        if self.settings.sample_every:
+            row = (held_back or self.training)[0]
+            image = square(open_image(row.source), self.editor.checkpoint.resolution)
+            self.portrait, self.shown = self.editor.open(image, row.domain), row.targets[0].category
+            _ = self.portrait.embeddings  # computed at first use, for which the text encoder must still be there
+        if self.accelerator.device.type != "cpu":
+            self.editor.pipe.text_encoder.to("cpu")
+
     def _build(self) -> None:
         """The model with its LoRA, the optimiser and the objective."""
         s, transformer = self.settings, self.editor.pipe.transformer
@@ -173,6 +190,7 @@ class _Training:
         )
         model = torch.compile(transformer) if s.compile else transformer
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
+        self.weights = trained(transformer)  # others than before, if they are shared out now
         decode = torch.compile(self._decode) if s.compile else self._decode
         eyes = (judge and judge.embed_pixels for judge in (self.features, self.identity))
         self.objective = Objective(s, decode, *eyes)
@@ -195,7 +213,7 @@ class _Training:
         rows = [self.training[chosen[p]] for p in places]
         parts = self._losses(rows, index, places)
         moved = self._update(parts["loss"])
-        losses = {name: float(v.detach()) for name, v in parts.items()}
+        losses = {name: float(self.accelerator.reduce(v.detach(), "mean")) for name, v in parts.items()}
         seconds = time.perf_counter() - began
         step = Step(index, self.settings.steps, losses, rate, seconds, self._validation(index + 1))
         self._note(step, moved)
@@ -208,7 +226,7 @@ class _Training:
         done = self._finite(loss)
         if done:
             self.accelerator.backward(loss)
-            done = self._finite(self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip))
+            done = self._finite(whole(self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip)))
         if done:
             self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -241,9 +259,9 @@ class _Training:
 
     @torch.no_grad()
     def _validation(self, done: int) -> float | None:
-        """Flow loss on held-back rows, always with the same noise, when it is due; by the main process."""
+        """Flow loss on held-back rows, always with the same noise, when it is due; every process computes it."""
         due = _due(done, self.settings.validate_every) or done == self.settings.steps
-        if not (self.held_back and due and self.accelerator.is_main_process):
+        if not (self.held_back and due):
             return None
         rows, model = self.held_back[:VALIDATION_ROWS], self.accelerator.unwrap_model(self.model)
         values = []
@@ -258,15 +276,14 @@ class _Training:
 
     def _sample(self, done: int) -> Path | None:
         """A sweep of the first held-back face with the adapter as it is, when it is due."""
-        if not (_due(done, self.settings.sample_every) and self.accelerator.is_main_process):
+        if not _due(done, self.settings.sample_every):
             return None
-        row = (self.held_back or self.training)[0]
         transformer = self.editor.pipe.transformer.eval()
-        portrait = self.editor.open(square(open_image(row.source), self.editor.checkpoint.resolution), row.domain)
-        edits = portrait.edit(sweep(row.targets[0].category, SAMPLE_ALPHAS), steps=SAMPLE_STEPS, progress=False)
+        edits = self.portrait.edit(sweep(self.shown, SAMPLE_ALPHAS), steps=SAMPLE_STEPS, progress=False)
         transformer.train()
         path = output_folder(self.folder / "samples") / f"step-{done:07d}.png"
-        edits.sheet().save(path)
+        if self.accelerator.is_main_process:
+            edits.sheet().save(path)
         return path
 
     def _note(self, step: Step, moved: bool) -> None:
@@ -279,36 +296,37 @@ class _Training:
                 file.write(_line(self.log[-1]))
 
     def _save(self, done: int) -> None:
-        """Keep the state after `done` steps, by the main process."""
-        if not self.accelerator.is_main_process:
-            return
+        """Keep the state after `done` steps: gathered by all processes, written by the main one."""
         states = self.optimiser.state_dict()["state"]
+        entries = {f"{i}.{key}": value for i, entry in states.items() for key, value in entry.items()}
         groups = {
-            "weights": self.weights,
-            "optimiser": {f"{i}.{k}": v for i, entry in states.items() for k, v in entry.items()},
+            name: {key: whole(group[key]) for key in sorted(group)}  # in the same order in every process
+            for name, group in (("weights", self.weights), ("optimiser", entries))
         }
-        self.checkpoints.save(done, groups, {**self.notes, "log": self.log})
+        if self.accelerator.is_main_process:
+            self.checkpoints.save(done, groups, {**self.notes, "log": self.log})
 
     def _restore(self, step: int, groups: dict[str, dict[str, Tensor]], notes: dict[str, Any]) -> None:
         """Take up a state: weights, optimiser, and the log up to there, which is written anew."""
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(groups["weights"][name])
+                weight.copy_(shared_like(groups["weights"][name], weight))
         states: dict[int, dict[str, Tensor]] = {}
+        trained = list(self.weights.values())
         for name, value in groups["optimiser"].items():
             index, key = name.split(".", 1)
-            states.setdefault(int(index), {})[key] = value
+            own = trained[int(index)]
+            states.setdefault(int(index), {})[key] = shared_like(value, own) if value.shape == own.shape else value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
         self.log = notes["log"]
 
     def _finish(self) -> None:
-        """Write adapter and results, by the main process."""
-        if not self.accelerator.is_main_process:
-            return
-        path = save_adapter(
-            self.editor.pipe.transformer, self.folder / "adapter.safetensors", self.editor.checkpoint.fingerprint
-        )
-        write_json(self.folder / "results.json", self._results(path))
+        """Write adapter and results: gathered by all processes, written by the main one."""
+        content = adapter_bytes(self.editor.pipe.transformer, self.editor.checkpoint.fingerprint)
+        if self.accelerator.is_main_process:
+            path = self.folder / "adapter.safetensors"
+            replace_file(path, content)
+            write_json(self.folder / "results.json", self._results(path))
 
     def _results(self, adapter: Path) -> dict[str, Any]:
         last = self.log[-min(50, len(self.log)) :]
@@ -329,43 +347,10 @@ class _Training:
         }
 
 
-def split(rows: Sequence[Row], settings: Settings) -> tuple[list[Row], list[Row]]:
-    """Rows to train on and rows held back, chosen by the seed; raises TrainingError if too few are left."""
-    count = round(settings.validation * len(rows))
-    shuffled = np.random.default_rng(hash_of(settings.seed, 1)).permutation(len(rows))
-    training, held_back = sorted(shuffled[count:]), sorted(shuffled[:count])
-    if len(training) < settings.batch:
-        raise TrainingError(f"{len(training)} rows are fewer than a batch of {settings.batch}: give more data")
-    return [rows[i] for i in training], [rows[i] for i in held_back]
-
-
-def order(count: int, settings: Settings, step: int) -> list[int]:
-    """Which of `count` rows a step trains on: every epoch is a permutation of its own."""
-    first = step * settings.batch
-    epochs: dict[int, np.ndarray] = {}
-    chosen = []
-    for position in range(first, first + settings.batch):
-        epoch, place = divmod(position, count)
-        if epoch not in epochs:
-            epochs[epoch] = np.random.default_rng(hash_of(settings.seed, 2, epoch)).permutation(count)
-        chosen.append(int(epochs[epoch][place]))
-    return chosen
-
-
-def data_hash(rows: Sequence[Row]) -> str:
-    """A hash of all pictures, categories, scores and domains, in order."""
-    digest = hashlib.sha256()
-    for row in rows:
-        for path in (row.source, *(t.image for t in row.targets)):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        digest.update(json.dumps([row.domain, *([t.category, t.scores.vector()] for t in row.targets)]).encode())
-    return digest.hexdigest()
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     """The mean of the finite ones."""
     known = [v for v in values if v is not None]
-    return float(np.mean(known)) if known else None
+    return sum(known) / len(known) if known else None
 
 
 def _line(row: dict[str, Any]) -> str:

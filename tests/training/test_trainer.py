@@ -28,8 +28,9 @@ from pxs.judging.features import MiniFeatures
 from pxs.judging.identity import MiniIdentityLoss
 from pxs.saving import Checkpoints
 from pxs.training import eyes as choosing
+from pxs.training.order import coming, data_hash, order, split
 from pxs.training.settings import TARGETS, Settings
-from pxs.training.trainer import data_hash, order, split, train
+from pxs.training.trainer import train
 
 TINY = {"batch": 1, "rank": 2, "save_every": 1, "precision": "no", "warmup": 0}
 SETTINGS = Settings(**TINY, steps=3, alpha=6, lr=1e-2, validation=0.34, validate_every=2)
@@ -248,21 +249,6 @@ def test_photographs_of_both_domains_need_two_trainings(rows, photographer, tmp_
     assert "\n" not in str(caught.value)
 
 
-def test_two_processes_share_a_batch(data, tmp_path):
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["--num_cpu_threads_per_process", "1"]
-    command += ["-m", "pxs.training", "--data", str(data), "--out", str(out), "--steps", "3"]
-    command += ["--set", "batch=2", "rank=2", "precision=no", "save_every=1", "validation=0.34", "validate_every=2"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == [str(out / "adapter.safetensors"), str(out / "results.json")]
-    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in log] == [1, 2, 3] and "validation" in log[1]
-    assert json.loads((out / "results.json").read_text())["adapter_sha256"] == sha(out)
-
-
 def test_too_few_rows_are_refused_before_anything_is_written(rows, eyes, tmp_path):
     with pytest.raises(TrainingError, match="4 rows are fewer than a batch of 9"):
         finished(rows, tmp_path / "new", eyes, SETTINGS.updated({"batch": 9}))
@@ -276,6 +262,14 @@ def test_every_epoch_takes_every_row_once():
     assert all(sorted(e) == list(range(10)) for e in epochs.tolist())
     assert not np.array_equal(epochs[0], epochs[1])
     assert order(10, settings, 7) != order(10, settings.updated({"seed": 1}), 7)
+
+
+@pytest.mark.parametrize("steps", [3, 7, 20])
+def test_the_rows_of_the_coming_steps_are_those_that_they_take(steps):
+    settings = replace(SETTINGS, batch=4, steps=steps)
+    for first in (0, 1, steps):
+        taken = {i for step in range(first, steps) for i in order(10, settings, step)}
+        assert coming(10, settings, first) == sorted(taken)
 
 
 def test_rows_are_held_back_by_the_seed(rows):
