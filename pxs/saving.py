@@ -76,7 +76,7 @@ def _read(file: Path) -> tuple[int, Groups, dict[str, Any]]:
     groups: Groups = {}
     for name, tensor in load(content).items():
         group, key = name.split("/", 1)
-        groups.setdefault(group, {})[key] = tensor
+        groups.setdefault(group, {})[key] = tensor.clone()  # aligned: elsewhere in memory, products round differently
     return manifest["step"], groups, manifest["notes"]
 
 
