@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pxs.editing.exact import Savings
     from pxs.mini.faces import Identity, draw
     from pxs.provenance import versions, write_json
+    from pxs.widgets import Panel
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _LAZY = {
     "Portrait": "pxs.editing.editor",
     "Edits": "pxs.editing.edits",
     "Savings": "pxs.editing.exact",
+    "Panel": "pxs.widgets",
     "Identity": "pxs.mini.faces",
     "draw": "pxs.mini.faces",
     "versions": "pxs.provenance",
@@ -47,6 +49,7 @@ __all__ = [
     "Editor",
     "Identity",
     "Mix",
+    "Panel",
     "Portrait",
     "Savings",
     "draw",
