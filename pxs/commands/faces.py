@@ -9,7 +9,7 @@ from pathlib import Path
 from pxs import __version__
 from pxs.commands.arguments import refuse_existing, whole
 from pxs.errors import ExpressionError, ScaleError
-from pxs.expressions import DOMAINS, Mix
+from pxs.expressions import DOMAINS, Mix, check_scale
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -20,6 +20,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--seed", default="0", help="number of the first identity, with --ffe of the set (default 0)")
     command.add_argument("--mix", nargs="+", metavar="NAME=A", help="expression of the faces (default neutral)")
     command.add_argument("--ffe", metavar="N", help="instead, a training set in FFE layout, of N rows")
+    command.add_argument("--blends", default="0", metavar="SHARE", help="of these rows, that show two strong ones")
     command.add_argument("--size", default="128", help="pixels a side (default 128)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
     command.set_defaults(run=run)
@@ -53,7 +54,8 @@ def _write_ffe(args: argparse.Namespace) -> None:
     if args.mix or args.count is not None:
         raise ExpressionError("--ffe draws mixes and a number of its own: leave out --mix and --count")
     count, seed = whole(args.ffe, "number of rows", 1), whole(args.seed, "seed", 0)
-    size = whole(args.size, "size", 16)
+    size, blends = whole(args.size, "size", 16), check_scale(args.blends, "blends")
     from pxs.mini.ffe_set import write_drawn_set
 
-    print(write_drawn_set(args.out, count, seed, size=size, overwrite=args.overwrite, progress=sys.stderr.isatty()))
+    options = {"size": size, "overwrite": args.overwrite, "progress": sys.stderr.isatty(), "blends": blends}
+    print(write_drawn_set(args.out, count, seed, **options))

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from pxs import __version__
 from pxs.errors import DataError, OutputError, one_line
-from pxs.expressions import CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
+from pxs.expressions import BASIC, CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
 from pxs.ffe import Row, Target, write
 from pxs.images import output_folder, save_png
 from pxs.mini.data import Drawing, render
@@ -35,6 +35,9 @@ SECOND_SHARE = 0.15
 
 SECOND_SCORES = (0.1, 0.4)
 """Range of the second expression's score, as a fraction of the score of the category, which so stays the strongest."""
+
+BLEND_SCORES = (0.3, 1.0)
+"""Range of both scores in a blend; its category is the stronger one."""
 
 CHUNK = 1024  # rows that are drawn at once; 150 MB of pixels
 
@@ -56,18 +59,32 @@ class Triple(NamedTuple):
         return [f"images/{index:05d}_{word}.png" for word in ("source", *self.categories)]
 
 
-def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY) -> list[Triple]:
+def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY, blends: float = 0.0) -> list[Triple]:
     """The rows of a set: one identity each, from the editor's number `start` on.
 
     Of every 8 rows, 4 are of each style, and of the 4 one shows each confusable pair and two show any two expressions.
-    A row depends on `seed` and its place alone, so a longer set begins with the shorter one. Raises DataError for a
-    count below 1, or more identities than there are.
+    In a share `blends` of the rows both targets show the same two expressions strongly, each its own more than the
+    other; half of these are two of the basic six. A row depends on `seed` and its place alone, so a longer set begins
+    with the shorter one. Raises DataError for a count below 1, more identities than there are, or no share.
     """
+    if not 0 <= blends <= 1:
+        raise DataError(f"a share of {blends:g} blends is none: give 0 to 1")
     try:
         numbers = seeds("editor", count, start)
     except ValueError as error:
         raise DataError(str(error)) from None
-    return [_triple(number, index, np.random.default_rng((seed, index))) for index, number in enumerate(numbers)]
+    rows = [_triple(number, index, np.random.default_rng((seed, index))) for index, number in enumerate(numbers)]
+    return [_blended(row, np.random.default_rng((seed, index, 1)), blends) for index, row in enumerate(rows)]
+
+
+def _blended(row: Triple, rng: np.random.Generator, share: float) -> Triple:
+    """The row, or in a share of the cases one of blends."""
+    if rng.random() >= share:
+        return row
+    first, second = (str(e) for e in rng.choice(BASIC if rng.random() < 0.5 else EXPRESSIONS, 2, replace=False))
+    (less, more), (weaker, stronger) = np.sort(rng.uniform(*BLEND_SCORES, (2, 2)), axis=1).round(4).tolist()
+    mixes = Mix({first: more, second: less}), Mix({second: stronger, first: weaker})
+    return row._replace(categories=(first, second), mixes=mixes)
 
 
 def _triple(number: int, index: int, rng: np.random.Generator) -> Triple:
@@ -95,13 +112,14 @@ def write_drawn_set(
     size: int = 128,
     overwrite: bool = False,
     progress: bool = False,
+    blends: float = 0.0,
 ) -> Path:
     """Draw `count` rows of `size` x `size` pixels (16 or more) into `folder`; return the path of its train.jsonl.
 
     The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises DataError as
     `triples` does, OutputError when files exist (unless `overwrite`) or cannot be written.
     """
-    rows = triples(count, seed, start)
+    rows = triples(count, seed, start, blends)
     place = Path(folder)
     table = place / "train.jsonl"
     _refuse_existing([table, *(place / name for i, row in enumerate(rows) for name in row.files(i))], overwrite)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from pxs.editing.adapters import Factors, find_adapters, read_factors
+from pxs.editing.checkpoints import find_model
+from pxs.errors import TrainingError
 from pxs.training.settings import TARGETS, Settings
 from pxs.training.sharding import whole
 
@@ -35,6 +40,39 @@ def add_adapter(transformer: QwenImageTransformer2DModel, settings: Settings) ->
     for p in weights.values():
         p.data = p.data.float()
     return weights
+
+
+def find_start(settings: Settings) -> Path | None:
+    """The file of the adapter that a training goes on from, if any; "default" is the model's own. AdapterError."""
+    if not settings.start:
+        return None
+    own = find_model(settings.model) / "adapter.safetensors"
+    (file,) = find_adapters(settings.start, own if own.is_file() else None)
+    return file
+
+
+def read_start(file: Path, transformer: QwenImageTransformer2DModel, settings: Settings) -> dict[str, Factors]:
+    """The factors of an adapter to go on from, which must have this rank and alpha on the same layers.
+
+    Raises AdapterError, and TrainingError for one of another kind.
+    """
+    layers = read_factors(file, transformer)
+    own = {name for name, _ in transformer.named_modules() if name.endswith(tuple(f".{t}" for t in TARGETS))}
+    if layers.keys() != own:
+        raise TrainingError(f"{file} acts on {len(layers)} layers, a training on {len(own)}: start from another")
+    for factors in layers.values():
+        rank, alpha = len(factors.a), factors.scaling * len(factors.a)
+        if (rank, alpha) != (settings.rank, settings.alpha):
+            raise TrainingError(f"{file} has rank {rank} and alpha {alpha:g}: set rank={rank} alpha={alpha:g}")
+    return layers
+
+
+def take_up(transformer: QwenImageTransformer2DModel, layers: Mapping[str, Factors]) -> None:
+    """Give the LoRA on a transformer these factors."""
+    for name, factors in layers.items():
+        layer = transformer.get_submodule(name)
+        layer.lora_A[NAME].weight.data.copy_(factors.a)
+        layer.lora_B[NAME].weight.data.copy_(factors.b)
 
 
 def trained(transformer: QwenImageTransformer2DModel) -> dict[str, Tensor]:

@@ -7,17 +7,19 @@ changed row, model or judge is computed anew and nothing stale is ever used.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from pxs.expressions import NEUTRAL, prompt
-from pxs.ffe import Row
+from pxs.expressions import NEUTRAL, Mix, prompt
+from pxs.ffe import Row, Target
 from pxs.images import open_image, to_array
 from pxs.judging.features import FeatureJudge
 from pxs.judging.identity import IdentityLoss
@@ -28,14 +30,20 @@ if TYPE_CHECKING:
 
 VERSION = "3"  # raise when what is computed changes
 
+ASKED: dict[str, Callable[[Target], Mix]] = {
+    "category": lambda target: Mix({target.category: target.score}),
+    "scores": lambda target: target.scores,
+}
+"""What a target is asked for by, for each conditioning of the settings."""
+
 
 @dataclass(frozen=True)
 class Batch:
     """Constants of B rows. Branches are the second axis: the two targets of a row.
 
-    source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 3, L, D): embeddings of the neutral
-    prompt and of the two categories', about the source. scores (B, 2). Of the targets: features (B, 2, F), and
-    landmarks (B, 2, P, 2) with identity (B, 2, D), each None without its judge.
+    source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 1 + K, L, D): embeddings of the
+    neutral prompt and of K others, about the source. scores (B, 2, K): how much a target is asked for each. Of the
+    targets: features (B, 2, F), and landmarks (B, 2, P, 2) with identity (B, 2, D), each None without its judge.
     """
 
     source: Tensor
@@ -52,20 +60,42 @@ class Batch:
 
 
 class Cache:
-    """The constants of rows, made on first use by an editor and the judges that losses look through, if any."""
+    """The constants of rows, made on first use by an editor and the judges that losses look through, if any.
+
+    `conditioning` as in the settings: which expressions of a row are asked for.
+    """
 
     def __init__(
-        self, folder: Path, editor: Editor, features: FeatureJudge | None, identity: IdentityLoss | None
+        self,
+        folder: Path,
+        editor: Editor,
+        features: FeatureJudge | None,
+        identity: IdentityLoss | None,
+        conditioning: str = "category",
     ) -> None:
         self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
+        self.asked = ASKED[conditioning]
         self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
         self._common += [str(editor.pipe.dtype), *(judge.name if judge else "" for judge in (features, identity))]
 
     def batch(self, rows: Sequence[Row]) -> Batch:
-        """The constants of some rows, stacked; scores are the rows' own."""
-        parts = [self.row(row) for row in rows]
-        stacked = {name: torch.stack([p[name] for p in parts]) for name in parts[0]}
-        return Batch(scores=torch.tensor([[t.score for t in row.targets] for row in rows]), **stacked)
+        """The constants of some rows, stacked; rows that ask for fewer expressions ask for others at 0."""
+        parts = [{**self.row(row), "scores": self._scores(row)} for row in rows]
+        most = max(part["scores"].shape[1] for part in parts)
+        for part in parts:
+            missing = most - part["scores"].shape[1]
+            part["text"] = torch.cat([part["text"], part["text"][:1].expand(missing, -1, -1)])
+            part["scores"] = F.pad(part["scores"], (0, missing))
+        return Batch(**{name: torch.stack([part[name] for part in parts]) for name in parts[0]})
+
+    def _scores(self, row: Row) -> Tensor:
+        """How much its targets are asked for each expression (2, K)."""
+        asked = [self.asked(target) for target in row.targets]
+        return torch.tensor([[scores[word] for word in self._words(row)] for scores in asked])
+
+    def _words(self, row: Row) -> list[str]:
+        """The expressions that are asked for: the categories, then any others."""
+        return list(dict.fromkeys([*(t.category for t in row.targets), *chain(*map(self.asked, row.targets))]))
 
     def row(self, row: Row) -> dict[str, Tensor]:
         """The constants of one row, from its file or computed and then kept; JudgeError names a file without a face."""
@@ -90,7 +120,7 @@ class Cache:
         return digest.hexdigest()[:32]
 
     def _prompts(self, row: Row) -> list[str]:
-        return [prompt(word, row.domain) for word in (NEUTRAL, *(t.category for t in row.targets))]
+        return [prompt(word, row.domain) for word in (NEUTRAL, *self._words(row))]
 
     @torch.no_grad()
     def _computed(self, row: Row) -> dict[str, Tensor]:

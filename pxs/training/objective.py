@@ -1,7 +1,7 @@
 """One training step's loss: both branches of every row in one forward and one decode.
 
 x_t = (1 - s) x + s n          the two targets of a row share the noise n and the noise level s
-e   = e_neutral + score (e_category - e_neutral)
+e   = e_neutral + sum over what it is asked for of score_i (e_i - e_neutral)
 v   = transformer(x_t, s, e, source);    x0 = x_t - s v, decoded to pixels when a loss looks at them
 loss = flow + contrast_weight * contrast + identity_weight * identity
 """
@@ -73,9 +73,11 @@ class Objective:
 
 
 def text_of(batch: Batch) -> Tensor:
-    """The branches' prompt embeddings (2 B, L, D), interpolated to their own scores."""
-    neutral, categories = batch.text[:, :1], batch.text[:, 1:]
-    return (neutral + batch.scores[:, :, None, None] * (categories - neutral)).flatten(0, 1)
+    """The branches' prompt embeddings (2 B, L, D), interpolated to their scores as `conditioning.interpolate` does."""
+    neutral, *others = batch.text[:, None].unbind(2)
+    weights = batch.scores[..., None, None].unbind(2)
+    parts = [weight * (other - neutral) for weight, other in zip(weights, others, strict=True)]
+    return (neutral + sum(parts)).flatten(0, 1)
 
 
 def predict(transformer: Callable, mixed: Tensor, source: Tensor, sigma: Tensor, text: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ TARGETS = (
 CHOICES = {
     "contrast": ("symmetric", "one_sided", "none"),
     "form": ("infonce", "hinge", "log_ratio"),
+    "conditioning": ("category", "scores"),
     "precision": ("no", "bf16"),
 }
 
@@ -31,7 +32,9 @@ class Settings:
     batch: rows a step, of two targets each. rank, alpha: of the LoRA, whose effective scaling is alpha / rank. lr,
     weight_decay, beta2: of AdamW; warmup steps, then cosine to 0. clip: largest norm of the gradient. contrast, form,
     contrast_weight, identity_weight, gate: see losses.py; a weight of 0 leaves a loss out. shift: 1 draws noise levels
-    uniformly; above 1 favours high ones, where the picture is decided (s u / (1 + (s - 1) u)). validation: share
+    uniformly; above 1 favours high ones, where the picture is decided (s u / (1 + (s - 1) u)). conditioning: what a
+    target is asked for by, the score of its "category" alone, as published, or all of its "scores", which teaches
+    blends. start: an adapter to go on from, of the same rank and alpha; empty for an untrained one. validation: share
     of rows held back. save_every, validate_every, sample_every: in steps, 0 is never.
     """
 
@@ -52,6 +55,8 @@ class Settings:
     identity_weight: float = 0.1
     gate: float = 600.0
     shift: float = 1.0
+    conditioning: str = "category"
+    start: str = ""
     validation: float = 0.05
     save_every: int = 200
     validate_every: int = 200

@@ -33,12 +33,13 @@ from pxs.editing.editor import Editor, load
 from pxs.errors import TrainingError
 from pxs.expressions import sweep
 from pxs.ffe import Row
+from pxs.hub import file_hash
 from pxs.images import open_image, output_folder
 from pxs.judging.features import FeatureJudge
 from pxs.judging.identity import IdentityLoss
 from pxs.provenance import versions, write_json
 from pxs.saving import Checkpoints, replace_file
-from pxs.training.adapter import adapter_bytes, add_adapter, trained
+from pxs.training.adapter import adapter_bytes, add_adapter, find_start, read_start, take_up, trained
 from pxs.training.cache import Cache, square
 from pxs.training.eyes import check_roles, choose_eyes
 from pxs.training.objective import Objective, draws
@@ -129,12 +130,15 @@ class _Training:
                 f"a batch of {s.batch} rows cannot be shared by {processes} processes: give a multiple of their number"
             )
         self.features, self.identity = choose_eyes(self.features, self.identity, self.rows, s, device)
+        self.start = find_start(s)
         output_folder(self.folder)
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.notes = {"settings": asdict(s), "data": data_hash(self.rows)}
+        if self.start:
+            self.notes["start"] = file_hash(self.start)
         saved = self._saved()
         self.editor: Editor = load(s.model, adapter=None, device=device, memory="full")
-        self.cache = Cache(self.constants, self.editor, self.features, self.identity)
+        self.cache = Cache(self.constants, self.editor, self.features, self.identity, s.conditioning)
         self._encode(saved[0] if saved else 0)
         self._build()
         if saved:
@@ -156,6 +160,8 @@ class _Training:
                     f"{self.folder} holds a training with {name} {before!r}, not {value!r}: "
                     "repeat its settings to go on, or give another folder"
                 )
+        if was.get("start") != self.notes.get("start"):
+            raise TrainingError(f"{self.folder} holds a training that started from another file: give another folder")
         if was["data"] != self.notes["data"]:
             raise TrainingError(
                 f"{self.folder} holds a training on other data: repeat its data, or give another folder"
@@ -181,7 +187,9 @@ class _Training:
     def _build(self) -> None:
         """The model with its LoRA, the optimiser and the objective."""
         s, transformer = self.settings, self.editor.pipe.transformer
+        begun = read_start(self.start, transformer, s) if self.start else {}
         self.weights = add_adapter(transformer, s)
+        take_up(transformer, begun)
         if s.checkpointing:
             transformer.enable_gradient_checkpointing()
         transformer.train()

@@ -10,7 +10,7 @@ import pxs.mini.ffe_set as ffe_set
 from pxs import ffe
 from pxs.cli import main
 from pxs.errors import DataError, OutputError
-from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
+from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
 from pxs.images import read_text
 from pxs.mini.faces import Identity, draw
 from pxs.mini.ffe_set import FIRST_IDENTITY, triples, write_drawn_set
@@ -70,6 +70,25 @@ def test_rows_depend_on_seed_and_place_alone(many):
 def test_impossible_numbers_of_rows_are_refused(count, start, tmp_path):
     with pytest.raises(DataError):
         write_drawn_set(tmp_path / "set", count, start=start)
+    assert not list(tmp_path.iterdir())
+
+
+def test_blends_show_the_same_two_expressions_strongly_each_its_own_most(many):
+    blended = triples(4_000, seed=3, blends=0.5)
+    changed = [(i, t) for i, t in enumerate(blended) if t != many[i]]
+    assert 1_900 < len(changed) < 2_100 and triples(4_000, seed=3, blends=0.0) == many
+    for index, row in changed:
+        assert (row.seed, row.style) == (many[index].seed, many[index].style)
+        for category, mix in zip(row.categories, row.mixes, strict=True):
+            assert set(mix) == set(row.categories) and min(mix.values()) >= 0.3 and mix[category] == max(mix.values())
+    basic = sum(set(row.categories) <= set(BASIC) for _, row in changed) / len(changed)
+    assert 0.5 < basic < 0.7  # half, and some of the others
+    assert all(t != m for t, m in zip(triples(50, seed=3, blends=1.0), many[:50], strict=True))
+
+
+def test_a_share_of_blends_that_is_none_is_refused(tmp_path, capsys):
+    assert main(["faces", "--ffe", "2", "--blends", "1.5", "--out", str(tmp_path / "set")]) == 2
+    assert "a share of 1.5 blends is none: give 0 to 1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

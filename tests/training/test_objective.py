@@ -29,7 +29,7 @@ def plain(editor, batch, noise, sigma, eyes):
         s, shown, who = sigma[i], [], []
         for branch in range(2):
             clean = batch.targets[i, branch][None]
-            e = batch.text[i, 0] + batch.scores[i, branch] * (batch.text[i, 1 + branch] - batch.text[i, 0])
+            e = batch.text[i, 0] + batch.scores[i, branch, branch] * (batch.text[i, 1 + branch] - batch.text[i, 0])
             mixed = (1 - s) * clean + s * noise[i]
             tokens = torch.cat([pack(mixed), pack(batch.source[i][None])], dim=1)
             v = editor.pipe.transformer(
@@ -119,7 +119,7 @@ def test_text_is_interpolated_to_each_branchs_own_score(batch):
     for i in range(2):
         for branch in range(2):
             neutral, target = batch.text[i, 0], batch.text[i, 1 + branch]
-            expected = torch.lerp(neutral, target, batch.scores[i, branch].item())
+            expected = torch.lerp(neutral, target, batch.scores[i, branch, branch].item())
             torch.testing.assert_close(text[2 * i + branch], expected)
 
 

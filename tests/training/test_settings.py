@@ -20,6 +20,7 @@ from pxs.training.settings import Settings
         ({"validation": 1.0}, "validation 1.0"),
         ({"compile": "yes"}, "not of type bool"),
         ({"shift": 0}, "shift 0"),
+        ({"conditioning": "all"}, "choose from category, scores"),
         ({"stepz": 3}, "unknown settings ['stepz']"),
     ],
 )

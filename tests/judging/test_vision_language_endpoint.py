@@ -1,4 +1,4 @@
-"""Tests of the vision-language judges: a real server on this machine plays the endpoint, `mini` the local model."""
+"""The vision-language judge behind an endpoint, which a real server on this machine plays."""
 
 import base64
 import io
@@ -9,18 +9,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from pxs.editing.conditioning import embed_expressions
 from pxs.errors import JudgeError, OutputError
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging import vision_language
-from pxs.judging.vision_language import PROMPT, PROMPT_VERSION, EndpointJudge, LocalQwenJudge, Usage
+from pxs.judging.vision_language import PROMPT, PROMPT_VERSION, EndpointJudge, Usage
 
 KEY = "sk-a-key-that-nobody-may-see"
+
 VARIABLE = "PXS_TEST_KEY"
+
 GOOD = dict.fromkeys(EXPRESSIONS, 0.0) | {"happy": 0.85, "confident": 0.55, "sleepy": 1}
+
 MIX = Mix(happy=0.85, confident=0.55, sleepy=1)
 
 
@@ -87,19 +88,11 @@ def endpoint(monkeypatch):
         yield playing
 
 
-def picture(seed=0, size=(40, 30)):
-    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    return Image.fromarray(values)
-
-
 def asking(endpoint, **settings):
     return EndpointJudge(endpoint.url, "seer", VARIABLE, **{"retries": 1, **settings})
 
 
-# The endpoint.
-
-
-def test_a_good_answer_becomes_a_mix(endpoint):
+def test_a_good_answer_becomes_a_mix(endpoint, picture):
     endpoint.answers = [json.dumps(GOOD)]
     judge = asking(endpoint)
     assert judge.role == "score"
@@ -107,7 +100,7 @@ def test_a_good_answer_becomes_a_mix(endpoint):
     assert judge.usage == Usage(calls=2, input_tokens=2000, output_tokens=400)
 
 
-def test_the_request_has_the_picture_without_loss_the_prompt_and_the_schema(endpoint):
+def test_the_request_has_the_picture_without_loss_the_prompt_and_the_schema(endpoint, picture):
     endpoint.answers = [json.dumps(GOOD)]
     asking(endpoint).judge([picture()])
     (request,) = endpoint.requests
@@ -152,14 +145,14 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("answer", UNUSABLE.values(), ids=UNUSABLE)
-def test_an_unusable_answer_is_asked_for_again(endpoint, answer):
+def test_an_unusable_answer_is_asked_for_again(endpoint, picture, answer):
     endpoint.answers = [answer, json.dumps(GOOD)]
     assert asking(endpoint).judge([picture()]) == [MIX]
     assert len(endpoint.requests) == 2
 
 
 @pytest.mark.parametrize("answer", UNUSABLE.values(), ids=UNUSABLE)
-def test_unusable_answers_for_ever_are_one_line(endpoint, answer, tmp_path):
+def test_unusable_answers_for_ever_are_one_line(endpoint, picture, answer, tmp_path):
     endpoint.answers = [answer]
     judge = asking(endpoint, cache=tmp_path)
     with pytest.raises(JudgeError, match="^picture 0: no usable answer from 'seer' in 2 tries") as caught:
@@ -170,14 +163,14 @@ def test_unusable_answers_for_ever_are_one_line(endpoint, answer, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_error_in_passing_is_survived(endpoint):
+def test_a_server_error_in_passing_is_survived(endpoint, picture):
     endpoint.answers = [500, json.dumps(GOOD)]
     judge = asking(endpoint)
     assert judge.judge([picture()]) == [MIX]
     assert (len(endpoint.requests), judge.usage.calls) == (2, 1)
 
 
-def test_a_server_that_always_fails_is_one_line(endpoint):
+def test_a_server_that_always_fails_is_one_line(endpoint, picture):
     endpoint.answers = [500]
     with pytest.raises(JudgeError, match=r"^picture 0: the endpoint http.* failed .*500") as caught:
         asking(endpoint).judge([picture()])
@@ -185,7 +178,7 @@ def test_a_server_that_always_fails_is_one_line(endpoint):
     assert len(endpoint.requests) == 2
 
 
-def test_a_refused_key_is_neither_tried_again_nor_shown(endpoint):
+def test_a_refused_key_is_neither_tried_again_nor_shown(endpoint, picture):
     endpoint.answers = [401]
     with pytest.raises(JudgeError, match=r"401.*\*\*\*") as caught:
         asking(endpoint).judge([picture()])
@@ -193,7 +186,7 @@ def test_a_refused_key_is_neither_tried_again_nor_shown(endpoint):
     assert len(endpoint.requests) == 1
 
 
-def test_no_server_is_one_line(monkeypatch):
+def test_no_server_is_one_line(monkeypatch, picture):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Endpoint() as gone:
         pass
@@ -201,7 +194,7 @@ def test_no_server_is_one_line(monkeypatch):
         EndpointJudge(gone.url, "seer", None, retries=0).judge([picture()])
 
 
-def test_an_answer_in_the_cache_costs_no_request(endpoint, tmp_path, monkeypatch):
+def test_an_answer_in_the_cache_costs_no_request(endpoint, tmp_path, monkeypatch, picture):
     endpoint.answers = [json.dumps(GOOD)]
     cache = tmp_path / "new" / "cache"
     assert asking(endpoint, cache=cache).judge([picture()]) == [MIX]
@@ -213,7 +206,7 @@ def test_an_answer_in_the_cache_costs_no_request(endpoint, tmp_path, monkeypatch
     assert judge.usage == Usage(cached=2, cost=0)
 
 
-def test_an_answer_is_cached_for_its_picture_model_and_prompt_alone(endpoint, tmp_path, monkeypatch):
+def test_an_answer_is_cached_for_its_picture_model_and_prompt_alone(endpoint, tmp_path, monkeypatch, picture):
     endpoint.answers = [json.dumps(GOOD)]
     pictures = [picture(), picture(1), Image.new("RGB", (4, 9)), Image.new("RGB", (9, 4))]
     asking(endpoint, cache=tmp_path).judge(pictures)
@@ -236,7 +229,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_a_broken_cache_file_is_written_anew(endpoint, tmp_path, content):
+def test_a_broken_cache_file_is_written_anew(endpoint, tmp_path, picture, content):
     endpoint.answers = [json.dumps(GOOD)]
     asking(endpoint, cache=tmp_path).judge([picture()])
     (file,) = tmp_path.iterdir()
@@ -246,21 +239,21 @@ def test_a_broken_cache_file_is_written_anew(endpoint, tmp_path, content):
     assert [f.read_bytes() for f in tmp_path.iterdir()] == [whole]
 
 
-def test_what_came_before_an_error_stays_in_the_cache(endpoint, tmp_path):
+def test_what_came_before_an_error_stays_in_the_cache(endpoint, tmp_path, picture):
     endpoint.answers = [json.dumps(GOOD), 401]
     with pytest.raises(JudgeError, match="^picture 1: "):
         asking(endpoint, cache=tmp_path).judge([picture(), picture(1)])
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_found_before_anything_is_sent(endpoint, tmp_path):
+def test_a_cache_that_cannot_be_written_is_found_before_anything_is_sent(endpoint, tmp_path, picture):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
         asking(endpoint, cache=tmp_path / "file").judge([picture()])
     assert not endpoint.requests
 
 
-def test_tokens_and_cost_are_counted_for_unusable_answers_too(endpoint):
+def test_tokens_and_cost_are_counted_for_unusable_answers_too(endpoint, picture):
     endpoint.answers = ["nonsense", json.dumps(GOOD)]
     judge = asking(endpoint, prices=(2.0, 10.0))
     assert judge.usage.cost == 0
@@ -268,7 +261,7 @@ def test_tokens_and_cost_are_counted_for_unusable_answers_too(endpoint):
     assert judge.usage == Usage(calls=2, input_tokens=2000, output_tokens=400, cost=pytest.approx(0.008))
 
 
-def test_an_answer_may_keep_its_tokens_to_itself(endpoint):
+def test_an_answer_may_keep_its_tokens_to_itself(endpoint, picture):
     answer = {k: v for k, v in body(json.dumps(GOOD)).items() if k != "usage"}
     endpoint.answers = [json.dumps(answer).encode()]
     judge = asking(endpoint)
@@ -276,7 +269,7 @@ def test_an_answer_may_keep_its_tokens_to_itself(endpoint):
     assert judge.usage == Usage(calls=1)
 
 
-def test_the_key_is_kept_nowhere(endpoint, tmp_path, caplog):
+def test_the_key_is_kept_nowhere(endpoint, tmp_path, caplog, picture):
     caplog.set_level("DEBUG")
     endpoint.answers = ["nonsense", json.dumps(GOOD)]
     judge = asking(endpoint, cache=tmp_path)
@@ -287,14 +280,14 @@ def test_the_key_is_kept_nowhere(endpoint, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("value", [None, "", " \n"])
-def test_a_missing_key_names_its_variable(endpoint, monkeypatch, value):
+def test_a_missing_key_names_its_variable(endpoint, monkeypatch, picture, value):
     monkeypatch.setenv(VARIABLE, value) if value is not None else monkeypatch.delenv(VARIABLE)
     with pytest.raises(JudgeError, match=f"set the environment variable {VARIABLE}"):
         asking(endpoint).judge([picture()])
     assert not endpoint.requests
 
 
-def test_a_missing_package_says_how_to_install_it(endpoint, monkeypatch):
+def test_a_missing_package_says_how_to_install_it(endpoint, monkeypatch, picture):
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(JudgeError, match=r'pip install "pxs\[judges\]"'):
         asking(endpoint).judge([picture()])
@@ -306,7 +299,7 @@ def test_settings_that_cannot_work_are_refused(settings):
         EndpointJudge(**{"base_url": "http://127.0.0.1/v1", "model": "seer", **settings})
 
 
-def test_an_address_that_is_none_is_one_line(monkeypatch):
+def test_an_address_that_is_none_is_one_line(monkeypatch, picture):
     monkeypatch.setenv(VARIABLE, KEY)
     with pytest.raises(JudgeError):
         EndpointJudge("http://[/v1", "seer", VARIABLE, retries=0).judge([picture()])
@@ -314,136 +307,3 @@ def test_an_address_that_is_none_is_one_line(monkeypatch):
 
 def test_the_name_tells_model_and_prompt(endpoint):
     assert asking(endpoint).name == f"seer {PROMPT_VERSION}"
-
-
-# The local model. Its weights are random, so these tests look at the way to an answer and not at the answer.
-
-
-@pytest.fixture(scope="module")
-def local(editor):
-    return LocalQwenJudge.from_editor(editor)
-
-
-@pytest.fixture
-def lean(editor):
-    """A function that adds to the logits of some tokens of the local model, as its only influence on the answer."""
-    handles = []
-
-    def towards(logits):
-        def change(_module, _inputs, output):
-            output = torch.zeros_like(output)
-            for token, value in logits.items():
-                output[..., token] = value
-            return output
-
-        handles.append(editor.pipe.text_encoder.lm_head.register_forward_hook(change))
-
-    yield towards
-    for handle in handles:
-        handle.remove()
-
-
-def test_the_local_model_judges_every_expression(local, editor):
-    mixes = local.judge([picture(), picture(1, (64, 200))])
-    values = np.array([mix.vector() for mix in mixes])
-    assert values.shape == (2, 12)
-    assert ((values >= 0) & (values <= 1)).all()
-    assert len(np.unique(values.round(6))) > 12
-    assert local.role == "score"
-    assert local.name == f"local-qwen {editor.checkpoint.fingerprint[:8]}"
-
-
-def test_the_local_model_answers_alike_however_it_is_asked(local, editor):
-    pictures = [picture(seed) for seed in range(3)]
-    together = np.array([mix.vector() for mix in local.judge(pictures)])
-    again = np.array([mix.vector() for mix in local.judge(pictures)])
-    assert (together == again).all()
-    for batch in (1, 5):
-        one = LocalQwenJudge.from_editor(editor, batch=batch)
-        assert np.allclose([mix.vector() for mix in one.judge(pictures[:1])], together[:1], atol=1e-5)
-
-
-def test_the_local_answer_is_that_of_the_stock_forward_pass(local, editor):
-    model, processor = editor.pipe.text_encoder, editor.pipe.processor
-    chat = vision_language.CHAT.format(
-        picture=vision_language.IMAGE_TOKEN, question=vision_language.QUESTION.format(expression="shy")
-    )
-    inputs = processor([chat], [picture()])
-    kinds = (inputs["input_ids"] == model.config.image_token_id).int()
-    with torch.inference_mode():
-        logits = model(**inputs, mm_token_type_ids=kinds).logits[0, -1]
-    digits = processor.tokenizer.convert_tokens_to_ids(list("0123456789"))
-    expected = float(logits[digits].softmax(0) @ torch.arange(10.0)) / 9
-    assert local.judge([picture()])[0]["shy"] == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("digit", range(10))
-def test_a_sure_digit_is_its_ninth(local, lean, digit):
-    lean({local.digits[digit].item(): 50.0})
-    assert local.judge([picture()])[0].vector() == pytest.approx([digit / 9] * 12, abs=1e-6)
-
-
-def test_an_unsure_answer_is_the_expected_digit_and_other_tokens_do_not_count(local, lean):
-    lean({local.digits[2].item(): 30.0, local.digits[6].item(): 30.0, 0: 90.0, 400: 90.0})
-    assert local.judge([picture()])[0].vector() == pytest.approx([4 / 9] * 12, abs=1e-6)
-
-
-def test_an_answer_that_is_not_finite_is_an_error(local, lean):
-    lean({local.digits[3].item(): float("nan")})
-    with pytest.raises(JudgeError, match="^picture 0: .* not finite"):
-        local.judge([picture()])
-
-
-def test_judging_leaves_the_editor_as_it_was(local, editor):
-    before = embed_expressions(editor.pipe, picture(size=(64, 64)), "human")
-    local.judge([picture(5)])
-    after = embed_expressions(editor.pipe, picture(size=(64, 64)), "human")
-    assert all(torch.equal(before[name], after[name]) for name in before)
-
-
-def test_large_pictures_are_scaled_down_and_small_ones_kept():
-    assert vision_language._shrunk(picture(size=(2048, 512))).size == (1024, 256)
-    assert vision_language._shrunk(Image.new("L", (512, 512))).size == (512, 512)
-    assert vision_language._shrunk(picture(size=(300_000, 1))).height == 1
-
-
-class Tokens:
-    """A tokenizer that answers with these ids."""
-
-    def __init__(self, ids):
-        self.ids = ids
-
-    def encode(self, text, add_special_tokens):
-        assert not add_special_tokens
-        return self.ids[int(text)]
-
-
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        ([[i] for i in range(7)] + [[7, 8], [9], [10]], "the digit 7 is not one token"),
-        ([[i] for i in range(9)] + [[]], "the digit 9 is not one token"),
-        ([[0]] * 10, "does not tell the ten digits apart"),
-    ],
-)
-def test_digits_must_be_tokens(editor, ids, message):
-    processor = type("Fake", (), {"tokenizer": Tokens(ids)})()
-    with pytest.raises(JudgeError, match=message):
-        LocalQwenJudge(editor.pipe.text_encoder, processor)
-
-
-def test_a_model_without_a_language_head_is_refused(editor):
-    with pytest.raises(JudgeError, match="Qwen2_5_VLModel has no language head"):
-        LocalQwenJudge(editor.pipe.text_encoder.model, editor.pipe.processor)
-    with pytest.raises(JudgeError, match="a batch of 0"):
-        LocalQwenJudge.from_editor(editor, batch=0)
-
-
-def test_an_editor_without_its_text_encoder_is_refused(editor, monkeypatch):
-    monkeypatch.setattr(editor.pipe, "text_encoder", None)
-    with pytest.raises(JudgeError, match="without its text encoder"):
-        LocalQwenJudge.from_editor(editor)
-
-
-def test_every_question_is_its_own():
-    assert len({vision_language._question(name) for name in EXPRESSIONS}) == 12

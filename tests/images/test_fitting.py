@@ -1,0 +1,110 @@
+"""Fitting a picture to the size of a model, and the way back, which changes nothing but what was edited."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pxs.errors import ImageError
+from pxs.images import fit, psnr, to_array
+
+SIDES = st.integers(64, 900)
+
+
+@given(SIDES, SIDES, st.sampled_from([256, 500, 512]), st.sampled_from([8, 16, 64]))
+@settings(max_examples=60, deadline=None)
+def test_fitted_size(pixels_of: Callable, width: int, height: int, resolution: int, multiple: int) -> None:
+    if max(width, height) > 3 * min(width, height):
+        height = width
+    fitted, way = fit(Image.new("RGB", (width, height), (9, 90, 200)), resolution, multiple)
+    assert fitted.width % multiple == 0
+    assert fitted.height % multiple == 0
+    ideal = np.sqrt(np.array([width / height, height / width])) * resolution
+    assert np.abs(np.array(fitted.size) - ideal).max() <= multiple
+    assert np.abs(pixels_of(fitted) - (9, 90, 200)).max() == 0  # no border of another colour
+    again, _ = fit(fitted, resolution, multiple)
+    assert again.tobytes() == fitted.tobytes()
+    assert way.resized == (fitted.size != (width, height))
+    assert way.restore(fitted).size == (width, height)
+
+
+@pytest.mark.parametrize("size", [(512, 512), (640, 400), (256, 1024)])
+def test_picture_of_the_models_size_is_untouched(noise: Callable, size: tuple[int, int]) -> None:
+    source, edited = noise(*size), noise(*size, seed=1)
+    fitted, way = fit(source, 512)
+    assert not way.resized
+    assert fitted.tobytes() == source.tobytes()
+    assert way.restore(edited).tobytes() == edited.tobytes()
+
+
+@pytest.mark.parametrize("size", [(300, 200), (90, 120)], ids=["larger", "smaller"])
+def test_unedited_picture_is_restored_bit_for_bit(noise: Callable, size: tuple[int, int]) -> None:
+    source = noise(*size)
+    fitted, way = fit(source, 128)
+    assert fitted.size != source.size
+    assert way.restore(fitted).tobytes() == source.tobytes()
+
+
+def test_restoring_keeps_detail_where_nothing_was_edited(noise: Callable) -> None:
+    source = noise(512, 512)
+    fitted, way = fit(source, 128)
+    edited = fitted.copy()
+    edited.paste((255, 0, 0), (0, 0, 64, 128))
+    restored = way.restore(edited)
+    same = np.zeros((512, 512), bool)
+    same[:, 256 + 16 :] = True  # beyond the reach of the resampling kernel
+    assert psnr(to_array(restored), to_array(source), same) == math.inf
+    assert psnr(to_array(restored), to_array(source), ~same) < 20
+
+
+def test_restored_change_is_the_edit(pixels_of: Callable) -> None:
+    """A change of constant strength arrives at full size unchanged, whatever its sign."""
+    calm = Image.new("RGB", (300, 300), (100, 100, 100))
+    small, way = fit(calm, 96)
+    brighter = Image.fromarray((pixels_of(small) + np.array([20, -30, 155])).astype(np.uint8))
+    assert np.abs(pixels_of(way.restore(brighter)) - (120, 70, 255)).max() <= 1
+
+
+def test_restoring_clips(pixels_of: Callable) -> None:
+    source = Image.fromarray(np.tile(np.array([[[0], [255]]], np.uint8), (256, 128, 3)))
+    fitted, way = fit(source, 64)
+    darker = Image.fromarray((pixels_of(fitted) - 60).clip(0, 255).astype(np.uint8))
+    restored = pixels_of(way.restore(darker))
+    assert np.abs(restored[:, 0::2] - 0).max() == 0
+    assert np.abs(restored[32:-32, 33:-32:2] - 195).max() <= 2
+
+
+def test_fit_owns_its_pictures(noise: Callable) -> None:
+    source = noise(300, 300)
+    fitted, way = fit(source, 96)
+    edited, expected = fitted.copy(), source.tobytes()
+    source.paste((0, 0, 0), (0, 0, 300, 300))
+    fitted.paste((0, 0, 0), (0, 0, 96, 96))
+    assert way.restore(edited).tobytes() == expected
+
+
+def test_fit_refusals(noise: Callable) -> None:
+    fit(Image.new("RGB", (400, 100)), 64)
+    with pytest.raises(ImageError, match="401 x 100"):
+        fit(Image.new("RGB", (401, 100)), 64)
+    with pytest.raises(ImageError, match="100 x 401"):
+        fit(Image.new("RGB", (100, 401)), 64)
+    with pytest.raises(ImageError, match="mode L"):
+        fit(Image.new("L", (64, 64)), 64)
+    with pytest.raises(ImageError, match="ndarray"):
+        fit(np.zeros((64, 64, 3), np.uint8), 64)
+    for resolution, multiple in [(0, 16), (8, 16), (64, 0)]:
+        with pytest.raises(ImageError, match=f"resolution {resolution} with multiple {multiple}"):
+            fit(noise(64, 64), resolution, multiple)
+
+
+def test_restore_refuses_another_size_or_mode(noise: Callable) -> None:
+    _, way = fit(noise(100, 100), 64)
+    with pytest.raises(ImageError, match=r"\(100, 100\).*\(64, 64\)"):
+        way.restore(noise(100, 100))
+    with pytest.raises(ImageError, match="RGBA"):
+        way.restore(Image.new("RGBA", (64, 64)))
