@@ -20,9 +20,15 @@ def run(args: argparse.Namespace) -> None:
     if args.estimate:
         return _estimate(args)
     editor = load_editor(args)
+    from pxs.editing.checkpoints import find_model
+    from pxs.editing.memory import sizes
+
+    s = sizes(find_model(args.model_path))
+    counts = {"transformer": s.blocks + s.modulation + s.rest, "text encoder": s.text_encoder, "VAE": s.vae}
     rows = {
         **{key: value or "none" for key, value in editor.provenance.items()},
         **{str(adapter): adapter.facts for adapter in editor.checkpoint.adapters},
+        "parameters": ", ".join(f"{part} {count / 1e6:,.1f} M" for part, count in counts.items()),
         "resolution": f"{editor.checkpoint.resolution} x {editor.checkpoint.resolution}",
         "device": str(editor.vae_device),
         "dtype": str(editor.pipe.transformer.dtype).removeprefix("torch."),

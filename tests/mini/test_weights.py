@@ -6,8 +6,10 @@ import pytest
 from analysis.intensity import measured_intensity
 from pxs.editing.adapters import adapter_notes
 from pxs.editing.checkpoints import BUNDLED
-from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
+from pxs.expressions import DOMAINS, EXPRESSIONS, PAIRS, Mix
 from pxs.images import psnr, to_array
+from pxs.judging import expression_judge, identity_judge
+from pxs.judging.blends import judge_blends, weigh
 from pxs.mini import report
 from pxs.mini.faces import Identity, draw, seeds
 
@@ -79,6 +81,18 @@ def test_the_adapter_grades_what_the_base_takes_as_a_word(adapted, editor, style
         measured = measured_intensity(list(edits), Identity.sample(NUMBER), "happy", style)
         errors.append(np.abs(measured - [0.25, 0.5, 0.75]).mean())
     assert errors[1] < 0.12 < errors[0]
+
+
+def coherent(editor, style):
+    """How many of the 15 pairs, both at 1, the judges see together in a face that nobody was trained on."""
+    portrait = editor.open(draw(Identity.sample(NUMBER), style=style), style)
+    edits = portrait.edit([weigh("sum", a, b, 1.0, 1.0) for a, b in PAIRS], steps=12, progress=False)
+    judged = judge_blends(portrait.source, list(edits), PAIRS, expression_judge(), identity_judge())
+    return sum(one.verdict.kind == "coherent" for one in judged)
+
+
+def test_the_adapter_blends_most_pairs_and_the_base_few(adapted, editor, style):
+    assert coherent(adapted, style) > 7 > coherent(editor, style)
 
 
 def test_weights_are_small_and_safetensors_only():
