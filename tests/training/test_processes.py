@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -26,6 +27,7 @@ def command(script, data, out, **changes):
     """Two processes on CPUs."""
     settings = [f"{name}={value}" for name, value in {**GIVEN, **changes}.items()]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launch += ["--local-addr", "127.0.0.1"]  # whatever the machine is called
     return [*launch, *script, "--data", str(data), "--out", str(out), "--set", *settings]
 
 
@@ -116,8 +118,8 @@ def test_sigterm_to_one_process_stops_both_with_a_state(data, tmp_path):
     while not (out / "log.jsonl").exists() or len(log(out)) < 2:
         assert process.poll() is None, process.communicate()[1][-3000:]
         time.sleep(0.05)
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-    os.kill(int(children[-1]), signal.SIGTERM)
+    *_, last = psutil.Process(process.pid).children()
+    last.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=120)
     steps = len(log(out))
     assert 2 <= steps < 500 and (out / "checkpoints" / f"step-{steps:07d}.json").exists(), said[-3000:]
