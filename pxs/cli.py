@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # of torch, which may not have been imported
             raise
-        print("pxs: the GPU has no memory left: free some, or add --memory offload, int8 or nf4", file=sys.stderr)
+        print("pxs: the GPU has no memory left: free some, or add --memory offload, fp8, int8 or nf4", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone, as in `pxs faces --out f | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,9 @@ Every mistake a user can make ends in one of these classes, with a message of on
 wrong, shows the offending value and tells what to do. Anything else that escapes is a bug of the package.
 """
 
+import sys
+from collections.abc import Callable
+
 
 class PxsError(ValueError):
     """Base of all errors of the package; the command turns it into one line and exit status 2."""
@@ -47,6 +50,16 @@ class TrainingError(PxsError):
 
 class OutputError(PxsError):
     """Raised when a result cannot be written to the place that was asked for."""
+
+
+def exit_status(program: str, action: Callable[[], object]) -> int:
+    """Do it: 0, or 2 after a mistake of the user's, which is printed as one line on standard error."""
+    try:
+        action()
+    except PxsError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def one_line(error: BaseException) -> str:

@@ -27,8 +27,8 @@ from pxs.benchmark.runner import Judges
 from pxs.benchmark.speed import describe
 from pxs.benchmark.tasks import Task, mini_bench, spaced
 from pxs.editing.editor import Editor, load
-from pxs.errors import PxsError, ScaleError
-from pxs.expressions import EXPRESSIONS, sweep
+from pxs.errors import ScaleError, exit_status
+from pxs.expressions import sweep
 from pxs.images import psnr, to_array
 from pxs.judging import expression_judge, identity_judge
 from pxs.judging.measures import cls, identity_similarity
@@ -161,26 +161,25 @@ def row(name: str, c: Cost) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table as it grows, write results.json; 2 after a mistake, which is printed as one line."""
     parser = argparse.ArgumentParser(prog="python -m pxs.benchmark.approximate", description=__doc__.split("\n")[0])
-    parser.add_argument("--tasks", type=int, default=24, help=f"drawn faces (default 24, two of {len(EXPRESSIONS)})")
+    parser.add_argument("--tasks", type=int, default=24, help="drawn faces, an expression each (default 24)")
     parser.add_argument("--steps", type=int, default=20, help="denoising steps of the exact way (default 20)")
     parser.add_argument("--out", type=Path, help="folder for results.json")
     args = parser.parse_args(arguments)
-    try:
-        if min(args.tasks, args.steps) < 1:
-            raise ScaleError(f"{args.tasks} tasks of {args.steps} steps are too few: give 1 or more")
-        print(HEADER)
-        costs = {}
-        for name, found in measure(spaced(mini_bench(), args.tasks), args.steps):
-            costs[name] = asdict(found)
-            print(row(name, found), flush=True)
-        if args.out:
-            device = describe("cuda" if torch.cuda.is_available() else "cpu")
-            facts = {"device": device, "tasks": args.tasks, "steps": args.steps, "ways": costs}
-            print(write_json(args.out / "results.json", facts))
-    except PxsError as error:
-        print(f"pxs.benchmark.approximate: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("pxs.benchmark.approximate", lambda: _report(args))
+
+
+def _report(args: argparse.Namespace) -> None:
+    if min(args.tasks, args.steps) < 1:
+        raise ScaleError(f"{args.tasks} tasks of {args.steps} steps are too few: give 1 or more")
+    tasks, costs = spaced(mini_bench(), args.tasks), {}
+    print(HEADER)
+    for name, found in measure(tasks, args.steps):
+        costs[name] = asdict(found)
+        print(row(name, found), flush=True)
+    if args.out:
+        device = describe("cuda" if torch.cuda.is_available() else "cpu")
+        facts = {"device": device, "tasks": len(tasks), "steps": args.steps, "ways": costs}
+        print(write_json(args.out / "results.json", facts))
 
 
 if __name__ == "__main__":

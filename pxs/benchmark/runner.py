@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from pxs.benchmark.methods import Entry, Method
 from pxs.benchmark.tasks import Task
-from pxs.errors import DataError, JudgeError, PxsError, one_line
+from pxs.errors import AdapterError, DataError, JudgeError, ModelError, PxsError, ScaleError, one_line
 from pxs.expressions import Mix, sweep
 from pxs.images import output_folder, psnr, to_array
 from pxs.judging.expression import ExpressionJudge
@@ -71,7 +71,8 @@ def run(
     """Run what is missing in `folder` and return all records by method, in the order of the tasks.
 
     A method is any object with `edit(image, mixes)`, or a function from a task to one. Raises OutputError if `folder`
-    cannot be written to; what goes wrong within a task is kept in its record.
+    cannot be written to, ModelError, AdapterError or ScaleError if a method cannot be had at all; what goes wrong
+    within a task is kept in its record.
     """
     target = output_folder(Path(folder) / "records")
     logs = {name: Log(target / f"{name}.jsonl") for name in methods}
@@ -94,6 +95,8 @@ def run_task(entry: Entry, task: Task, judges: Judges, log: Log) -> Record:
             return log.finished[record.key]
         record = replace(record, **measure(method, task, source, judges))
     except Exception as error:  # a foreign method or judge can raise anything: the run goes on without this task
+        if not record.key and isinstance(error, (AdapterError, ModelError, ScaleError)):
+            raise  # the method itself cannot be had, and could not for any other task
         kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
         record = replace(record, error=kind + one_line(error))
     log.add(record)
@@ -159,7 +162,8 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.finished = {r.key: r for r in self._read() if not r.error}
-        replace_file(path, "".join(map(_line, self.finished.values())).encode())
+        if path.exists():
+            replace_file(path, "".join(map(_line, self.finished.values())).encode())
 
     def _read(self) -> Iterator[Record]:
         for line in self.path.read_text().splitlines() if self.path.exists() else ():

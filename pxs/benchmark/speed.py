@@ -36,7 +36,7 @@ from pxs.editing.conditioning import condition_image
 from pxs.editing.editor import SEED, Editor, Portrait, load
 from pxs.editing.exact import DEFAULT, Savings
 from pxs.editing.processor import Processor
-from pxs.errors import ModelError, PxsError, ScaleError
+from pxs.errors import ModelError, ScaleError, exit_status
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt, sweep
 from pxs.mini.faces import Identity, draw, seeds
 from pxs.provenance import write_json
@@ -334,18 +334,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=(), metavar="WORD", help="cases whose names hold one of these")
     parser.add_argument("--out", help="folder for results.json")
     args = parser.parse_args(arguments)
-    try:
-        steps = STEPS[args.size] if args.steps is None else args.steps
-        if steps < FEWEST:
-            raise ScaleError(f"steps {steps} is too few: give {FEWEST} or more")
-        print(HEADER)
-        results = run(args.size, steps, args.only)
-        if args.out:
-            print(write_json(Path(args.out) / "results.json", results))
-    except PxsError as error:
-        print(f"pxs.benchmark.speed: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("pxs.benchmark.speed", lambda: _report(args))
+
+
+def _report(args: argparse.Namespace) -> None:
+    steps = STEPS[args.size] if args.steps is None else args.steps
+    if steps < FEWEST:
+        raise ScaleError(f"steps {steps} is too few: give {FEWEST} or more")
+    print(HEADER)
+    results = run(args.size, steps, args.only)
+    if args.out:
+        print(write_json(Path(args.out) / "results.json", results))
 
 
 if __name__ == "__main__":

@@ -69,3 +69,20 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert bench(tmp_path / "file" / "out", "--tasks", 1) == 2
     assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--reuse", "2"], "reuse 2.0 is no share of change"),
+        (["--memory", "tiny"], "unknown memory mode 'tiny'"),
+        (["--attention", "flsh"], "unknown attention 'flsh'"),
+        (["--lora-path", "none.safetensors"], "none.safetensors"),
+    ],
+)
+def test_a_model_that_cannot_be_had_for_any_task_ends_the_run(tmp_path, capsys, flags, says):
+    method = "pixelsmile" if "--lora-path" in flags else "base"
+    assert bench(tmp_path, "--tasks", 1, *flags, methods=["source", method]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert [f.name for f in tmp_path.rglob("*") if f.is_file()] == ["source.jsonl"]  # what was done stays
