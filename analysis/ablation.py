@@ -15,20 +15,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm.auto import tqdm
 
-from pxs.benchmark.methods import interpolation
+from pxs.benchmark.judge import Judges
 from pxs.benchmark.methods.context import Context
-from pxs.benchmark.runner import Judges, run
+from pxs.benchmark.methods.interpolation import Interpolation
+from pxs.benchmark.run import run
 from pxs.benchmark.table import COLUMNS, summary
-from pxs.benchmark.tasks import mini_bench, spaced
+from pxs.data.ffe import Row, read
+from pxs.data.synthetic_bench import mini_bench
+from pxs.data.tasks import spaced
+from pxs.editing.options import LoadOptions
 from pxs.errors import PxsError
 from pxs.expressions import Mix
-from pxs.ffe import Row, read
-from pxs.images import output_folder
 from pxs.judging import expression_judge, identity_judge
-from pxs.provenance import versions, write_json
-from pxs.saving import replace_file
+from pxs.storage.files import output_folder, replace_file
+from pxs.storage.provenance import versions, write_json
 from pxs.training.settings import Settings
 from pxs.training.trainer import train
 
@@ -99,8 +102,9 @@ def ablate(
     judges, chosen = Judges(expression_judge(), identity_judge()), spaced(mini_bench(), tasks)
     figures = {}
     for (name, seed), adapter in made.items():
-        entry = interpolation.entry(Context(model=settings.model, steps=12, dtype="bfloat16"), adapter=str(adapter))
-        records = run({f"{slug(name)}_{seed}": entry}, chosen, judges, folder)
+        context = Context(model=settings.model, steps=12, options=LoadOptions(dtype=torch.bfloat16))
+        method = Interpolation(context, adapter=str(adapter))
+        records = run({f"{slug(name)}_{seed}": method}, chosen, judges, folder)
         figures[name, seed] = summary(next(iter(records.values())), resamples=1)
     table = spread(figures)
     replace_file(folder / "table.md", markdown(table, len(seeds), len(chosen)).encode())

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from pxs.benchmark.runner import ALPHAS, Record
-from pxs.benchmark.table import Outcome, Row
+from pxs.benchmark.edit import ALPHAS
+from pxs.benchmark.judge import Record
+from pxs.benchmark.table import Figures, Outcome
 
 STYLES = {
     "truth": ("#000000", "--"),
@@ -55,7 +56,9 @@ def identity_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
     return _finished(figure, axes)
 
 
-def confusion_shares(rows: Mapping[str, Row], leave_out: Sequence[str] = ("truth", "source")) -> dict[str, np.ndarray]:
+def confusion_shares(
+    rows: Mapping[str, Figures], leave_out: Sequence[str] = ("truth", "source")
+) -> dict[str, np.ndarray]:
     """Of each method, the shares of the tasks of each expression that were judged as each, at intensity 1: (12, 12)."""
     counts = {n: np.array(r["confusion"], float) for n, r in rows.items() if r.get("confusion") and n not in leave_out}
     return {name: c / np.maximum(c.sum(axis=1, keepdims=True), 1) for name, c in counts.items()}

@@ -13,8 +13,8 @@ from PIL import Image
 
 from analysis.blends import PUBLISHED_COHERENT, Batch
 from analysis.figures import VERDICT_COLOURS, bare, label_at_right
-from pxs.expressions import COLOURS
-from pxs.judging.blends import KINDS, BlendThresholds, JudgedBlend, Pair
+from pxs.expressions import COLOURS, Pair
+from pxs.judging.blends import KINDS, BlendThresholds, JudgedBlend
 
 
 def pair_sheet(batches: Sequence[Batch], columns: int = 3) -> Figure:

@@ -19,8 +19,8 @@ from PIL import Image
 import pxs
 from analysis.faces import Face
 from pxs.errors import ScaleError
-from pxs.expressions import PAIRS, Mix
-from pxs.judging.blends import KINDS, BlendThresholds, JudgedBlend, Pair, check_pair, judge_blends, verdict, weigh
+from pxs.expressions import PAIRS, Mix, Pair, check_pair, weigh
+from pxs.judging.blends import KINDS, BlendThresholds, JudgedBlend, judge_blends, verdict
 from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
 

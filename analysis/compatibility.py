@@ -19,9 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from pxs.expressions import PAIRS
-from pxs.judging.blends import Pair, check_pair
-from pxs.mini.action_units import NAMES, PROTOTYPES
+from pxs.expressions import PAIRS, Pair, check_pair
+from pxs.faces.action_units import NAMES, PROTOTYPES
 
 FEATURES: dict[str, dict[str, float]] = {
     "brows": {"1": 0.5, "2": 0.5, "4": -1.0, "9": -0.5},

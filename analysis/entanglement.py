@@ -16,8 +16,7 @@ from sklearn.metrics import silhouette_samples
 from analysis.features import Collection, Place, explained
 from analysis.separation import Measured, Space, against_chance, angle, pair_rows, sign_flip
 from pxs.errors import DataError
-from pxs.expressions import CONFUSABLE
-from pxs.judging.blends import Pair
+from pxs.expressions import CONFUSABLE, Pair
 
 PERMUTATIONS = 200
 MEASURES = ("silhouette", "purity", "probe")

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures import bare, frame_pairs
-from pxs.judging.blends import Pair
+from pxs.expressions import Pair
 
 EDITOR_COLOURS = {"base": "#9E9E9E", "adapter": "#0072B2"}
 PAIR_UNITS = {"overlap": "overlap (0 apart, 1 coin toss)", "pair silhouette": "silhouette", "angle": "angle, degrees"}

@@ -27,10 +27,10 @@ from tqdm.auto import tqdm
 import pxs
 from analysis.faces import Face
 from pxs.editing.conditioning import interpolate
-from pxs.editing.sampling import Step
+from pxs.editing.sampling import DenoisingStep
+from pxs.encoders.features import FeatureEncoder
 from pxs.errors import DataError, ModelError, ScaleError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression, check_scale
-from pxs.judging.features import FeatureJudge
 
 EXPRESSION_TOKEN = -7
 """Where the expression's word stands in the prompt, counted from the end: the last row in which the prompts differ."""
@@ -177,7 +177,7 @@ def collect(
     editor: pxs.Editor,
     faces: Sequence[Face],
     plan: CollectionPlan,
-    judge: FeatureJudge | None = None,
+    judge: FeatureEncoder | None = None,
     progress: bool = True,
 ) -> Collection:
     """Edit every face under the plan and collect its features; without a `judge` there are none of "picture".
@@ -221,7 +221,7 @@ def _edit(
     return part, step.latents, sigmas
 
 
-def _places(step: Step, passes: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> dict[Place, np.ndarray]:
+def _places(step: DenoisingStep, passes: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> dict[Place, np.ndarray]:
     """The features of one denoising step."""
     found = {Place("clean", step=step.index): step.clean.flatten(1).float().cpu().numpy()}
     for block, (image, text) in passes.items():

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pxs.images import output_folder
+from pxs.storage.files import output_folder
 
 VERDICT_COLOURS = {"coherent": "#009E73", "collapsed": "#E69F00", "conflicting": "#9E9E9E"}
 """Okabe & Ito's green and orange and a grey: told apart by every kind of colour vision, and in print by lightness."""

@@ -15,8 +15,9 @@ from PIL import Image
 
 import pxs
 from pxs.errors import PxsError
-from pxs.images import open_image, output_folder, sheet
-from pxs.mini.faces import seeds
+from pxs.faces.identity import seeds
+from pxs.images import open_image, sheet
+from pxs.storage.files import output_folder
 
 CAST = (
     ("happy", "human"),

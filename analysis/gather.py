@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from pxs.errors import DataError, PxsError, one_line
-from pxs.images import output_folder
+from pxs.storage.files import output_folder
 
 RESULTS = "results.json"
 

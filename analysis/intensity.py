@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pxs.expressions import COLOURS, Mix, check_expression
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
 from pxs.images import to_array
-from pxs.mini.faces import Identity, draw
 
 LADDER = np.linspace(0, 2, 81)
 """The intensities whose drawings an edit is compared with."""

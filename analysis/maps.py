@@ -25,8 +25,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.manifold import trustworthiness
 
 from pxs.errors import DataError
-from pxs.expressions import COLOURS, CONFUSABLE
-from pxs.judging.blends import Pair
+from pxs.expressions import COLOURS, CONFUSABLE, Pair
 
 NEIGHBOURS = 15
 

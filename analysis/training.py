@@ -13,12 +13,12 @@ from analysis.faces import Face
 from analysis.figures import bare
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging.expression import ExpressionJudge
-from pxs.training.trainer import Step
+from pxs.training.trainer import TrainingStep
 
 COLOURS = {"flow": "#0072B2", "contrast": "#D55E00", "identity": "#009E73"}
 
 
-def loss_figure(steps: Sequence[Step], window: int = 10) -> Figure:
+def loss_figure(steps: Sequence[TrainingStep], window: int = 10) -> Figure:
     """The parts of the loss over steps, each in its own panel: every step, and the mean over `window` of them.
 
     Validation (flow loss on held-back rows) is drawn as dots in the first panel.

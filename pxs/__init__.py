@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pxs.editing.editor import Editor, Portrait, load
     from pxs.editing.edits import Edits
     from pxs.editing.exact import Savings
-    from pxs.mini.faces import Identity, draw
-    from pxs.provenance import versions, write_json
-    from pxs.widgets import Panel
+    from pxs.faces.draw import draw
+    from pxs.faces.identity import Identity
+    from pxs.panel.view import Panel
+    from pxs.storage.provenance import versions, write_json
 
 __version__ = "0.1.0"
 
@@ -31,11 +32,11 @@ _LAZY = {
     "Portrait": "pxs.editing.editor",
     "Edits": "pxs.editing.edits",
     "Savings": "pxs.editing.exact",
-    "Panel": "pxs.widgets",
-    "Identity": "pxs.mini.faces",
-    "draw": "pxs.mini.faces",
-    "versions": "pxs.provenance",
-    "write_json": "pxs.provenance",
+    "Panel": "pxs.panel.view",
+    "Identity": "pxs.faces.identity",
+    "draw": "pxs.faces.draw",
+    "versions": "pxs.storage.provenance",
+    "write_json": "pxs.storage.provenance",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 
 from pxs.errors import ExpressionError, ScaleError
@@ -167,3 +167,51 @@ def sweep(expression: str, scales: Iterable[float]) -> list[Mix]:
     if not mixes:
         raise ScaleError("no scales were given: give at least one, such as 0 0.5 1 1.5")
     return mixes
+
+
+Rule = Callable[[str, str, float, float], Mix]
+
+Pair = tuple[str, str]
+
+
+def sum_of_directions(first: str, second: str, a: float, b: float) -> Mix:
+    """Both expressions at their own intensity: e_neutral + a (e_1 - e_neutral) + b (e_2 - e_neutral).
+
+    Raises ExpressionError for names that are not two of the 12, ScaleError for an intensity that is not finite.
+    """
+    check_pair(first, second)
+    return Mix({first: a, second: b})
+
+
+def convex(first: str, second: str, a: float, b: float) -> Mix:
+    """A point between the two expressions: weights a / (a + b) and b / (a + b), at the intensity of the larger.
+
+    What the prompts add up to is never more than one expression at full: at a = b = 1 each has 0.5. Where one
+    intensity is 0 the rule agrees with `sum_of_directions`. Raises as that one does, and ScaleError below 0.
+    """
+    check_pair(first, second)
+    a, b = (check_scale(x, "intensity") for x in (a, b))
+    if min(a, b) < 0:
+        raise ScaleError(f"intensity {min(a, b):g} is below 0: weights of a convex blend are 0 or more")
+    total, strength = a + b, max(a, b)
+    return Mix({first: strength * (a / total), second: strength * (b / total)}) if total else Mix()
+
+
+RULES: dict[str, Rule] = {"sum": sum_of_directions, "convex": convex}
+"""The two ways to weigh a blend."""
+
+
+def weigh(rule: str, first: str, second: str, a: float, b: float) -> Mix:
+    """The mix of a blend under the rule of this name, "sum" or "convex"; raises ExpressionError or ScaleError."""
+    if rule not in RULES:
+        raise ScaleError(f"unknown rule {rule!r}: choose from {', '.join(RULES)}")
+    return RULES[rule](first, second, a, b)
+
+
+def check_pair(first: str, second: str) -> Pair:
+    """Return the two names if they are two different of the 12 expressions; else raise ExpressionError."""
+    for name in (first, second):
+        check_expression(name)
+    if first == second:
+        raise ExpressionError(f"the pair {first!r}, {second!r} is one expression: blend two different ones")
+    return first, second

@@ -76,7 +76,7 @@ def analysis(recognition_file):
 
     import numpy as np
 
-    from pxs.judging.alignment import SIDE, TEMPLATE
+    from pxs.encoders.alignment import SIDE, TEMPLATE
 
     def get(image):
         height, width, _ = image.shape

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from pxs.cli import main
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 from pxs.images import open_image, read_text
-from pxs.mini.faces import Identity, draw, seeds
 
 
 @pytest.fixture

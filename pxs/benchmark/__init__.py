@@ -1,1 +1,1 @@
-"""Comparing methods: tasks, the runner, and the methods themselves, one file each under methods/."""
+"""Comparing methods: edit tasks, judge the pictures, make the table; the methods are one file each under methods/."""

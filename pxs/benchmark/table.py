@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pxs.benchmark.edit import ALPHAS, LINEAR
+from pxs.benchmark.judge import Record
 from pxs.benchmark.published import PUBLISHED
-from pxs.benchmark.runner import ALPHAS, LINEAR, Record
 from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
-from pxs.images import output_folder
 from pxs.judging import measures
-from pxs.provenance import write_json
-from pxs.saving import replace_file
+from pxs.storage.files import output_folder, replace_file
+from pxs.storage.provenance import write_json
 
 FULL = ALPHAS.index(1.0)
 COLUMNS = {
@@ -35,7 +35,7 @@ COLUMNS = {
     "leakage": "leakage ↓",
 }
 
-Row = dict[str, object]
+Figures = dict[str, object]
 
 
 class Outcome:
@@ -59,7 +59,7 @@ class Outcome:
         return np.take_along_axis(self.scores, self.targets[:, None, None], axis=2)[..., 0]
 
 
-def summary(records: Sequence[Record], resamples: int = 1000) -> Row:
+def summary(records: Sequence[Record], resamples: int = 1000) -> Figures:
     """The figures of one method, their 95% bootstrap intervals over tasks, and how many tasks were run and failed.
 
     A measure that no task has anything to say about is None.
@@ -108,7 +108,7 @@ def _measures(o: Outcome) -> dict[str, tuple[Callable[..., float], tuple[np.ndar
     }
 
 
-def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -> dict[str, Row]:
+def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -> dict[str, Figures]:
     """Write results.json, table.md and table.csv to `folder` and return the rows; raises OutputError."""
     rows = {name: summary(r) for name, r in records.items()}
     target = output_folder(folder)
@@ -118,7 +118,7 @@ def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -
     return rows
 
 
-def markdown(rows: Mapping[str, Row], published: bool = True) -> str:
+def markdown(rows: Mapping[str, Figures], published: bool = True) -> str:
     """The table with intervals; below the measured rows the published ones, marked as other data and judges."""
     count = max((int(row["tasks"]) for row in rows.values()), default=0)
     lines = [
@@ -135,7 +135,7 @@ def markdown(rows: Mapping[str, Row], published: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-def comma_separated(rows: Mapping[str, Row]) -> str:
+def comma_separated(rows: Mapping[str, Figures]) -> str:
     """The same as CSV, with the ends of the intervals in columns of their own, and a column that tells the source."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

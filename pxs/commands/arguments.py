@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pxs.errors import AdapterError, OutputError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
+    from pxs.editing.options import LoadOptions
 
 DEFAULT_ADAPTER = "default"  # as in adapters.py, which this does not import, to be quick
 
@@ -59,13 +60,18 @@ def load_editor(args: argparse.Namespace) -> Editor:
     """The editor that the flags of `add_model` ask for."""
     from pxs.editing.editor import load
 
-    return load(args.model_path, adapter_of(args), **load_options(args))
+    return load(args.model_path, adapter_of(args), load_options(args))
 
 
-def load_options(args: argparse.Namespace) -> dict[str, Any]:
-    """What the flags of `add_model` say of how the model runs, as `pxs.load` takes it."""
+def load_options(args: argparse.Namespace) -> LoadOptions:
+    """What the flags of `add_model`, and `--dtype` where a command has it, say of how the model runs."""
+    import torch
+
+    from pxs.editing.options import LoadOptions
+
+    dtype = getattr(torch, args.dtype) if getattr(args, "dtype", None) else None
     reuse = check_scale(args.reuse, "reuse")
-    return {"memory": args.memory, "schedule": args.schedule, "attention": args.attention, "reuse": reuse}
+    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=reuse)
 
 
 def adapter_of(args: argparse.Namespace) -> dict[str, float] | str | None:
@@ -89,7 +95,7 @@ def _weighted(text: str) -> tuple[str, float]:
     return name, check_scale(weight, f"weight of {name}")
 
 
-def whole(text: str, what: str, least: int) -> int:
+def whole_number(text: str, what: str, least: int) -> int:
     """A whole number from `least` up; raises ScaleError, naming `what` it is of."""
     try:
         number = int(text)

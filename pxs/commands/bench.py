@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, add_judges, add_model, load_editor, load_options, whole
+from pxs.commands.arguments import adapter_of, add_judges, add_model, load_editor, load_options, whole_number
 from pxs.expressions import DOMAINS
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
@@ -30,22 +30,23 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """`pxs bench`: run what is missing, write the results, print the table."""
-    seed, steps = whole(args.seed, "seed", 0), whole(args.steps, "steps", 1)
-    count = None if args.tasks is None else whole(args.tasks, "tasks", 1)
-    from pxs.benchmark import runner
+    seed, steps = whole_number(args.seed, "seed", 0), whole_number(args.steps, "steps", 1)
+    count = None if args.tasks is None else whole_number(args.tasks, "tasks", 1)
+    from pxs.benchmark.judge import Judges
     from pxs.benchmark.methods import choose
+    from pxs.benchmark.run import run as compare
     from pxs.benchmark.table import markdown, write_results
-    from pxs.benchmark.tasks import load_bench, mini_bench
+    from pxs.data.synthetic_bench import DrawnTruth, mini_bench
+    from pxs.data.tasks import load_bench
     from pxs.judging import expression_judge, identity_judge
 
-    tasks = (load_bench(args.bench, args.data_type) if args.bench else mini_bench())[:count]
+    tasks = (load_bench(args.bench, args.data_type, DrawnTruth) if args.bench else mini_bench())[:count]
     methods = choose(
         args.methods,
         model=args.model_path,
         adapter=adapter_of(args),
         steps=steps,
         seed=seed,
-        dtype=args.dtype,
         options=load_options(args),
     )
     expression = expression_judge(
@@ -55,8 +56,8 @@ def run(args: argparse.Namespace) -> None:
         model=args.judge_model,
         cache=Path(args.out) / "judged",
     )
-    judges = runner.Judges(expression, identity_judge(args.identity_judge))
-    rows = write_results(runner.run(methods, tasks, judges, args.out, sys.stderr.isatty()), args.out)
+    judges = Judges(expression, identity_judge(args.identity_judge))
+    rows = write_results(compare(methods, tasks, judges, args.out, sys.stderr.isatty()), args.out)
     print(markdown(rows, published=False), end="")
     for name, row in rows.items():
         for task, reason in row["failures"].items():

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pxs.commands.arguments import add_judges, add_model, add_picture, load_editor, refuse_existing, whole
+from pxs.commands.arguments import add_judges, add_model, add_picture, load_editor, refuse_existing, whole_number
 from pxs.errors import ScaleError
-from pxs.expressions import PAIRS, check_scale
+from pxs.expressions import PAIRS, check_scale, weigh
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from pxs.judging.blends import JudgedBlend, Verdict
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -28,14 +35,15 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """`pxs blend`: all 15 pairs on one picture, each judged; writes the pictures, a sheet and results.json."""
-    seed, steps = whole(args.seed, "seed", 0), whole(args.steps, "steps", 1)
+    seed, steps = whole_number(args.seed, "seed", 0), whole_number(args.steps, "steps", 1)
     intensity = check_scale(args.intensity, "intensity")
     if intensity <= 0:
         raise ScaleError(f"intensity {intensity:g} blends nothing: give a number above 0, such as 1")
-    from pxs.images import open_image, output_folder, save_png
+    from pxs.images import open_image, save_png
     from pxs.judging import expression_judge, identity_judge
-    from pxs.judging.blends import BlendThresholds, judge_blends, verdict_sheet, weigh
-    from pxs.provenance import write_json
+    from pxs.judging.blends import BlendThresholds, judge_blends
+    from pxs.storage.files import output_folder
+    from pxs.storage.provenance import write_json
 
     thresholds = BlendThresholds(check_scale(args.present, "present"), check_scale(args.identity, "identity"))
     mixes = [weigh(args.rule, a, b, intensity, intensity) for a, b in PAIRS]
@@ -66,3 +74,19 @@ def run(args: argparse.Namespace) -> None:
     for one in judged:
         print(f"{one.first + ' + ' + one.second:20} {one.verdict}")
     print(*files, folder / "sheet.png", write_json(folder / "results.json", results), sep="\n")
+
+
+def verdict_sheet(images: Sequence[Image.Image], judged: Sequence[JudgedBlend], columns: int = 5) -> Image.Image:
+    """The images with pair and verdict over each, `columns` in a row, every cell about 200 pixels wide.
+
+    Raises ImageError without images.
+    """
+    from pxs.images import wrapped_sheet
+
+    labels = [f"{one.first} + {one.second}: {_brief(one.verdict)}" for one in judged]
+    scale = 200 / max((image.width for image in images), default=200)
+    return wrapped_sheet(images, labels, columns, scale, font_size=11)
+
+
+def _brief(found: Verdict) -> str:
+    return f"only {found.dominant}" if found.dominant else found.kind

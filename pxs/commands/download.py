@@ -25,8 +25,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Plan everything first, so that nothing is fetched if something cannot be; then fetch, and print the folders."""
-    from pxs.hub import ADAPTER, MODEL, check_space, fetch, plan_download
+    """Plan all downloads before the first is fetched; then fetch them and print their folders."""
+    from pxs.storage.hub import ADAPTER, MODEL, check_space, fetch, plan_download
 
     chosen = {MODEL: args.model, ADAPTER: args.adapter}
     if not any(chosen.values()):

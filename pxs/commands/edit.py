@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import add_model, add_picture, load_editor, refuse_existing, whole
+from pxs.commands.arguments import add_model, add_picture, load_editor, refuse_existing, whole_number
 from pxs.errors import ExpressionError
 from pxs.expressions import EXPRESSIONS, Mix, sweep
 
@@ -28,8 +28,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """`pxs edit`: check everything that can be checked, load, edit, write, print the paths."""
     mixes = _mixes(args)
-    seed, steps = whole(args.seed, "seed", 0), whole(args.steps, "steps", 1)
-    from pxs.images import open_image, output_folder
+    seed, steps = whole_number(args.seed, "seed", 0), whole_number(args.steps, "steps", 1)
+    from pxs.images import open_image
+    from pxs.storage.files import output_folder
 
     image = open_image(args.image_path)
     folder, stem = Path(args.output_dir), Path(args.image_path).stem

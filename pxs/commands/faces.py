@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pxs import __version__
-from pxs.commands.arguments import refuse_existing, whole
+from pxs.commands.arguments import refuse_existing, whole_number
 from pxs.errors import ExpressionError, ScaleError
 from pxs.expressions import DOMAINS, Mix, check_scale
 
@@ -30,10 +30,15 @@ def run(args: argparse.Namespace) -> None:
     """`pxs faces`: drawn portraits of the gallery's identities, in both styles; or a drawn FFE set."""
     if args.ffe is not None:
         return _write_ffe(args)
-    count, first = whole("6" if args.count is None else args.count, "count", 1), whole(args.seed, "seed", 0)
-    size, mix = whole(args.size, "size", 16), Mix.parse(args.mix or [])
-    from pxs.images import output_folder, save_png
-    from pxs.mini.faces import Identity, draw, seeds
+    count, first = (
+        whole_number("6" if args.count is None else args.count, "count", 1),
+        whole_number(args.seed, "seed", 0),
+    )
+    size, mix = whole_number(args.size, "size", 16), Mix.parse(args.mix or [])
+    from pxs.faces.draw import draw
+    from pxs.faces.identity import Identity, seeds
+    from pxs.images import save_png
+    from pxs.storage.files import output_folder
 
     try:
         numbers = seeds("gallery", count, first)
@@ -53,9 +58,9 @@ def run(args: argparse.Namespace) -> None:
 def _write_ffe(args: argparse.Namespace) -> None:
     if args.mix or args.count is not None:
         raise ExpressionError("--ffe draws mixes and a number of its own: leave out --mix and --count")
-    count, seed = whole(args.ffe, "number of rows", 1), whole(args.seed, "seed", 0)
-    size, blends = whole(args.size, "size", 16), check_scale(args.blends, "blends")
-    from pxs.mini.ffe_set import write_drawn_set
+    count, seed = whole_number(args.ffe, "number of rows", 1), whole_number(args.seed, "seed", 0)
+    size, blends = whole_number(args.size, "size", 16), check_scale(args.blends, "blends")
+    from pxs.data.synthetic_ffe import write_drawn_set
 
     options = {"size": size, "overwrite": args.overwrite, "progress": sys.stderr.isatty(), "blends": blends}
     print(write_drawn_set(args.out, count, seed, **options))

@@ -42,11 +42,11 @@ def _estimate(args: argparse.Namespace) -> None:
     import torch
 
     from pxs.editing.checkpoints import find_model, resolution_of
-    from pxs.editing.memory import CARDS, ROOM, TOGETHER, estimate, sizes
+    from pxs.editing.memory import ASSUMED_BATCH, GPU_SIZES_GB, USABLE_SHARE, estimate, sizes
 
     folder = find_model(args.model_path)
     side = resolution_of(folder)
-    print(f"{args.model_path}, bfloat16, {TOGETHER} intensities at {side} x {side}:")
+    print(f"{args.model_path}, bfloat16, {ASSUMED_BATCH} intensities at {side} x {side}:")
     for mode, need in estimate(sizes(folder), torch.bfloat16, side).items():
-        fits = [card for card in CARDS if need <= ROOM * card]
+        fits = [card for card in GPU_SIZES_GB if need <= USABLE_SHARE * card]
         print(f"{mode:10} {need:7.2f} GB   {f'fits a card of {fits[0]} GB' if fits else 'fits no single card'}")

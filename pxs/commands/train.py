@@ -1,4 +1,4 @@
-"""`pxs train`, and `accelerate launch -m pxs.training`: train a LoRA adapter on FFE rows, or go on with it."""
+"""`pxs train`, and `accelerate launch -m pxs train`: train a LoRA adapter on FFE rows, or go on with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pxs.errors import TrainingError
 from pxs.training.settings import Settings
 
 if TYPE_CHECKING:
-    from pxs.training.trainer import Step
+    from pxs.training.trainer import TrainingStep
 
 STOPPED = 143  # the exit status of a program that ended because of SIGTERM
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     settings = settings_of(args)
     from accelerate import Accelerator
 
-    from pxs.ffe import read
+    from pxs.data.ffe import read
     from pxs.training.trainer import train
 
     rows, folder = read(args.data, rescale=args.rescale), Path(args.out)
@@ -61,7 +61,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return settings.updated(changes)
 
 
-def follow(steps: Iterable[Step], events: Any = None, quiet: bool = False) -> bool:
+def follow(steps: Iterable[TrainingStep], events: Any = None, quiet: bool = False) -> bool:
     """Show steps as a progress bar and hand them to TensorBoard; whether the training was asked to stop."""
     from tqdm.auto import tqdm
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from pxs.errors import AdapterError, one_line
 from pxs.expressions import check_scale
-from pxs.hub import ADAPTER, downloaded, file_hash, is_hub_id
+from pxs.storage.hub import ADAPTER, downloaded, file_hash, is_hub_id
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel

@@ -12,17 +12,18 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, find_adapters, load_adapters
-from pxs.editing.attention import NATIVE, set_attention
+from pxs.editing.attention import set_attention
 from pxs.editing.conditioning import tell_pictures
-from pxs.editing.memory import AUTO, choose, place
-from pxs.editing.sampling import check_schedule, reschedule
+from pxs.editing.memory import choose, place
+from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+from pxs.editing.sampling import reschedule
 from pxs.errors import ModelError, one_line
-from pxs.hub import MODEL, downloaded, file_hash, is_hub_id
+from pxs.storage.hub import MODEL, downloaded, file_hash, is_hub_id
 
 if TYPE_CHECKING:
     import torch
@@ -38,8 +39,8 @@ class Checkpoint:
 
     `fingerprint` is the SHA-256 over all weight and configuration files, `adapters` what was added to the weights,
     `resolution` the side in pixels of the square whose area pictures are edited at. `drawn_psnr` is set for a model
-    that knows drawn faces only: a picture that its VAE reconstructs worse than this many dB is none. `memory` is where
-    the weights lie, a mode of memory.py; `schedule` one of sampling.SCHEDULES; `attention` a kernel, see attention.py.
+    that knows drawn faces only: inputs that its VAE reconstructs below this PSNR (dB) trigger an out-of-distribution
+    warning; None disables it. `options` are those it was loaded with; device, dtype and memory are what was chosen.
     """
 
     pipe: QwenImageEditPlusPipeline
@@ -48,9 +49,7 @@ class Checkpoint:
     resolution: int
     drawn_psnr: float | None
     adapters: tuple[Adapter, ...] = ()
-    memory: str = "full"
-    schedule: str = "own"
-    attention: str = NATIVE
+    options: LoadOptions = LoadOptions(memory="full")
 
     @property
     def adapter(self) -> str:
@@ -66,37 +65,30 @@ class Checkpoint:
 def load_checkpoint(
     model: str | Path = "mini",
     adapter: Choice = DEFAULT_ADAPTER,
-    device: str | None = None,
-    dtype: torch.dtype | None = None,
-    memory: str = AUTO,
-    schedule: str = "own",
-    attention: str = NATIVE,
+    options: LoadOptions = DEFAULT_OPTIONS,
 ) -> Checkpoint:
     """Load a model and LoRA adapters: one, several as {adapter: weight}, or None for the base model.
 
     An adapter is a safetensors file, a folder with one, or a downloaded hub id. The default is the one that lies in the
-    checkpoint folder as adapter.safetensors, if there is one. `device` is "cuda" where there is one, else "cpu";
-    `dtype` bfloat16 on a GPU, float32 on a CPU; `memory` a mode of memory.py, or "auto", the first that fits;
-    `schedule` one of sampling.SCHEDULES; `attention` see attention.py. Raises ModelError for a model that is missing,
+    checkpoint folder as adapter.safetensors, if there is one. Raises ModelError for a model that is missing,
     incomplete, too large or not of this kind, AdapterError for an adapter that does not fit it.
     """
     import torch
 
-    check_schedule(schedule)
     folder = find_model(model)
     own = folder / "adapter.safetensors"
     files = find_adapters(adapter, own if own.is_file() else None)
-    device = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
+    device = check_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    dtype = options.dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     resolution = resolution_of(folder)
-    mode = choose(memory, folder, dtype, resolution, device)
+    mode = choose(options.memory, folder, dtype, resolution, device)
     pipe = load_pipeline(folder, dtype)
-    pipe.scheduler = reschedule(pipe.scheduler, schedule)
+    pipe.scheduler = reschedule(pipe.scheduler, options.schedule)
     adapters = load_adapters(pipe.transformer, files)
     place(pipe, mode, device)
-    set_attention(pipe.transformer, attention)
-    psnr = drawn_psnr_of(folder)
-    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, psnr, adapters, mode, schedule, attention)
+    set_attention(pipe.transformer, options.attention)
+    loaded = replace(options, device=device, dtype=dtype, memory=mode)
+    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, drawn_psnr_of(folder), adapters, loaded)
 
 
 def check_device(device: str) -> str:

@@ -80,9 +80,17 @@ def embed_expressions(
 
 def interpolate(embeddings: dict[str, Tensor], mixes: Sequence[Mix]) -> Tensor:
     """Embeddings (N, L, C) of N mixes: e_neutral + sum_i a_i (e_i - e_neutral), computed in float32."""
-    neutral = embeddings[NEUTRAL].float()
-    rows = [
-        neutral + sum((a * (embeddings[e].float() - neutral) for e, a in mix.items()), torch.zeros_like(neutral))
-        for mix in mixes
-    ]
-    return torch.stack(rows).to(embeddings[NEUTRAL].dtype)
+    neutral = embeddings[NEUTRAL]
+    return torch.stack([weighted_sum(neutral, [embeddings[e] for e in mix], list(mix.values())) for mix in mixes])
+
+
+def weighted_sum(neutral: Tensor, others: Sequence[Tensor], weights: Sequence[Tensor | float]) -> Tensor:
+    """e_neutral + sum_k w_k (e_k - e_neutral), computed in float32, in the shape and dtype of `neutral` (..., L, C).
+
+    `others`: K embeddings of that shape; `weights`: K numbers, or tensors that broadcast to it.
+    """
+    base = neutral.float()
+    total = torch.zeros_like(base)
+    for other, weight in zip(others, weights, strict=True):
+        total = total + weight * (other.float() - base)
+    return (base + total).to(neutral.dtype)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -30,13 +30,13 @@ from pxs.editing.exact.fixed_batch import fixed
 from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
-from pxs.editing.memory import AUTO
+from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
 from pxs.editing.reuse import check_reuse
-from pxs.editing.sampling import Grid, Prepare, Step, denoise, pack, seeded_noise, stock_velocity, unpack
+from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, seeded_noise, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
 from pxs.images import Source, fit, from_array, open_image, psnr, to_array
-from pxs.provenance import versions
+from pxs.storage.provenance import versions
 
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
@@ -50,31 +50,18 @@ DECODE = 4  # most pictures that are decoded together: at 512 x 512 each takes a
 def load(
     model: str | Path = "mini",
     adapter: Choice = DEFAULT_ADAPTER,
-    device: str | None = None,
-    dtype: torch.dtype | None = None,
-    savings: Savings = DEFAULT,
-    compile: bool = False,
-    memory: str = AUTO,
-    schedule: str = "own",
-    attention: str = "native",
-    reuse: float = 0.0,
+    options: LoadOptions = DEFAULT_OPTIONS,
+    **changes: Any,
 ) -> Editor:
     """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
 
     `adapter` is a safetensors file, a folder with one, a downloaded hub id, several of these as {adapter: weight}, None
-    for the base model, or by default the adapter that comes with the model.
-    `device` and `dtype` default to the GPU in bfloat16 where there is one, else the CPU in float32. `savings` are ways
-    to the same pictures with less work, see `Savings`; `compile` has the transformer's blocks compiled, which takes
-    half a minute at the first edit of each new size or number of edits and pays in long sessions. `memory` is "full",
-    "offload", "fp8", "int8", "nf4", or by default the first of these that fits into the device, see memory.py;
-    `schedule` "own", or "few" with an adapter that is distilled to few steps; `attention` a kernel of diffusers that is
-    installed, such as "flash" or "sage". `reuse` above 0 is approximate: steps that change by less than this share of
-    the last full one reuse most of it, see reuse.py. Raises ModelError or AdapterError, see `load_checkpoint`, and
-    ScaleError for an impossible `reuse`.
+    for the base model, or by default the adapter that comes with the model. `options` and single `changes` of them,
+    such as `memory="offload"` or `dtype=torch.bfloat16`, are those of `LoadOptions`. Raises ModelError or AdapterError,
+    see `load_checkpoint`, and TypeError for an option that does not exist.
     """
-    check_reuse(reuse)
-    checkpoint = load_checkpoint(model, adapter, device, dtype, memory, schedule, attention)
-    return Editor(checkpoint, savings, compile, reuse)
+    chosen = replace(options, **changes)
+    return Editor(load_checkpoint(model, adapter, chosen), chosen.savings, chosen.compile, chosen.reuse)
 
 
 class Editor:
@@ -88,7 +75,7 @@ class Editor:
     ) -> None:
         self.checkpoint, self.savings, self.batch = checkpoint, savings, BATCH
         self.reuse = check_reuse(reuse)
-        if savings.graphs and checkpoint.memory == "int8":
+        if savings.graphs and checkpoint.options.memory == "int8":
             raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
@@ -113,9 +100,9 @@ class Editor:
             "model_hash": c.fingerprint,
             "adapter": c.adapter,
             "adapter_hash": c.adapter_hash,
-            "memory": c.memory,
-            "schedule": c.schedule,
-            "attention": c.attention,
+            "memory": c.options.memory,
+            "schedule": c.options.schedule,
+            "attention": c.options.attention,
             "reuse": f"{self.reuse:g}",
             **versions(),
         }
@@ -125,7 +112,7 @@ class Editor:
         if size == 1 or self.savings.fixed_batch:
             raise ModelError(
                 f"memory does not suffice for {max(1, self.savings.fixed_batch)} edits at once in mode "
-                f"{self.checkpoint.memory!r}: free some, or load the model with another mode or a smaller fixed batch"
+                f"{self.checkpoint.options.memory!r}: free some, or load the model with another mode or a smaller fixed batch"
             )
         self.batch = size // 2
         if torch.cuda.is_available():
@@ -182,8 +169,10 @@ class Portrait:
         """Rows and columns of the latents."""
         return self.latents.shape[2], self.latents.shape[3]
 
-    def steps(self, mixes: Sequence[Mix], seed: int = SEED, steps: int = STEPS) -> Iterator[Step]:
-        """Denoise all mixes in one batch and yield a `Step` after each step; `preview` turns its latents into images.
+    def steps(self, mixes: Sequence[Mix], seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
+        """Denoise all mixes in one batch and yield a `DenoisingStep` after each step.
+
+        `preview` turns its latents into images.
 
         Raises ScaleError without mixes or with fewer than 1 step.
         """
@@ -193,14 +182,14 @@ class Portrait:
             raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
         return self._denoise(interpolate(self.embeddings, mixes), seed, steps)
 
-    def _denoise(self, text: Tensor, seed: int, steps: int) -> Iterator[Step]:
+    def _denoise(self, text: Tensor, seed: int, steps: int) -> Iterator[DenoisingStep]:
         """Denoise under embeddings (N, L, C)."""
         pipe, prepare = self.editor.pipe, self.editor.prepare
         noise = seeded_noise(seed, self.latents.shape[1], self.grid)
         return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps, prepare)
 
     def preview(self, tokens: Tensor) -> list[Image.Image]:
-        """Images of the model's size from packed latents, such as a `Step`'s `latents` or `clean`."""
+        """Images of the model's size from packed latents, such as a `DenoisingStep`'s `latents` or `clean`."""
         return self.editor.decode(unpack(tokens, self.grid))
 
     def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
@@ -221,7 +210,7 @@ class Portrait:
                 self.editor.halve_batch(len(chunk))  # outside, where the failed attempt holds no memory any more
         return self._edits(images, mixes, seed, steps)
 
-    def finish(self, last: Step, mixes: Sequence[Mix], seed: int = SEED) -> Edits:
+    def finish(self, last: DenoisingStep, mixes: Sequence[Mix], seed: int = SEED) -> Edits:
         """What `edit` returns for these mixes and this seed, from the last of their `steps`."""
         return self._edits(self._restored(last.latents), mixes, seed, last.total)
 
@@ -240,7 +229,7 @@ class Portrait:
             latents = step.latents
         return self._restored(latents)
 
-    def follow(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
+    def edit_with_prompt(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
         """The picture edited by an instruction of your own instead of a mix, at the source's size.
 
         Raises ExpressionError for a text with tokens of the prompt template in it, ScaleError with fewer than 1 step.

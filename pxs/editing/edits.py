@@ -13,7 +13,8 @@ from PIL import Image
 
 from pxs.errors import OutputError
 from pxs.expressions import Mix
-from pxs.images import animate, from_array, output_folder, save_png, sheet, to_array
+from pxs.images import animate, from_array, save_png, to_array, wrapped_sheet
+from pxs.storage.files import output_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +53,7 @@ class Edits(Sequence[Image.Image]):
         """The source and all edits, labelled, at most `columns` in a row and 256 pixels a cell."""
         cells = [_thumbnail(image) for image in (self.source, *self.images)]
         labels = ["source", *(str(mix) for mix in self.mixes)]
-        strips = [
-            sheet([cells[i : i + columns]], column_labels=labels[i : i + columns])
-            for i in range(0, len(cells), columns)
-        ]
-        whole = Image.new("RGB", (max(s.width for s in strips), sum(s.height for s in strips)), "white")
-        top = 0
-        for strip in strips:
-            whole.paste(strip, (0, top))
-            top += strip.height
-        return whole
+        return wrapped_sheet(cells, labels, columns)
 
     def differences(self, gain: float = 4.0) -> list[Image.Image]:
         """Per edit, the absolute change from the source times `gain`, as RGB on black."""

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 MODES = ("full", "offload", *BITS)
 AUTO = "auto"
-CARDS = (24, 48, 80, 141)  # GB of common GPUs
-TOGETHER = 4  # edits that the estimate has at work at once
-WORDS = 300  # text tokens of a prompt with its picture, about
-WORK = 16  # values a token and channel that a block holds at its worst: attention 12, MLP 10
-ROOM = 0.92  # share of a device's memory that can be counted on
+GPU_SIZES_GB = (24, 48, 80, 141)  # GB of common GPUs
+ASSUMED_BATCH = 4  # edits that the estimate has at work at once
+TEXT_TOKENS = 300  # text tokens of a prompt with its picture, about
+VALUES_PER_TOKEN = 16  # values a token and channel that a block holds at its worst: attention 12, MLP 10
+USABLE_SHARE = 0.92  # share of a device's memory that can be counted on
 
 
 def check_mode(mode: str) -> str:
@@ -94,12 +94,12 @@ def _shapes(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def estimate(s: Sizes, dtype: torch.dtype, resolution: int) -> dict[str, float]:
-    """Gigabytes (1e9 bytes) that each mode needs on the device to edit TOGETHER intensities at resolution x resolution.
+    """Gigabytes (1e9 bytes) that each mode needs on the device for ASSUMED_BATCH edits at resolution x resolution.
 
     Weights are counted exactly; activations by the most that a block of the transformer holds: computed, not measured.
     """
-    each, tokens = dtype.itemsize, 2 * (resolution // 16) ** 2 + WORDS
-    work = TOGETHER * tokens * s.width * WORK * each
+    each, tokens = dtype.itemsize, 2 * (resolution // 16) ** 2 + TEXT_TOKENS
+    work = ASSUMED_BATCH * tokens * s.width * VALUES_PER_TOKEN * each
     always = each * (s.rest + s.vae) + work
     streamed = always + each * s.leaf
     needs = {"full": always + each * (s.blocks + s.modulation + s.text_encoder), "offload": streamed + each * s.blocks}
@@ -117,7 +117,7 @@ def choose(mode: str, folder: Path, dtype: torch.dtype, resolution: int, device:
         return "full"
     free, needs = torch.cuda.mem_get_info(device)[0] / 1e9, estimate(sizes(folder), dtype, resolution)
     for candidate, need in needs.items():
-        if need <= ROOM * free and (candidate != "fp8" or has_fp8(device)):
+        if need <= USABLE_SHARE * free and (candidate != "fp8" or has_fp8(device)):
             return choose(candidate, folder, dtype, resolution, device)
     raise ModelError(
         f"{device} has {free:.1f} GB free and the smallest mode needs {min(needs.values()):.1f}: free some, or take "

@@ -3,9 +3,9 @@
     r = what the first block adds to the target's tokens;  change = mean |r - r'| / mean |r'|
 
 against r' of the last step that ran in full. Below a threshold, the step runs the first block only and adds what the
-others had added in that step. Approximate, and so off unless asked for: the "first-block cache" of ParaAttention and
+others had added in that step. This is approximate and off by default: the "first-block cache" of ParaAttention and
 diffusers, but with a decision of its own for each edit, so that one seed stays one image, alone or among others; the
-memory lives for one sweep and cannot be taken for another's. `python -m pxs.benchmark.approximate` shows what it costs.
+memory lives for one sweep only. `python -m analysis.performance.approximate` measures what it costs.
 """
 
 from __future__ import annotations

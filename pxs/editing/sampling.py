@@ -43,7 +43,7 @@ distilled to 4 or 8 steps (Qwen-Image-Lightning) were trained on, a shift of 3 f
 
 
 @dataclass(frozen=True)
-class Step:
+class DenoisingStep:
     """One denoising step of a batch of B edits.
 
     index: 0-based; total: number of steps; sigma: noise level before the step, 1 (noise) to 0 (picture).
@@ -104,6 +104,28 @@ def schedule(scheduler: FlowMatchEulerDiscreteScheduler, steps: int, tokens: int
     return own
 
 
+def predict_velocity(
+    transformer: Callable[..., tuple[Tensor, ...]],
+    latents: Tensor,
+    control: Tensor,
+    text: Tensor,
+    times: Tensor,
+    grid: Grid,
+) -> Tensor:
+    """The velocity (B, tokens, C) of packed latents (B, tokens, C) beside their packed sources, by one forward.
+
+    `control` (B, tokens, C); `text` (B, L, D); `times` (B,) are noise levels, 0..1; `grid` is that of both pictures.
+    """
+    cell = (1, grid[0] // 2, grid[1] // 2)
+    return transformer(
+        hidden_states=torch.cat([latents, control], dim=1),
+        encoder_hidden_states=text,
+        timestep=times,
+        img_shapes=[[cell, cell]] * len(latents),
+        return_dict=False,
+    )[0][:, : latents.shape[1]]
+
+
 def stock_velocity(
     transformer: QwenImageTransformer2DModel, times: Tensor, control: Tensor, text: Tensor, grid: Grid
 ) -> Velocity:
@@ -114,16 +136,9 @@ def stock_velocity(
     """
     batch = len(text)
     control = control.expand(batch, -1, -1)
-    cell = (1, grid[0] // 2, grid[1] // 2)
 
     def velocity(index: int, latents: Tensor) -> Tensor:
-        return transformer(
-            hidden_states=torch.cat([latents, control], dim=1),
-            encoder_hidden_states=text,
-            timestep=times[index].expand(batch),
-            img_shapes=[[cell, cell]] * batch,
-            return_dict=False,
-        )[0][:, : latents.shape[1]]
+        return predict_velocity(transformer, latents, control, text, times[index].expand(batch), grid)
 
     return velocity
 
@@ -137,7 +152,7 @@ def denoise(
     grid: Grid,
     steps: int,
     prepare: Prepare = stock_velocity,
-) -> Iterator[Step]:
+) -> Iterator[DenoisingStep]:
     """Edit latents step by step.
 
     `noise` (1 or B, tokens, C) and `control`, the source's packed latents (1, tokens, C), are shared by all rows of
@@ -161,4 +176,4 @@ def denoise(
                 f"latents of edits {rows} stopped being finite at step {index + 1} of {steps}: "
                 "use dtype float32, or smaller intensities"
             )
-        yield Step(index, steps, sigma, latents, clean)
+        yield DenoisingStep(index, steps, sigma, latents, clean)

@@ -1,23 +1,25 @@
-"""Pictures in and out: everything between a file on disk and the pixels that a model sees.
+"""Reading, resizing, comparing and writing pictures.
 
-A picture enters through `open_image`, which accepts what people really have (rotated phone photos, transparent PNGs,
-CMYK scans, 16-bit greys) and returns a plain upright 8-bit sRGB image without metadata, or one clear error. `fit`
-brings it to the size that a model works at, and the `Fit` it returns carries the edit back to the full-size picture.
-`sheet` and `animate` show many results at once, `save_png` and `read_text` keep the settings beside the pixels,
-`to_array`, `from_array` and `psnr` are the bridge to numbers. Files appear whole or not at all.
+`open_image` reads a picture. It accepts rotated phone photos, transparent PNGs, CMYK scans and 16-bit greys. It returns
+an upright 8-bit sRGB image without metadata, or raises one clear error. `fit` resizes a picture to the size of a model.
+It also returns a `Fit`, which transfers an edit to the full-size picture. `sheet` and `animate` show many results at
+once. `save_png` stores settings as text inside the file, and `read_text` reads them. `to_array` and `from_array`
+convert between images and arrays; `psnr` compares two arrays.
 """
 
-from pxs.images.files import animate, output_folder, read_text, save_png
+from pxs.images.files import animate, read_text, save_png
 from pxs.images.fitting import MAX_ASPECT, Fit, fit
-from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, PathName, Source, open_image
-from pxs.images.pixels import from_array, psnr, to_array
-from pxs.images.sheets import sheet
+from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, Source, open_image
+from pxs.images.pixels import Box, from_array, psnr, to_array
+from pxs.images.sheets import sheet, wrapped_sheet
+from pxs.storage.files import PathName
 
 __all__ = [
     "FORMATS",
     "MAX_ASPECT",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "Box",
     "Fit",
     "PathName",
     "Source",
@@ -25,10 +27,10 @@ __all__ = [
     "fit",
     "from_array",
     "open_image",
-    "output_folder",
     "psnr",
     "read_text",
     "save_png",
     "sheet",
     "to_array",
+    "wrapped_sheet",
 ]

@@ -1,4 +1,4 @@
-"""Bringing a picture to the size of a model (`fit`) and carrying the edit back to the full size (`Fit.restore`)."""
+"""Resizes a picture to the size of a model (`fit`) and transfers the edit to the full size (`Fit.restore`)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MAX_ASPECT = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """How a picture was brought to the size of a model, and the way back; made by `fit`.
+    """A picture at full size and at the size of a model; made by `fit`.
 
-    `source` is the full-size picture and `fitted` the same picture at the size of the model; both are RGB,
-    and both are the Fit's own copies.
+    `source` is the full-size picture. `fitted` is the same picture at the size of the model. Both are RGB, and both are
+    copies that nobody else changes.
     """
 
     source: Image.Image
@@ -27,18 +27,17 @@ class Fit:
 
     @property
     def resized(self) -> bool:
-        """Whether the picture had to be resized at all."""
+        """Whether the two sizes differ."""
         return self.source.size != self.fitted.size
 
     def restore(self, edited: Image.Image) -> Image.Image:
         """Return the edit at the size of the source, with the source's detail where nothing was edited.
 
-        The change is brought to the full size, not the picture: restored = source + resize(edited - fitted),
-        computed in floats with Lanczos resampling, rounded and clipped to 0..255. An `edited` equal to
-        `fitted` gives back the source bit for bit. When the picture was not resized, the result is `edited`
-        bit for bit.
+        Only the change is resized, not the picture: restored = source + resize(edited - fitted), in floats with Lanczos
+        resampling, rounded and clipped to 0..255. If `edited` equals `fitted`, the result equals `source` bit for bit.
+        If the picture was not resized, the result equals `edited` bit for bit.
 
-        `edited` is RGB of the size of `fitted`; anything else raises `ImageError`.
+        `edited` is an RGB image of the size of `fitted`; anything else raises `ImageError`.
         """
         check_rgb(edited)
         if edited.size != self.fitted.size:
@@ -50,14 +49,15 @@ class Fit:
 
 
 def fit(image: Image.Image, resolution: int, multiple: int = 16) -> tuple[Image.Image, Fit]:
-    """Resize the whole picture to the size of a model; return it with the `Fit` that leads back.
+    """Resize a picture to the size of a model; return it with the `Fit` that transfers edits to the full size.
 
-    The aspect ratio is kept, the area comes out at about `resolution` squared, and each side is rounded to a
-    multiple of `multiple` pixels (at least one). Nothing is cropped and no border is added: the picture is
-    resized straight to the rounded size with Lanczos resampling, so its proportions change by no more than
-    that rounding. A picture that is already of such a size comes back bit for bit.
+    The area becomes about `resolution` squared (in pixels) and the aspect ratio is kept. Each side is then rounded to
+    a multiple of `multiple` pixels, at least one multiple. Nothing is cropped and no border is added: the picture is
+    resized to the rounded size with Lanczos resampling, so the aspect ratio changes by that rounding only. A picture
+    that already has such a size is returned bit for bit.
 
-    Raises `ImageError` when `image` is not RGB, is longer than 4:1, or when not resolution >= multiple >= 1.
+    Raises `ImageError` when `image` is not RGB, when its aspect ratio is above `MAX_ASPECT`, and unless
+    1 <= multiple <= resolution.
     """
     check_rgb(image)
     width, height = image.size
@@ -71,16 +71,18 @@ def fit(image: Image.Image, resolution: int, multiple: int = 16) -> tuple[Image.
 
 
 def _model_size(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
+    """The size (width, height) in pixels to which `fit` resizes."""
     half = multiple / 2
     smallest, largest = (width - half) * (height - half), (width + half) * (height + half)
     if width % multiple == height % multiple == 0 and smallest <= resolution**2 <= largest:
-        return width, height  # rounding could have produced this size: keep it
+        return width, height  # rounding can produce this size: keep it
     stretch = math.sqrt(width / height)
     sides = resolution * stretch, resolution / stretch
     return max(1, round(sides[0] / multiple)) * multiple, max(1, round(sides[1] / multiple)) * multiple
 
 
 def _add_change(source: Image.Image, fitted: Image.Image, edited: Image.Image) -> Image.Image:
+    """source + resize(edited - fitted) of one channel; all three images have mode L."""
     change = np.asarray(edited, dtype=np.float32) - np.asarray(fitted, dtype=np.float32)
     full = np.asarray(Image.fromarray(change).resize(source.size, Image.Resampling.LANCZOS))
     values = np.rint(np.asarray(source, dtype=np.float32) + full)
@@ -88,6 +90,7 @@ def _add_change(source: Image.Image, fitted: Image.Image, edited: Image.Image) -
 
 
 def check_rgb(image: Image.Image) -> None:
+    """Raise `ImageError` unless `image` is a PIL image of mode RGB."""
     if not isinstance(image, Image.Image) or image.mode != "RGB":
         found = f"mode {image.mode}" if isinstance(image, Image.Image) else type(image).__name__
         raise ImageError(f"expected a PIL image of mode RGB, got {found}: pass it through open_image first")

@@ -1,4 +1,4 @@
-"""Labelled contact sheets: many results at once, in rows and columns."""
+"""Contact sheets: many images in labelled rows and columns."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ def sheet(
     gap: int = 4,
     font_size: int | None = None,
 ) -> Image.Image:
-    """Return a labelled contact sheet of the images in `rows`, an RGB image on white.
+    """Return a labelled contact sheet of the images in `rows`: an RGB image with a white background.
 
-    All cells have the same size, that of the widest and the highest image times `scale`; a smaller image is
-    centred in its cell, and None or the missing end of a short row leaves a cell blank. At scale 1 the pixels
-    are copied exactly. Between the cells and around them lie `gap` white pixels. Row labels stand in a strip
-    at the left that is as wide as its longest text; column labels stand in a strip at the top, and shrink and
-    then end in "..." where they are wider than a cell. `font_size` is in pixels and follows the height of the
-    cells by default. Labels are drawn in ASCII: accents are
-    dropped, and a letter without a counterpart becomes a question mark.
+    All cells have the same size: the largest width and the largest height, times `scale`. A smaller image is centred in
+    its cell. None leaves a cell blank, and so does the missing end of a short row. At scale 1 the pixels are copied
+    exactly. `gap` is the white space around every cell, in pixels. Row labels fill a strip at the left that is as wide
+    as the longest label. Column labels fill a strip at the top. Their font shrinks until they fit a cell; labels that
+    are still too wide are shortened with "...". `font_size` is in pixels; by default it depends on the height of the
+    cells. Labels are drawn in ASCII: accents are removed, other letters become question marks.
 
-    Raises `ImageError` (a `ValueError`) when there is no image at all, when the number of labels differs from
-    the number of rows or columns, or when `scale`, `gap` or `font_size` is out of range.
+    Raises `ImageError` when there is no image, when the number of labels differs from the number of rows or columns,
+    and when `scale`, `gap` or `font_size` is out of range.
     """
     columns = max((len(row) for row in rows), default=0)
-    _check_sheet(rows, columns, row_labels, column_labels)
+    _check_counts(rows, columns, row_labels, column_labels)
     _check_measures(scale, gap, font_size)
     cell = _cell_size(rows, scale)
     size = font_size or max(12, round(cell[1] / 14))
@@ -61,11 +60,37 @@ def sheet(
     return canvas
 
 
+def wrapped_sheet(
+    images: Sequence[Image.Image],
+    labels: Sequence[str],
+    columns: int = 8,
+    scale: float = 1.0,
+    font_size: int | None = None,
+) -> Image.Image:
+    """Return the images in rows of at most `columns`, each with its label above it; `scale`, `font_size` as in `sheet`.
+
+    Raises `ImageError` when there are no images, and when the number of labels differs from the number of images.
+    """
+    if len(labels) != len(images):
+        raise ImageError(f"{len(labels)} labels for {len(images)} images: give one label for each image")
+    strips = [
+        sheet([images[i : i + columns]], None, labels[i : i + columns], scale, font_size=font_size)
+        for i in range(0, max(1, len(images)), columns)
+    ]
+    canvas = Image.new("RGB", (max(s.width for s in strips), sum(s.height for s in strips)), "white")
+    top = 0
+    for strip in strips:
+        canvas.paste(strip, (0, top))
+        top += strip.height
+    return canvas
+
+
 def _strip_width(texts: Sequence[str], font: ImageFont.FreeTypeFont) -> int:
+    """The width in pixels of the strip for row labels; 0 without labels."""
     return math.ceil(max(map(font.getlength, texts))) + 2 * _PADDING if texts else 0
 
 
-def _check_sheet(
+def _check_counts(
     rows: Sequence[Sequence[Image.Image | None]],
     columns: int,
     row_labels: Sequence[str] | None,
@@ -84,10 +109,13 @@ def _check_measures(scale: float, gap: int, font_size: int | None) -> None:
     if gap < 0:
         raise ImageError(f"sheet gap {gap!r} is out of range: give 0 or more pixels")
     if font_size is not None and font_size < 1:
-        raise ImageError(f"font size {font_size!r} is out of range: give 1 or more pixels, or None to choose by itself")
+        raise ImageError(
+            f"font size {font_size!r} is out of range: give 1 or more pixels, or None for the default size"
+        )
 
 
 def _cell_size(rows: Sequence[Sequence[Image.Image | None]], scale: float) -> tuple[int, int]:
+    """The width and height in pixels of every cell."""
     sizes = [_scaled(image.size, scale) for row in rows for image in row if image is not None]
     return max(width for width, _ in sizes), max(height for _, height in sizes)
 
@@ -103,6 +131,7 @@ def _paste(
     cell: tuple[int, int],
     scale: float,
 ) -> None:
+    """Draw the scaled image in the middle of the cell whose upper left corner is at `corner`."""
     if image is None:
         return
     size = _scaled(image.size, scale)
@@ -113,34 +142,36 @@ def _paste(
 
 @lru_cache(maxsize=64)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size=size)
+    font = ImageFont.load_default(size=size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # it is, when a size is given
+    return font
 
 
 def _row_text(labels: Sequence[str] | None, size: int, height: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
-    """Return one-line texts and a font no higher than a cell."""
+    """Return the labels on one line each, and a font that is not higher than a cell."""
     while size > 1 and sum(_font(size).getmetrics()) > height:
         size -= 1
-    return [_flat(label) for label in labels or ()], _font(size)
+    return [_one_line_ascii(label) for label in labels or ()], _font(size)
 
 
 def _column_text(labels: Sequence[str] | None, size: int, width: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
-    """Return one-line texts and the font, common to all, at which they are no wider than a cell."""
-    texts = [_flat(label) for label in labels or ()]
+    """Return the labels on one line each, not wider than a cell, and one font for all of them."""
+    texts = [_one_line_ascii(label) for label in labels or ()]
     while size > _SMALLEST_FONT and any(_font(size).getlength(text) > width for text in texts):
         size -= 1
     return [_shorten(text, _font(size), width) for text in texts], _font(size)
 
 
 def _shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """Return `text`, or the longest beginning of it that fits with "..." after it, or nothing."""
+    """Return `text` if it fits into `width` pixels; else its longest start that fits with "..."; else nothing."""
     if font.getlength(text) <= width:
         return text
     shorter = (text[:end].rstrip() + "..." for end in range(len(text) - 1, -1, -1))
     return next((short for short in shorter if font.getlength(short) <= width), "")
 
 
-def _flat(label: str) -> str:
-    """Return the label on one line in ASCII, all that the built-in font can draw; accents are dropped."""
+def _one_line_ascii(label: str) -> str:
+    """Return the label on one line, without accents, in ASCII: the built-in font has no other letters."""
     decomposed = unicodedata.normalize("NFKD", " ".join(str(label).split()).translate(_ASCII_FOR))
     base = "".join(character for character in decomposed if not unicodedata.combining(character))
     return base.encode("ascii", "replace").decode("ascii")

@@ -1,9 +1,9 @@
-"""Judges: what sees expression, identity and likeness in a face, each a protocol with a mini and full implementations.
+"""Judges score expression and identity of a face; each kind is a protocol with several implementations.
 
-Scoring and training are kept apart: every judge has a `role`. What losses look through ("train") never scores, and what
-scores ("score") is never part of a loss; the runner and the trainer refuse the wrong kind. Where one architecture does
-both, its weights differ: MiniIdentityLoss saw other people than MiniIdentity, and ArcFaceLoss takes another model pack
-(antelopev2) than ArcFaceIdentity (buffalo_l).
+Scoring and training are kept apart. A judge (role "score") is never part of a loss; an encoder of pxs/encoders (role
+"train") never scores; the benchmark and the trainer refuse the wrong role. Where one architecture does both, the
+weights differ: MiniIdentityEncoder was trained on other people than MiniIdentity, and ArcFaceEncoder uses another
+model pack (antelopev2) than ArcFaceIdentity (buffalo_l).
 """
 
 from __future__ import annotations

@@ -11,65 +11,18 @@ What "there" and "the same person" mean is in `BlendThresholds`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
 from pxs.errors import ExpressionError, ScaleError
-from pxs.expressions import Mix, check_expression, check_scale
-from pxs.images import sheet
+from pxs.expressions import Mix, Pair, check_pair, check_scale
 from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
 from pxs.judging.measures import identity_similarity
 
 KINDS = ("coherent", "collapsed", "conflicting")
-
-Rule = Callable[[str, str, float, float], Mix]
-Pair = tuple[str, str]
-
-
-def sum_of_directions(first: str, second: str, a: float, b: float) -> Mix:
-    """Both expressions at their own intensity: e_neutral + a (e_1 - e_neutral) + b (e_2 - e_neutral).
-
-    Raises ExpressionError for names that are not two of the 12, ScaleError for an intensity that is not finite.
-    """
-    check_pair(first, second)
-    return Mix({first: a, second: b})
-
-
-def convex(first: str, second: str, a: float, b: float) -> Mix:
-    """A point between the two expressions: weights a / (a + b) and b / (a + b), at the intensity of the larger.
-
-    What the prompts add up to is never more than one expression at full: at a = b = 1 each has 0.5. Where one
-    intensity is 0 the rule agrees with `sum_of_directions`. Raises as that one does, and ScaleError below 0.
-    """
-    check_pair(first, second)
-    a, b = (check_scale(x, "intensity") for x in (a, b))
-    if min(a, b) < 0:
-        raise ScaleError(f"intensity {min(a, b):g} is below 0: weights of a convex blend are 0 or more")
-    total, strength = a + b, max(a, b)
-    return Mix({first: strength * (a / total), second: strength * (b / total)}) if total else Mix()
-
-
-RULES: dict[str, Rule] = {"sum": sum_of_directions, "convex": convex}
-"""The two ways to weigh a blend."""
-
-
-def weigh(rule: str, first: str, second: str, a: float, b: float) -> Mix:
-    """The mix of a blend under the rule of this name, "sum" or "convex"; raises ExpressionError or ScaleError."""
-    if rule not in RULES:
-        raise ScaleError(f"unknown rule {rule!r}: choose from {', '.join(RULES)}")
-    return RULES[rule](first, second, a, b)
-
-
-def check_pair(first: str, second: str) -> Pair:
-    """Return the two names if they are two different of the 12 expressions; else raise ExpressionError."""
-    for name in (first, second):
-        check_expression(name)
-    if first == second:
-        raise ExpressionError(f"the pair {first!r}, {second!r} is one expression: blend two different ones")
-    return first, second
 
 
 @dataclass(frozen=True)
@@ -165,25 +118,3 @@ def judge_blends(
         JudgedBlend(a, b, mix, float(s), verdict(mix, float(s), a, b, thresholds))
         for (a, b), mix, s in zip(pairs, mixes, similar, strict=True)
     ]
-
-
-def verdict_sheet(images: Sequence[Image.Image], judged: Sequence[JudgedBlend], columns: int = 5) -> Image.Image:
-    """The images with pair and verdict over each, `columns` in a row, every cell about 200 pixels wide.
-
-    Raises ImageError without images.
-    """
-    labels = [f"{one.first} + {one.second}: {_brief(one.verdict)}" for one in judged]
-    scale = 200 / max((image.width for image in images), default=200)
-    starts = range(0, max(len(images), 1), columns)
-    strips = [
-        sheet([images[i : i + columns]], column_labels=labels[i : i + columns], scale=scale, font_size=11)
-        for i in starts
-    ]
-    whole = Image.new("RGB", (strips[0].width, sum(strip.height for strip in strips)), "white")
-    for i, strip in enumerate(strips):
-        whole.paste(strip, (0, sum(above.height for above in strips[:i])))
-    return whole
-
-
-def _brief(found: Verdict) -> str:
-    return f"only {found.dominant}" if found.dominant else found.kind

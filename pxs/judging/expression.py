@@ -12,8 +12,9 @@ from typing import Protocol
 import torch
 from PIL import Image
 
+from pxs.encoders.networks import load_network, to_batch
 from pxs.expressions import EXPRESSIONS, Mix
-from pxs.judging.networks import load_network, to_batch
+from pxs.judging.weights import WEIGHTS
 
 
 class ExpressionJudge(Protocol):
@@ -34,7 +35,7 @@ class MiniExpression:
     role = "score"
 
     def __init__(self) -> None:
-        self.network, version = load_network("expression", len(EXPRESSIONS))
+        self.network, version = load_network("expression", len(EXPRESSIONS), WEIGHTS)
         self.name = f"{self.name} {version}"
 
     @torch.inference_mode()

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from pxs.errors import JudgeError, one_line
 from pxs.expressions import EXPRESSIONS, Mix
-from pxs.images import output_folder
 from pxs.optional import require
-from pxs.provenance import write_json
+from pxs.storage.files import output_folder
+from pxs.storage.provenance import write_json
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor

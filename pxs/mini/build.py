@@ -27,18 +27,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pxs.mini.data import assorted, render
-from pxs.mini.faces import seeds
-from pxs.mini.loop import Plan
+from pxs.faces.identity import seeds
+from pxs.faces.render import render
+from pxs.mini.data import assorted
+from pxs.mini.loop import TrainingPlan
 
 if TYPE_CHECKING:
     from pxs.mini.train_judges import Portraits
 
 STYLES = ("human", "anime")
-VAE_PLAN = Plan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
-TRANSFORMER_PLAN = Plan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
-DECODER_PLAN = Plan(steps=5_000, lr=1e-2, adam_lr=1e-3, ema=0.998)
-JUDGE_PLAN = Plan(steps=1_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
+VAE_PLAN = TrainingPlan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
+TRANSFORMER_PLAN = TrainingPlan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
+DECODER_PLAN = TrainingPlan(steps=5_000, lr=1e-2, adam_lr=1e-3, ema=0.998)
+JUDGE_PLAN = TrainingPlan(steps=1_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
 LOSS_PLAN = replace(JUDGE_PLAN, steps=1_000)  # of the networks that losses look through
 JUDGE_IDENTITIES = 1_500  # per half
 IDENTITIES = 800  # per style, for the transformer

@@ -6,15 +6,12 @@ The base model learns from labels as annotators give them: discrete (one express
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
-from pxs.mini.faces import Identity, draw
+from pxs.faces.render import Drawing
 
 CONFUSION: dict[str, dict[str, float]] = {
     "happy": {"confident": 0.05},
@@ -38,32 +35,6 @@ def label_probabilities(shown: str) -> np.ndarray:
     p = np.array([CONFUSION[shown].get(label, 0.0) for label in EXPRESSIONS])
     p[EXPRESSIONS.index(shown)] = 1 - p.sum()
     return p
-
-
-class Drawing(NamedTuple):
-    """One picture to draw: identity number, mix, style."""
-
-    seed: int
-    mix: Mix
-    style: str
-
-
-def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = None) -> np.ndarray:
-    """Pictures (N, size, size, 3) uint8, drawn in several processes; the order is that of `drawings`."""
-    if len(drawings) < 64 or workers == 1:
-        return np.stack([_render_one(d, size) for d in drawings])
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        chunks = [drawings[i : i + 64] for i in range(0, len(drawings), 64)]
-        return np.concatenate(list(pool.map(_render_chunk, chunks, [size] * len(chunks))))
-
-
-def _render_chunk(drawings: Sequence[Drawing], size: int) -> np.ndarray:
-    return np.stack([_render_one(d, size) for d in drawings])
-
-
-def _render_one(drawing: Drawing, size: int) -> np.ndarray:
-    return np.asarray(draw(Identity.sample(drawing.seed), drawing.mix, drawing.style, size))
 
 
 def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int = 0) -> list[Drawing]:

@@ -21,7 +21,8 @@ from pxs.editing.checkpoints import load_pipeline
 from pxs.editing.conditioning import encode_prompts
 from pxs.editing.exact.vae2d import Vae2d
 from pxs.expressions import DOMAINS, EXPRESSIONS, NEUTRAL, Mix, prompt
-from pxs.mini.data import Drawing, label_probabilities, render
+from pxs.faces.render import Drawing, render
+from pxs.mini.data import label_probabilities
 from pxs.mini.train_vae import to_tensor
 
 INTENSITIES = (0.5, 1.1)  # range of the targets' hidden intensities

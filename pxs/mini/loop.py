@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from pxs.errors import ModelError
-from pxs.saving import Checkpoints
+from pxs.storage.states import TrainingStates
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast: `lr` is Muon's and `adam_lr` AdamW's peak rate; warm-up, then cosine to a hundredth."""
 
     steps: int
@@ -47,7 +47,7 @@ class Optimiser:
     Names in `adam_only` are stepped by AdamW whatever their shape: first and last layers, embeddings.
     """
 
-    def __init__(self, module: nn.Module, plan: Plan, adam_only: tuple[str, ...] = ()) -> None:
+    def __init__(self, module: nn.Module, plan: TrainingPlan, adam_only: tuple[str, ...] = ()) -> None:
         named = [(k, p) for k, p in module.named_parameters() if p.requires_grad]
         self.plan = plan
         self.kernels = [p for k, p in named if p.ndim >= 2 and p[0].numel() > 1 and not k.startswith(adam_only)]
@@ -94,7 +94,7 @@ class Optimiser:
 def train(
     module: nn.Module,
     loss_at: Callable[[int], Tensor],
-    plan: Plan,
+    plan: TrainingPlan,
     folder: Path,
     check: Callable[[nn.Module], dict[str, float]],
     adam_only: tuple[str, ...] = (),
@@ -105,7 +105,7 @@ def train(
     `loss_at(step)` gives the scalar loss of a step; `check(module)` gives figures for the log, called with the averaged
     weights loaded. The curve is appended to `folder`/curve.jsonl, one JSON object a check.
     """
-    checkpoints = Checkpoints(folder)
+    checkpoints = TrainingStates(folder)
     optimiser = Optimiser(module, plan, adam_only)
     weights = dict(module.named_parameters())
     average = {k: p.detach().clone() for k, p in weights.items()}

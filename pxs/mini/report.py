@@ -17,9 +17,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix, sweep
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 from pxs.images import psnr, to_array
-from pxs.mini.faces import Identity, draw, seeds
-from pxs.provenance import versions, write_json
+from pxs.storage.provenance import versions, write_json
 
 STEPS = 20
 FIRST = 1_000  # the first held-out identity of the report; the build looks at earlier ones

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pxs.encoders.features import MiniFeatures
+from pxs.encoders.identity import MiniIdentityEncoder
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
+from pxs.faces.identity import seeds
+from pxs.faces.render import Drawing, render
 from pxs.judging.expression import MiniExpression
-from pxs.judging.features import MiniFeatures
-from pxs.judging.identity import MiniIdentity, MiniIdentityLoss
-from pxs.mini.data import Drawing, render
-from pxs.mini.faces import seeds
+from pxs.judging.identity import MiniIdentity
 from pxs.mini.train_judges import auc, similarities
-from pxs.provenance import versions, write_json
+from pxs.storage.provenance import versions, write_json
 
 FIRST = 20_000  # the first held-out identity; the build's own checks look at others
 INTENSITIES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -31,7 +32,7 @@ def measure(identities: int) -> dict[str, object]:
     return {
         "identities": identities,
         "expression": {style: _expression(numbers, style) for style in DOMAINS},
-        **{judge.name.split()[0]: _identity(judge, numbers) for judge in (MiniIdentity(), MiniIdentityLoss())},
+        **{judge.name.split()[0]: _identity(judge, numbers) for judge in (MiniIdentity(), MiniIdentityEncoder())},
         "mini-features": _features(numbers),
         "versions": versions(),
     }

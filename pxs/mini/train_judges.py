@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from pxs.encoders.features import TextTower, caption
+from pxs.encoders.networks import FaceNet
 from pxs.expressions import DOMAINS
-from pxs.judging.features import TextTower, caption
-from pxs.judging.networks import FaceNet
-from pxs.mini.data import Drawing
-from pxs.mini.faces import Identity
-from pxs.mini.loop import Plan, train
+from pxs.faces.identity import Identity
+from pxs.faces.render import Drawing
+from pxs.mini.loop import TrainingPlan, train
 from pxs.mini.train_vae import to_tensor
 
 BATCH = 64
@@ -103,7 +103,7 @@ class Clip(nn.Module):
         return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
 
 
-def train_expression(data: Portraits, held_out: Portraits, plan: Plan, folder: Path) -> FaceNet:
+def train_expression(data: Portraits, held_out: Portraits, plan: TrainingPlan, folder: Path) -> FaceNet:
     """Mean squared error of the 12 scores against the intensities shown, so scores are expected intensities."""
     torch.manual_seed(plan.seed)
     network, mixes = FaceNet(12), torch.from_numpy(data.mixes)
@@ -121,7 +121,7 @@ def train_expression(data: Portraits, held_out: Portraits, plan: Plan, folder: P
     return _train(network, network, loss, check, data, plan, folder)
 
 
-def train_identity(data: Portraits, held_out: Portraits, plan: Plan, folder: Path) -> FaceNet:
+def train_identity(data: Portraits, held_out: Portraits, plan: TrainingPlan, folder: Path) -> FaceNet:
     """Margin softmax over the people of `data`; expressions vary within each."""
     people = torch.from_numpy(data.people)
     torch.manual_seed(plan.seed)
@@ -137,7 +137,7 @@ def train_identity(data: Portraits, held_out: Portraits, plan: Plan, folder: Pat
     return _train(module, module.network, loss, check, data, plan, folder)
 
 
-def train_features(data: Portraits, held_out: Portraits, plan: Plan, folder: Path) -> FaceNet:
+def train_features(data: Portraits, held_out: Portraits, plan: TrainingPlan, folder: Path) -> FaceNet:
     """Contrastive image-text training on captions of who is shown with which expression."""
     torch.manual_seed(plan.seed)
     module = Clip()
@@ -193,7 +193,7 @@ def _train(
     loss: Callable[[nn.Module, Tensor, np.ndarray], Tensor],
     check: Callable[[nn.Module], dict[str, float]],
     data: Portraits,
-    plan: Plan,
+    plan: TrainingPlan,
     folder: Path,
 ) -> FaceNet:
     """Train `module` and return the network in it, with averaged weights."""

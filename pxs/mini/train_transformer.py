@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pxs.editing.sampling import pack
+from pxs.editing.sampling import pack, predict_velocity
 from pxs.mini.edit_set import EditSet
-from pxs.mini.loop import Plan, train
+from pxs.mini.loop import TrainingPlan, train
 
 CONFIG = {
     "patch_size": 2,
@@ -56,18 +56,12 @@ def velocity_loss(
     sigma = torch.sigmoid(torch.randn(len(target), generator=generator) + 0.25)
     clean, control = pack(target), pack(source)
     s = sigma[:, None, None]
-    grid = (1, target.shape[2] // 2, target.shape[3] // 2)
-    velocity = model(
-        hidden_states=torch.cat([(1 - s) * clean + s * noise, control], dim=1),
-        encoder_hidden_states=text,
-        timestep=sigma,
-        img_shapes=[[grid, grid]] * len(target),
-        return_dict=False,
-    )[0][:, : clean.shape[1]]
+    grid = (target.shape[2], target.shape[3])
+    velocity = predict_velocity(model, (1 - s) * clean + s * noise, control, text, sigma, grid)
     return (velocity.float() - (noise - clean)).pow(2).mean()
 
 
-def train_transformer(data: EditSet, held_out: EditSet, plan: Plan, folder: Path) -> nn.Module:
+def train_transformer(data: EditSet, held_out: EditSet, plan: TrainingPlan, folder: Path) -> nn.Module:
     """Train from the newest checkpoint in `folder` to the end of the plan; returns the averaged model."""
     model = new_transformer(plan.seed)
     compiled = torch.compile(model)

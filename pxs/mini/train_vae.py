@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pxs.editing.exact.vae2d import ResidualBlock, Vae2d
-from pxs.mini.loop import Plan, train
+from pxs.mini.loop import TrainingPlan, train
 
 CONFIG = {"base_dim": 16, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
 LATENT_NOISE = 0.05
@@ -105,7 +105,7 @@ def reconstruction_psnr(vae: Vae2d, pictures: np.ndarray) -> float:
     return torch.cat(values).mean().item()
 
 
-def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, folder: Path) -> Vae2d:
+def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: TrainingPlan, folder: Path) -> Vae2d:
     """Train encoder and decoder together; returns the VAE with averaged weights."""
     vae = new_vae(plan.seed)
 
@@ -130,7 +130,9 @@ def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, fol
     return vae.eval()
 
 
-def train_decoder(vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray], plan: Plan, folder: Path) -> Vae2d:
+def train_decoder(
+    vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray], plan: TrainingPlan, folder: Path
+) -> Vae2d:
     """Deepen the VAE and train its decoder on whole pictures; latents, and what was trained on them, stay valid."""
     vae = deepened(vae)
     vae.requires_grad_(False)

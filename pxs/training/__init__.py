@@ -1,1 +1,1 @@
-"""Making an adapter: losses, cached constants, and a trainer that is a generator of step records."""
+"""Training an adapter: losses, cached row constants, and a trainer that is a generator of steps."""

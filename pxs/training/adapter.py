@@ -1,11 +1,11 @@
-"""The LoRA of a training: put on the transformer, and saved as diffusers loads it, with rank, alpha and its base."""
+"""The LoRA of a training: added to the transformer, and saved in the layout of diffusers with rank, alpha and base."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from pxs.editing.adapters import Factors, find_adapters, read_factors
 from pxs.editing.checkpoints import find_model
 from pxs.errors import TrainingError
 from pxs.training.settings import TARGETS, Settings
-from pxs.training.sharding import whole
+from pxs.training.sharding import full_tensor
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -23,43 +23,52 @@ NAME = "default"
 
 
 def add_adapter(transformer: QwenImageTransformer2DModel, settings: Settings) -> dict[str, Tensor]:
-    """Freeze the transformer and put an untrained LoRA on it; returns its weights, float32, by name.
+    """Freeze the transformer and add an untrained LoRA; returns its weights, float32, by name.
 
-    A is Gaussian, drawn from the seed; B is zero, so the model's function is unchanged.
+    A (rank, inputs) is Gaussian, drawn from the seed. B (outputs, rank) is zero, so the output of the model is unchanged.
     """
     from peft import LoraConfig
 
-    transformer.requires_grad_(False)
+    module: Any = transformer
+    module.requires_grad_(False)
     config = LoraConfig(
-        r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS), init_lora_weights="gaussian"
+        r=settings.rank,
+        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # peft accepts floats
+        target_modules=list(TARGETS),
+        init_lora_weights="gaussian",
     )
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        transformer.add_adapter(config, adapter_name=NAME)
-    weights = trained(transformer)
+        module.add_adapter(config, adapter_name=NAME)
+    weights = trainable_weights(transformer)
     for p in weights.values():
         p.data = p.data.float()
     return weights
 
 
 def find_start(settings: Settings) -> Path | None:
-    """The file of the adapter that a training goes on from, if any; "default" is the model's own. AdapterError."""
+    """The file of the adapter that a training starts from, or None; "default" is the adapter of the model.
+
+    Raises AdapterError if there is no such file.
+    """
     if not settings.start:
         return None
-    own = find_model(settings.model) / "adapter.safetensors"
-    (file,) = find_adapters(settings.start, own if own.is_file() else None)
+    default = find_model(settings.model) / "adapter.safetensors"
+    (file,) = find_adapters(settings.start, default if default.is_file() else None)
     return file
 
 
 def read_start(file: Path, transformer: QwenImageTransformer2DModel, settings: Settings) -> dict[str, Factors]:
-    """The factors of an adapter to go on from, which must have this rank and alpha on the same layers.
+    """The factors by layer of an adapter to start from.
 
-    Raises AdapterError, and TrainingError for one of another kind.
+    Raises AdapterError for a file that cannot be read, and TrainingError for an adapter whose layers, rank or alpha
+    differ from those of the settings.
     """
     layers = read_factors(file, transformer)
-    own = {name for name, _ in transformer.named_modules() if name.endswith(tuple(f".{t}" for t in TARGETS))}
-    if layers.keys() != own:
-        raise TrainingError(f"{file} acts on {len(layers)} layers, a training on {len(own)}: start from another")
+    module: Any = transformer
+    targets = {name for name, _ in module.named_modules() if name.endswith(tuple(f".{t}" for t in TARGETS))}
+    if layers.keys() != targets:
+        raise TrainingError(f"{file} acts on {len(layers)} layers, a training on {len(targets)}: start from another")
     for factors in layers.values():
         rank, alpha = len(factors.a), factors.scaling * len(factors.a)
         if (rank, alpha) != (settings.rank, settings.alpha):
@@ -67,30 +76,34 @@ def read_start(file: Path, transformer: QwenImageTransformer2DModel, settings: S
     return layers
 
 
-def take_up(transformer: QwenImageTransformer2DModel, layers: Mapping[str, Factors]) -> None:
-    """Give the LoRA on a transformer these factors."""
+def load_factors(transformer: QwenImageTransformer2DModel, layers: Mapping[str, Factors]) -> None:
+    """Copy factors, by layer, into the LoRA of a transformer."""
+    module: Any = transformer
     for name, factors in layers.items():
-        layer = transformer.get_submodule(name)
+        layer = module.get_submodule(name)
         layer.lora_A[NAME].weight.data.copy_(factors.a)
         layer.lora_B[NAME].weight.data.copy_(factors.b)
 
 
-def trained(transformer: QwenImageTransformer2DModel) -> dict[str, Tensor]:
-    """The weights that a training moves, by name."""
-    return {name: p for name, p in transformer.named_parameters() if p.requires_grad}
+def trainable_weights(transformer: QwenImageTransformer2DModel) -> dict[str, Tensor]:
+    """The weights that a training updates, by name."""
+    module: Any = transformer
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
 def adapter_bytes(transformer: QwenImageTransformer2DModel, base: str) -> bytes:
-    """The LoRA as a safetensors file in diffusers layout, float32; `base` is the fingerprint of the model under it.
+    """The LoRA as a safetensors file in the layout of diffusers, float32; `base` is the fingerprint of its model.
 
-    All metadata is one entry, since several come out in no fixed order and would change the file's hash.
+    All metadata is one entry: several entries have no fixed order, which would change the hash of the file.
+    Every process must call this at the same time.
     """
     from peft import get_peft_model_state_dict
     from safetensors.torch import save
 
     state = get_peft_model_state_dict(transformer, adapter_name=NAME)
-    tensors = {f"transformer.{k}": whole(v).detach().float().contiguous().cpu() for k, v in sorted(state.items())}
-    config = transformer.peft_config[NAME]
+    tensors = {f"transformer.{k}": full_tensor(v).detach().float().contiguous().cpu() for k, v in sorted(state.items())}
+    module: Any = transformer
+    config = module.peft_config[NAME]
     notes = {
         "transformer.r": config.r,
         "transformer.lora_alpha": config.lora_alpha,

@@ -1,7 +1,7 @@
-"""What a training needs of a row and no step changes, computed once: latents, prompt embeddings, what judges see.
+"""The constants of a row, computed once per training: latents, prompt embeddings, and encodings of the targets.
 
-Each row is one safetensors file named by the hash of everything it depends on (pictures, prompts, model, judges), so a
-changed row, model or judge is computed anew and nothing stale is ever used.
+Each row is one safetensors file, named by the hash of everything that it depends on (pictures, prompts, model and
+encoders). So a changed row, model or encoder gets a new file.
 """
 
 from __future__ import annotations
@@ -11,39 +11,40 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from pxs.data.ffe import Row, Target
+from pxs.encoders.features import FeatureEncoder
+from pxs.encoders.identity import IdentityEncoder
 from pxs.expressions import NEUTRAL, Mix, prompt
-from pxs.ffe import Row, Target
 from pxs.images import open_image, to_array
-from pxs.judging.features import FeatureJudge
-from pxs.judging.identity import IdentityLoss
-from pxs.saving import replace_file
+from pxs.storage.files import replace_file
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
-VERSION = "3"  # raise when what is computed changes
+VERSION = "3"  # increase it when the computation changes
 
-ASKED: dict[str, Callable[[Target], Mix]] = {
+CONDITIONS: dict[str, Callable[[Target], Mix]] = {
     "category": lambda target: Mix({target.category: target.score}),
     "scores": lambda target: target.scores,
 }
-"""What a target is asked for by, for each conditioning of the settings."""
+"""The mix that a target is conditioned on, for each `conditioning` of the settings."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Constants of B rows. Branches are the second axis: the two targets of a row.
+    """Constants of B rows. The second axis is the branch: the two targets of a row.
 
-    source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 1 + K, L, D): embeddings of the
-    neutral prompt and of K others, about the source. scores (B, 2, K): how much a target is asked for each. Of the
-    targets: features (B, 2, F), and landmarks (B, 2, P, 2) with identity (B, 2, D), each None without its judge.
+    source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 1 + K, L, D): prompt embeddings of
+    the source, for the neutral prompt and for K expressions. scores (B, 2, K): intensities of the K expressions that
+    each target is conditioned on. Encodings of the targets: features (B, 2, F) unit vectors; landmarks (B, 2, P, 2)
+    (x, y) in pixels with identity (B, 2, D) unit vectors; None without the encoder. All floating, on one device.
     """
 
     source: Tensor
@@ -55,32 +56,34 @@ class Batch:
     identity: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(**{name: v if v is None else v.to(device) for name, v in vars(self).items()})
+        """A copy on a device."""
+        tensors = {name: v.to(device) for name, v in vars(self).items() if v is not None}
+        return Batch(**tensors)
 
 
 class Cache:
-    """The constants of rows, made on first use by an editor and the judges that losses look through, if any.
+    """The constants of rows in a folder, computed on first use by an editor and the encoders, if any.
 
-    `conditioning` as in the settings: which expressions of a row are asked for.
+    `conditioning` as in the settings: the expressions of a row that its targets are conditioned on.
     """
 
     def __init__(
         self,
         folder: Path,
         editor: Editor,
-        features: FeatureJudge | None,
-        identity: IdentityLoss | None,
+        features: FeatureEncoder | None,
+        identity: IdentityEncoder | None,
         conditioning: str = "category",
     ) -> None:
         self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
-        self.asked = ASKED[conditioning]
+        self.conditions = CONDITIONS[conditioning]
         self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
-        self._common += [str(editor.pipe.dtype), *(judge.name if judge else "" for judge in (features, identity))]
+        pipe: Any = editor.pipe
+        self._common += [str(pipe.dtype), *(encoder.name if encoder else "" for encoder in (features, identity))]
 
     def batch(self, rows: Sequence[Row]) -> Batch:
-        """The constants of some rows, stacked; rows that ask for fewer expressions ask for others at 0."""
-        parts = [{**self.row(row), "scores": self._scores(row)} for row in rows]
+        """The constants of some rows, stacked; rows with fewer expressions than others get neutral ones at score 0."""
+        parts = [{**self.constants(row), "scores": self._scores(row)} for row in rows]
         most = max(part["scores"].shape[1] for part in parts)
         for part in parts:
             missing = most - part["scores"].shape[1]
@@ -89,38 +92,42 @@ class Cache:
         return Batch(**{name: torch.stack([part[name] for part in parts]) for name in parts[0]})
 
     def _scores(self, row: Row) -> Tensor:
-        """How much its targets are asked for each expression (2, K)."""
-        asked = [self.asked(target) for target in row.targets]
-        return torch.tensor([[scores[word] for word in self._words(row)] for scores in asked])
+        """The score of each expression for each target (2, K) float32."""
+        mixes = [self.conditions(target) for target in row.targets]
+        return torch.tensor([[mix[expression] for expression in self._expressions(row)] for mix in mixes])
 
-    def _words(self, row: Row) -> list[str]:
-        """The expressions that are asked for: the categories, then any others."""
-        return list(dict.fromkeys([*(t.category for t in row.targets), *chain(*map(self.asked, row.targets))]))
+    def _expressions(self, row: Row) -> list[str]:
+        """The K expressions that the targets are conditioned on: the categories, then any others."""
+        return list(dict.fromkeys([*(t.category for t in row.targets), *chain(*map(self.conditions, row.targets))]))
 
-    def row(self, row: Row) -> dict[str, Tensor]:
-        """The constants of one row, from its file or computed and then kept; JudgeError names a file without a face."""
+    def constants(self, row: Row) -> dict[str, Tensor]:
+        """The constants of one row, without scores; the names and shapes are those of `Batch`, without the axis B.
+
+        Reads the file of the row, or computes and writes it. Raises JudgeError for a picture without a face.
+        """
         from safetensors.torch import load_file
 
         return load_file(self.keep(row))
 
     def keep(self, row: Row) -> Path:
-        """The file of a row's constants, made if it is not there yet."""
+        """The file with the constants of a row, computed and written if it is missing. Raises as `constants`."""
         from safetensors.torch import save
 
-        path = self.folder / f"{self.key(row)}.safetensors"
+        key = self.key(row)
+        path = self.folder / key[:2] / f"{key[2:]}.safetensors"  # 256 folders, since large ones are slow
         if not path.exists():
             replace_file(path, save(self._computed(row)))
         return path
 
     def key(self, row: Row) -> str:
-        """The hash of what a row's constants depend on; scores are not among them."""
+        """The hash of everything that the constants of a row depend on; they do not depend on the scores."""
         digest = hashlib.sha256("\n".join([*self._common, *self._prompts(row)]).encode())
         for path in (row.source, *(t.image for t in row.targets)):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:32]
 
     def _prompts(self, row: Row) -> list[str]:
-        return [prompt(word, row.domain) for word in (NEUTRAL, *self._words(row))]
+        return [prompt(expression, row.domain) for expression in (NEUTRAL, *self._expressions(row))]
 
     @torch.no_grad()
     def _computed(self, row: Row) -> dict[str, Tensor]:
@@ -131,25 +138,25 @@ class Cache:
             "source": latents[0],
             "targets": torch.stack(latents[1:]),
             "text": self.editor.encode_prompts(self.editor.pipe, source, self._prompts(row)).cpu().clone(),
-            **self._seen(row, torch.stack([as_pixels(t) for t in targets]).to(self.editor.vae_device)),
+            **self._encodings(row, torch.stack([as_pixels(t) for t in targets]).to(self.editor.vae_device)),
         }
 
-    def _seen(self, row: Row, pixels: Tensor) -> dict[str, Tensor]:
-        """What the judges see in a row's targets (2, 3, H, W)."""
-        seen = {}
+    def _encodings(self, row: Row, pixels: Tensor) -> dict[str, Tensor]:
+        """Features, landmarks and identity of the targets of a row; pixels (2, 3, H, W) in [-1, 1]."""
+        encodings = {}
         if self.features:
-            seen["features"] = self.features.embed_pixels(pixels)
+            encodings["features"] = self.features.embed_pixels(pixels)
         if self.identity:
-            seen["landmarks"] = self.identity.landmarks(pixels, [repr(str(t.image)) for t in row.targets])
-            seen["identity"] = self.identity.embed_pixels(pixels, seen["landmarks"])
-        return {name: value.cpu().clone() for name, value in seen.items()}
+            encodings["landmarks"] = self.identity.landmarks(pixels, [repr(str(t.image)) for t in row.targets])
+            encodings["identity"] = self.identity.embed_pixels(pixels, encodings["landmarks"])
+        return {name: value.cpu().clone() for name, value in encodings.items()}
 
 
 def square(image: Image.Image, side: int) -> Image.Image:
-    """The largest central square of an image, scaled to `side` x `side`, as PixelSmile was trained."""
+    """The largest central square of an image, resized to `side` x `side` pixels, as in the training of PixelSmile."""
     return ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
 
 
 def as_pixels(image: Image.Image) -> Tensor:
-    """(3, H, W) in [-1, 1] of an RGB image."""
+    """The pixels (3, H, W) float32 in [-1, 1] of an RGB image."""
     return torch.from_numpy(to_array(image)).permute(2, 0, 1) * 2 - 1

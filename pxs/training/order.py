@@ -1,4 +1,4 @@
-"""Which rows a training takes when: held back or trained on, and in what order; all derives from the seed."""
+"""Which rows a training holds back, and the order in which it uses the others. Both depend only on the seed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pxs.data.ffe import Row
 from pxs.errors import TrainingError
-from pxs.ffe import Row
 from pxs.training.objective import hash_of
 from pxs.training.settings import Settings
 
 
 def split(rows: Sequence[Row], settings: Settings) -> tuple[list[Row], list[Row]]:
-    """Rows to train on and rows held back, chosen by the seed; raises TrainingError if too few are left."""
+    """Rows to train on and rows held back for validation, chosen by the seed.
+
+    Raises TrainingError if fewer rows than one batch are left to train on.
+    """
     count = round(settings.validation * len(rows))
     shuffled = np.random.default_rng(hash_of(settings.seed, 1)).permutation(len(rows))
     training, held_back = sorted(shuffled[count:]), sorted(shuffled[:count])
@@ -25,9 +29,9 @@ def split(rows: Sequence[Row], settings: Settings) -> tuple[list[Row], list[Row]
 
 
 def order(count: int, settings: Settings, step: int) -> list[int]:
-    """Which of `count` rows a step trains on: every epoch is a permutation of its own."""
+    """The indices of the rows, of `count`, in the batch of a step; every epoch is another permutation."""
     first = step * settings.batch
-    epochs: dict[int, np.ndarray] = {}
+    epochs: dict[int, NDArray[np.int64]] = {}
     chosen = []
     for position in range(first, first + settings.batch):
         epoch, place = divmod(position, count)
@@ -47,8 +51,8 @@ def data_hash(rows: Sequence[Row]) -> str:
     return digest.hexdigest()
 
 
-def coming(count: int, settings: Settings, first: int) -> list[int]:
-    """Which of `count` rows the steps from `first` on will take, sorted."""
-    if (settings.steps - first) * settings.batch >= 2 * count:  # one of these epochs is whole
+def remaining_rows(count: int, settings: Settings, first: int) -> list[int]:
+    """The indices of the rows, of `count`, that the steps from `first` on use, sorted."""
+    if (settings.steps - first) * settings.batch >= 2 * count:  # they cover a complete epoch
         return list(range(count))
     return sorted({row for step in range(first, settings.steps) for row in order(count, settings, step)})

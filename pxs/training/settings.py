@@ -1,4 +1,4 @@
-"""The settings of a training: a frozen record, checked when it is made, written beside every result."""
+"""The settings of a training: a frozen dataclass, checked when created, written next to every result."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the outcome of a training, together with its data; defaults suit `mini`.
+    """The settings of a training. Settings and data determine the result; the defaults suit `mini`.
 
-    batch: rows a step, of two targets each. rank, alpha: of the LoRA, whose effective scaling is alpha / rank. lr,
-    weight_decay, beta2: of AdamW; warmup steps, then cosine to 0. clip: largest norm of the gradient. contrast, form,
-    contrast_weight, identity_weight, gate: see losses.py; a weight of 0 leaves a loss out. shift: 1 draws noise levels
-    uniformly; above 1 favours high ones, where the picture is decided (s u / (1 + (s - 1) u)). conditioning: what a
-    target is asked for by, the score of its "category" alone, as published, or all of its "scores", which teaches
-    blends. start: an adapter to go on from, of the same rank and alpha; empty for an untrained one. validation: share
-    of rows held back. save_every, validate_every, sample_every: in steps, 0 is never.
+    model: "mini", a hub id, or a folder. batch: rows per step, each with two targets. rank, alpha: of the LoRA, whose
+    scaling is alpha / rank. lr, beta2, weight_decay: of AdamW. warmup: steps of rising learning rate; then it falls to
+    0 along a cosine. clip: largest norm of the gradient. contrast, form, contrast_weight, identity_weight, gate: see
+    losses.py; a weight of 0 turns a loss off. shift s: noise levels are s u / (1 + (s - 1) u) with u uniform; 1 is
+    uniform, above 1 favours high levels, which determine the layout of the picture. conditioning: the scores that a
+    target is conditioned on, "category" for that of its category alone, as published, or "scores" for all of them,
+    which teaches blends. start: an adapter to start from, of the same rank and alpha; empty for an untrained one.
+    validation: fraction of the rows that is held back. save_every, validate_every, sample_every: in steps; 0 is never.
+    precision: "bf16" for mixed precision, or "no". checkpointing: recompute activations to save memory.
     """
 
     model: str = "mini"
@@ -75,23 +77,23 @@ class Settings:
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} {getattr(self, name)} is too small: give 1 or more")
         if self.shift == 0:
-            raise TrainingError(f"shift {self.shift} leaves no noise to train on: give 1 for uniform levels")
+            raise TrainingError(f"shift {self.shift} makes all noise levels 0: give 1 for uniform levels")
         if not 0 <= self.validation < 1:
-            raise TrainingError(f"validation {self.validation} is no share of the rows: give 0 or more, below 1")
+            raise TrainingError(f"validation {self.validation} is not a fraction of the rows: give 0 or more, below 1")
 
     @property
     def contrasts(self) -> bool:
-        """Whether the contrast between branches is part of the loss."""
+        """Whether the loss contains the contrast between branches."""
         return self.contrast != "none" and self.contrast_weight > 0
 
     @property
     def identifies(self) -> bool:
-        """Whether identity is part of the loss."""
+        """Whether the loss contains the identity loss."""
         return self.identity_weight > 0
 
     @classmethod
     def load(cls, path: str | Path) -> Settings:
-        """Settings from a JSON file; what it does not name is default. Raises TrainingError."""
+        """Settings from a JSON file; missing ones have their defaults. Raises TrainingError for a file it cannot use."""
         try:
             content = json.loads(Path(path).read_text())
         except (OSError, ValueError) as error:
@@ -101,7 +103,7 @@ class Settings:
         return cls().updated(content)
 
     def updated(self, changes: Mapping[str, Any]) -> Settings:
-        """A copy with some settings changed; raises TrainingError for a name that there is not."""
+        """A copy with some settings changed; raises TrainingError for an unknown name or a value out of range."""
         known = asdict(self)
         if not isinstance(changes, Mapping) or not changes.keys() <= known.keys():
             unknown = sorted(set(changes) - known.keys()) if isinstance(changes, Mapping) else changes
@@ -109,9 +111,9 @@ class Settings:
         return Settings(**{**known, **changes})
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step (0-based): warm-up, then cosine to 0."""
-        rise = min(1.0, (step + 1) / max(1, self.warmup))
-        return self.lr * rise * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        """The learning rate of a step (counted from 0): linear warm-up times a cosine that falls to 0."""
+        warmup = min(1.0, (step + 1) / max(1, self.warmup))
+        return self.lr * warmup * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
 PUBLISHED: dict[str, Any] = {
@@ -127,11 +129,11 @@ PUBLISHED: dict[str, Any] = {
     "identity_weight": 0.1,
     "checkpointing": True,
 }
-"""PixelSmile's own settings (arXiv 2603.25728), for the full model: Settings().updated(PUBLISHED)."""
+"""The published settings of PixelSmile (arXiv 2603.25728), for the full model: Settings().updated(PUBLISHED)."""
 
 
 def _check(name: str, value: Any, kind: type) -> None:
-    """Raise TrainingError unless a setting has the type of its default (an int is a float too) and is not negative."""
+    """Raise TrainingError unless a setting has the type of its default, or is an int for a float, and is not negative."""
     number = kind in (int, float) and isinstance(value, (int, kind)) and not isinstance(value, bool)
     if kind in (int, float) and not (number and math.isfinite(value) and value >= 0):
         raise TrainingError(

@@ -3,22 +3,18 @@
     for step in train(rows, Settings(steps=300), "out/adapter"):
         print(step.index, step.losses)
 
-Order, noise and noise levels derive from (seed, step, place in the batch), so what is saved is enough to go on: LoRA
-weights, optimiser state, and the loss log up to there. OUT holds adapter.safetensors, results.json, settings.json,
-log.jsonl (one line a step), checkpoints/, cache/ and, when asked for, samples/.
+Order, noise and noise levels derive from (seed, step, place in the batch). A saved state therefore needs only the LoRA
+weights, the optimiser state and the log. The output folder holds adapter.safetensors, results.json, settings.json,
+log.jsonl (one line per step), checkpoints/, cache/ and, if `sample_every` is set, samples/.
+
+Several processes: `accelerate launch -m pxs train`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,37 +25,41 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from pxs.data.ffe import Row
 from pxs.editing.editor import Editor, load
+from pxs.encoders.features import FeatureEncoder
+from pxs.encoders.identity import IdentityEncoder
 from pxs.errors import TrainingError
 from pxs.expressions import sweep
-from pxs.ffe import Row
-from pxs.hub import file_hash
-from pxs.images import open_image, output_folder
-from pxs.judging.features import FeatureJudge
-from pxs.judging.identity import IdentityLoss
-from pxs.provenance import versions, write_json
-from pxs.saving import Checkpoints, replace_file
-from pxs.training.adapter import adapter_bytes, add_adapter, find_start, read_start, take_up, trained
+from pxs.images import open_image
+from pxs.storage.files import output_folder, replace_file
+from pxs.storage.hub import file_hash
+from pxs.storage.provenance import versions, write_json
+from pxs.storage.states import TrainingStates
+from pxs.training.adapter import adapter_bytes, add_adapter, find_start, load_factors, read_start, trainable_weights
 from pxs.training.cache import Cache, square
-from pxs.training.eyes import check_roles, choose_eyes
+from pxs.training.encoders import check_roles, choose_encoders
+from pxs.training.interruption import sigterm_event
+from pxs.training.log import TrainingLog
 from pxs.training.objective import Objective, draws
-from pxs.training.order import coming, data_hash, order, split
+from pxs.training.order import data_hash, order, remaining_rows, split
+from pxs.training.resuming import find_state, gather, restore
 from pxs.training.settings import Settings
-from pxs.training.sharding import shared_like, whole
+from pxs.training.sharding import full_tensor
 
-VALIDATION = 2**31 - 1  # the step whose noise validation takes: one that no training reaches
-PATIENCE = 3  # steps in a row without a finite loss before the training stops
+VALIDATION = 2**31 - 1  # the step number that seeds the noise of validation; no training reaches it
+PATIENCE = 3  # the training fails after so many steps in a row that are not finite
 VALIDATION_ROWS = 32
 SAMPLE_ALPHAS, SAMPLE_STEPS = (0.0, 0.5, 1.0, 1.5), 10
 
 
 @dataclass(frozen=True)
-class Step:
-    """One finished step, 0-based `index` of `total`.
+class TrainingStep:
+    """One finished step, `index` (counted from 0) of `total`.
 
-    losses: "loss" and its parts by name. seconds: wall-clock of the step. validation: flow loss on held-back rows,
-    after some steps, else None. sample: the picture of a sweep that was just written, else None. stopped: the training
-    was asked to end (SIGTERM) and has saved its state.
+    losses: "loss" and its parts by name. rate: learning rate. seconds: wall-clock time of the step. validation: flow
+    loss on held-back rows, None if this step did not compute it. sample: the picture that this step wrote, or None.
+    stopped: SIGTERM arrived, the state is saved, and this step is the last.
     """
 
     index: int
@@ -76,38 +76,39 @@ def train(
     rows: Sequence[Row],
     settings: Settings,
     folder: str | Path,
-    features: FeatureJudge | None = None,
-    identity: IdentityLoss | None = None,
+    features: FeatureEncoder | None = None,
+    identity: IdentityEncoder | None = None,
     cache: str | Path | None = None,
-) -> Iterator[Step]:
+) -> Iterator[TrainingStep]:
     """Train an adapter on FFE rows, from the newest state in `folder` to the end; yields every step.
 
-    `features` and `identity` are what losses look through, by default what suits the model and the rows: see eyes.py.
-    `cache` is where the constants of rows are kept, by default folder/cache; trainings on the same rows may share it.
-    Raises TrainingError for too few rows, a judge that scores, a state of other settings or data, or a loss that stays
-    not finite; JudgeError for a judge that cannot be had, and for a target in which it finds no face.
+    `features` and `identity` are the encoders of the contrastive and the identity loss; by default `choose_encoders`
+    (pxs/training/encoders.py) selects them. `cache` is the folder of the row constants, by default folder/cache;
+    trainings on the same rows may share it.
+    Raises TrainingError for too few rows, an encoder whose role is not "train", a state of other settings or data, and
+    a loss that stays not finite. Raises JudgeError for a missing encoder and for a target without a face.
     """
     return _Training(rows, settings, Path(folder), features, identity, Path(cache or Path(folder) / "cache")).run()
 
 
 @dataclass
 class _Training:
-    """A training in progress; `run` is its only verb."""
+    """A training in progress, started by `run`."""
 
     rows: Sequence[Row]
     settings: Settings
     folder: Path
-    features: FeatureJudge | None
-    identity: IdentityLoss | None
+    features: FeatureEncoder | None
+    identity: IdentityEncoder | None
     constants: Path
-    log: list[dict[str, Any]] = field(default_factory=list)
 
-    def run(self) -> Iterator[Step]:
+    def run(self) -> Iterator[TrainingStep]:
+        """Train and yield every step; write adapter and results at the end."""
         self._prepare()
-        with _asked_to_stop() as stopping:
-            for index in range(len(self.log), self.settings.steps):
+        with sigterm_event() as sigterm:
+            for index in range(len(self.log.rows), self.settings.steps):
                 step = self._step(index)
-                done, stop = index + 1, self._any(stopping.is_set())
+                done, stop = index + 1, self._any(sigterm.is_set())
                 if stop or done == self.settings.steps or _due(done, self.settings.save_every):
                     self._save(done)
                 yield replace(step, sample=self._sample(done), stopped=stop)
@@ -116,62 +117,53 @@ class _Training:
         self._finish()
 
     def _prepare(self) -> None:
-        """Check, load, put the LoRA on, and take up the newest state."""
+        """Check the input, load the model, add the LoRA, and restore the newest state."""
         s = self.settings
         check_roles(self.features, self.identity)
         self.training, self.held_back = split(self.rows, s)
-        AcceleratorState._reset_state()  # it is shared by a process and refuses another precision
-        # The last block drops its text tokens, so some LoRA weights get no gradient.
-        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-        self.accelerator = Accelerator(mixed_precision=s.precision, kwargs_handlers=[unused])
-        processes, device = self.accelerator.num_processes, str(self.accelerator.device)
-        if s.batch % processes:
-            raise TrainingError(
-                f"a batch of {s.batch} rows cannot be shared by {processes} processes: give a multiple of their number"
-            )
-        self.features, self.identity = choose_eyes(self.features, self.identity, self.rows, s, device)
+        self._start_accelerator()
+        device = str(self.accelerator.device)
+        self.features, self.identity = choose_encoders(self.features, self.identity, self.rows, s, device)
         self.start = find_start(s)
         output_folder(self.folder)
-        self.checkpoints = Checkpoints(self.folder / "checkpoints")
-        self.notes = {"settings": asdict(s), "data": data_hash(self.rows)}
+        self.checkpoints = TrainingStates(self.folder / "checkpoints")
+        self.notes: dict[str, Any] = {"settings": asdict(s), "data": data_hash(self.rows)}
         if self.start:
             self.notes["start"] = file_hash(self.start)
-        saved = self._saved()
+        state = find_state(self.checkpoints, self.folder, self.notes)
         self.editor: Editor = load(s.model, adapter=None, device=device, memory="full")
+        self.pipe: Any = self.editor.pipe
         self.cache = Cache(self.constants, self.editor, self.features, self.identity, s.conditioning)
-        self._encode(saved[0] if saved else 0)
+        self._encode(state[0] if state else 0)
         self._build()
-        if saved:
-            self._restore(*saved)
-        if self.accelerator.is_main_process:
-            replace_file(self.folder / "log.jsonl", "".join(map(_line, self.log)).encode())
+        writes = self.accelerator.is_main_process
+        self.log = TrainingLog(self.folder / "log.jsonl" if writes else None, state[2]["log"] if state else ())
+        if state:
+            restore(state[1], self.weights, self.optimiser)
+        self.log.write()
+        if writes:
             write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
 
-    def _saved(self) -> tuple | None:
-        """The newest state in the folder; raises TrainingError if it belongs to another training."""
-        saved = self.checkpoints.newest()
-        if saved is None:
-            return None
-        was = saved[2]
-        for name, value in self.notes["settings"].items():
-            before = was["settings"].get(name, getattr(Settings, name))  # what came later had its default
-            if before != value:
-                raise TrainingError(
-                    f"{self.folder} holds a training with {name} {before!r}, not {value!r}: "
-                    "repeat its settings to go on, or give another folder"
-                )
-        if was.get("start") != self.notes.get("start"):
-            raise TrainingError(f"{self.folder} holds a training that started from another file: give another folder")
-        if was["data"] != self.notes["data"]:
+    def _start_accelerator(self) -> None:
+        """Join the other processes. Raises TrainingError if the batch cannot be divided among them."""
+        AcceleratorState._reset_state()  # a process has one such state, and it rejects another precision
+        # The last block drops its text tokens, so some LoRA weights get no gradient.
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(mixed_precision=self.settings.precision, kwargs_handlers=[unused])
+        batch, processes = self.settings.batch, self.accelerator.num_processes
+        if batch % processes:
             raise TrainingError(
-                f"{self.folder} holds a training on other data: repeat its data, or give another folder"
+                f"a batch of {batch} rows cannot be divided among {processes} processes: "
+                "give a multiple of their number"
             )
-        return saved
 
     def _encode(self, first: int) -> None:
-        """Make what the steps from `first` on need of their rows, shared out; a GPU then gives up the text encoder."""
+        """Compute the constants of the rows that the steps from `first` on use, each process a part of them.
+
+        The text encoder then moves from the GPU to the CPU.
+        """
         held_back = self.held_back[:VALIDATION_ROWS]
-        rows = [self.training[i] for i in coming(len(self.training), self.settings, first)] + held_back
+        rows = [self.training[i] for i in remaining_rows(len(self.training), self.settings, first)] + held_back
         own = rows[self.accelerator.process_index :: self.accelerator.num_processes]
         for row in tqdm(own, desc="encode", leave=False, disable=None):
             self.cache.keep(row)
@@ -179,17 +171,17 @@ class _Training:
         if self.settings.sample_every:
             row = (held_back or self.training)[0]
             image = square(open_image(row.source), self.editor.checkpoint.resolution)
-            self.portrait, self.shown = self.editor.open(image, row.domain), row.targets[0].category
-            _ = self.portrait.embeddings  # computed at first use, for which the text encoder must still be there
+            self.portrait, self.sampled = self.editor.open(image, row.domain), row.targets[0].category
+            _ = self.portrait.embeddings  # computed on first use, so before the text encoder moves
         if self.accelerator.device.type != "cpu":
-            self.editor.pipe.text_encoder.to("cpu")
+            self.pipe.text_encoder.to("cpu")
 
     def _build(self) -> None:
-        """The model with its LoRA, the optimiser and the objective."""
-        s, transformer = self.settings, self.editor.pipe.transformer
-        begun = read_start(self.start, transformer, s) if self.start else {}
+        """Create the LoRA, the optimiser and the objective."""
+        s, transformer = self.settings, self.pipe.transformer
+        factors = read_start(self.start, transformer, s) if self.start else {}
         self.weights = add_adapter(transformer, s)
-        take_up(transformer, begun)
+        load_factors(transformer, factors)
         if s.checkpointing:
             transformer.enable_gradient_checkpointing()
         transformer.train()
@@ -198,21 +190,23 @@ class _Training:
         )
         model = torch.compile(transformer) if s.compile else transformer
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
-        self.weights = trained(transformer)  # others than before, if they are shared out now
+        self.weights = trainable_weights(transformer)  # sharding replaces them by new parameters
         decode = torch.compile(self._decode) if s.compile else self._decode
-        eyes = (judge and judge.embed_pixels for judge in (self.features, self.identity))
-        self.objective = Objective(s, decode, *eyes)
+        embed_features = self.features.embed_pixels if self.features else None
+        embed_identity = self.identity.embed_pixels if self.identity else None
+        self.objective = Objective(s, decode, embed_features, embed_identity)
         self.flow_only = replace(self.objective, settings=s.updated({"contrast": "none", "identity_weight": 0.0}))
 
     def _decode(self, latents: Tensor) -> Tensor:
-        """Normalised latents -> pixels in [-1, 1], with gradients, through the 2-D VAE."""
+        """Normalised latents (B, C, h, w) -> pixels (B, 3, H, W) in [-1, 1], with gradients, by the 2-D VAE."""
         editor = self.editor
-        vae = editor.vae
-        return vae.decoder(vae.post_quant_conv(latents * editor.std + editor.mean))
+        vae: Any = editor.vae
+        pixels: Tensor = vae.decoder(vae.post_quant_conv(latents * editor.std + editor.mean))
+        return pixels
 
-    def _step(self, index: int) -> Step:
-        """One update, or none if the loss is not finite."""
-        began = time.perf_counter()
+    def _step(self, index: int) -> TrainingStep:
+        """Compute the loss of one batch and update the weights, unless loss or gradient are not finite."""
+        start = time.perf_counter()
         rate = self.settings.rate(index)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -222,23 +216,24 @@ class _Training:
         parts = self._losses(rows, index, places)
         moved = self._update(parts["loss"])
         losses = {name: float(self.accelerator.reduce(v.detach(), "mean")) for name, v in parts.items()}
-        seconds = time.perf_counter() - began
-        step = Step(index, self.settings.steps, losses, rate, seconds, self._validation(index + 1))
-        self._note(step, moved)
+        seconds = time.perf_counter() - start
+        step = TrainingStep(index, self.settings.steps, losses, rate, seconds, self._validation(index + 1))
+        self.log.add(losses, moved, rate, seconds, step.validation)
         if not moved:
             self._check_patience(rows)
         return step
 
     def _update(self, loss: Tensor) -> bool:
-        """Step the weights; whether that was done, which it is not if loss or gradient are not finite."""
-        done = self._finite(loss)
-        if done:
+        """Update the weights and return True, or return False if loss or gradient are not finite."""
+        finite = self._finite(loss)
+        if finite:
             self.accelerator.backward(loss)
-            done = self._finite(whole(self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip)))
-        if done:
+            norm = self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip)
+            finite = self._finite(full_tensor(norm))
+        if finite:
             self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return done
+        return finite
 
     def _losses(self, rows: Sequence[Row], index: int, places: Sequence[int]) -> dict[str, Tensor]:
         batch = self.cache.batch(rows).to(self.accelerator.device)
@@ -248,26 +243,29 @@ class _Training:
             return self.objective(self.model, batch, noise, sigma)
 
     def _finite(self, value: Tensor) -> bool:
-        """Whether a number is finite in every process, so that all take the same path."""
+        """Whether a scalar is finite in every process; all processes get the same answer."""
         return bool(self.accelerator.reduce(value.detach().isfinite().float(), reduction="mean") == 1)
 
-    def _any(self, asked: bool) -> bool:
-        """Whether any process was asked, so that all stop together."""
-        flag = torch.tensor(float(asked), device=self.accelerator.device)
+    def _any(self, condition: bool) -> bool:
+        """Whether a condition holds in any process; all processes get the same answer."""
+        flag = torch.tensor(float(condition), device=self.accelerator.device)
         return bool(self.accelerator.reduce(flag, reduction="sum") > 0)
 
     def _check_patience(self, rows: Sequence[Row]) -> None:
-        """Raise TrainingError if the last PATIENCE steps were all left out."""
-        if len(self.log) >= PATIENCE and not any(row["moved"] for row in self.log[-PATIENCE:]):
+        """Raise TrainingError if none of the last PATIENCE steps updated the weights."""
+        if self.log.skipped(PATIENCE):
             names = ", ".join(sorted({row.source.name for row in rows}))
             raise TrainingError(
-                f"loss or gradient are not finite for {PATIENCE} steps up to {len(self.log)} (last samples: {names}): "
-                "the last good state is kept; lower the learning rate, or look at these samples"
+                f"loss or gradient are not finite for {PATIENCE} steps up to {len(self.log.rows)} "
+                f"(last samples: {names}): the last good state is kept; lower the learning rate, or check these samples"
             )
 
     @torch.no_grad()
     def _validation(self, done: int) -> float | None:
-        """Flow loss on held-back rows, always with the same noise, when it is due; every process computes it."""
+        """The flow loss on held-back rows, always with the same noise; None after steps without validation.
+
+        Every process computes all of it.
+        """
         due = _due(done, self.settings.validate_every) or done == self.settings.steps
         if not (self.held_back and due):
             return None
@@ -283,101 +281,43 @@ class _Training:
         return sum(values) / len(values)
 
     def _sample(self, done: int) -> Path | None:
-        """A sweep of the first held-back face with the adapter as it is, when it is due."""
+        """Write a sweep of the first held-back face with the current adapter; None after steps without a sample."""
         if not _due(done, self.settings.sample_every):
             return None
-        transformer = self.editor.pipe.transformer.eval()
-        edits = self.portrait.edit(sweep(self.shown, SAMPLE_ALPHAS), steps=SAMPLE_STEPS, progress=False)
+        transformer = self.pipe.transformer.eval()
+        edits = self.portrait.edit(sweep(self.sampled, SAMPLE_ALPHAS), steps=SAMPLE_STEPS, progress=False)
         transformer.train()
         path = output_folder(self.folder / "samples") / f"step-{done:07d}.png"
         if self.accelerator.is_main_process:
             edits.sheet().save(path)
         return path
 
-    def _note(self, step: Step, moved: bool) -> None:
-        """Put a step into the log and, by the main process, on disk; what is not finite is null there."""
-        losses = {name: value if math.isfinite(value) else None for name, value in step.losses.items()}
-        row = {"step": step.index + 1, **losses, "moved": moved, "rate": step.rate, "seconds": step.seconds}
-        self.log.append(row if step.validation is None else {**row, "validation": step.validation})
-        if self.accelerator.is_main_process:
-            with open(self.folder / "log.jsonl", "a") as file:
-                file.write(_line(self.log[-1]))
-
     def _save(self, done: int) -> None:
-        """Keep the state after `done` steps: gathered by all processes, written by the main one."""
-        states = self.optimiser.state_dict()["state"]
-        entries = {f"{i}.{key}": value for i, entry in states.items() for key, value in entry.items()}
-        groups = {
-            name: {key: whole(group[key]) for key in sorted(group)}  # in the same order in every process
-            for name, group in (("weights", self.weights), ("optimiser", entries))
-        }
+        """Save the state after `done` steps: all processes gather it, the main process writes it."""
+        groups = gather(self.weights, self.optimiser)
         if self.accelerator.is_main_process:
-            self.checkpoints.save(done, groups, {**self.notes, "log": self.log})
-
-    def _restore(self, step: int, groups: dict[str, dict[str, Tensor]], notes: dict[str, Any]) -> None:
-        """Take up a state: weights, optimiser, and the log up to there, which is written anew."""
-        with torch.no_grad():
-            for name, weight in self.weights.items():
-                weight.copy_(shared_like(groups["weights"][name], weight))
-        states: dict[int, dict[str, Tensor]] = {}
-        trained = list(self.weights.values())
-        for name, value in groups["optimiser"].items():
-            index, key = name.split(".", 1)
-            own = trained[int(index)]
-            states.setdefault(int(index), {})[key] = shared_like(value, own) if value.shape == own.shape else value
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
-        self.log = notes["log"]
+            self.checkpoints.save(done, groups, {**self.notes, "log": self.log.rows})
 
     def _finish(self) -> None:
-        """Write adapter and results: gathered by all processes, written by the main one."""
-        content = adapter_bytes(self.editor.pipe.transformer, self.editor.checkpoint.fingerprint)
+        """Write adapter.safetensors and results.json: all processes gather the weights, the main process writes."""
+        content = adapter_bytes(self.pipe.transformer, self.editor.checkpoint.fingerprint)
         if self.accelerator.is_main_process:
             path = self.folder / "adapter.safetensors"
             replace_file(path, content)
             write_json(self.folder / "results.json", self._results(path))
 
     def _results(self, adapter: Path) -> dict[str, Any]:
-        last = self.log[-min(50, len(self.log)) :]
-        names = [n for n in ("loss", "flow", "contrast", "identity") if n in last[-1]]
-        validation = [row["validation"] for row in self.log if "validation" in row]
         return {
             "steps": self.settings.steps,
-            **{name: _mean([row[name] for row in last]) for name in names},
-            "steps_left_out": sum(not row["moved"] for row in self.log),
-            "validation": validation[-1] if validation else None,
-            "seconds": sum(row["seconds"] for row in self.log),
-            "steps_per_second": len(last) / sum(row["seconds"] for row in last),
+            **self.log.figures(),
             "rows": len(self.training),
             "held_back": len(self.held_back),
-            "adapter_sha256": hashlib.sha256(adapter.read_bytes()).hexdigest(),
+            "adapter_sha256": file_hash(adapter),
             "settings": asdict(self.settings),
             "versions": versions(),
         }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean of the finite ones."""
-    known = [v for v in values if v is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _line(row: dict[str, Any]) -> str:
-    return json.dumps(row) + "\n"
-
-
 def _due(done: int, every: int) -> bool:
+    """Whether something that happens every `every` steps, 0 for never, happens after `done` steps."""
     return every > 0 and done % every == 0
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets, where signals can be had (the main thread); the old handler comes back."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: event.set())
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGTERM, before)

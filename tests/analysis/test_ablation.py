@@ -5,8 +5,8 @@ import json
 import pytest
 
 from analysis import ablation
-from pxs.ffe import read
-from pxs.mini.ffe_set import write_drawn_set
+from pxs.data.ffe import read
+from pxs.data.synthetic_ffe import write_drawn_set
 from pxs.training.settings import Settings
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 from analysis.intensity import intensity_figure, measured_intensity, truth
 from pxs.errors import ExpressionError
 from pxs.expressions import COLOURS, sweep
+from pxs.faces.identity import Identity, seeds
 from pxs.images import from_array, to_array
-from pxs.mini.faces import Identity, seeds
 
 ASKED = [0, 0.3, 0.75, 1, 1.4]
 

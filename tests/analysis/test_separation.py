@@ -1,4 +1,7 @@
-"""Measures of separation: closed forms on made clusters, equality with scikit-learn, chance where there is nothing."""
+"""Measures of separation: closed forms on synthetic clusters, equality with scikit-learn, chance level on noise."""
+
+from itertools import product
+from math import comb
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ FACES, EACH = 8, 6
 
 
 def clusters(spread, seed=0, names=("fear", "surprised", "sad"), size=12):
-    """Points around one orthogonal axis a class, with as many faces as classes see; labels and faces beside them."""
+    """Points around one orthogonal axis a class, EACH of them for each face and class; with their labels and faces."""
     rng = np.random.default_rng(seed)
     labels = np.tile(np.repeat(names, EACH), FACES)
     faces = np.repeat(np.arange(FACES), EACH * len(names))
@@ -31,7 +34,7 @@ def test_clusters_far_apart_are_separated_in_every_measure():
     assert Space(points[rows], faces[rows]).overlap(labels[rows]) == 0
 
 
-def test_one_cloud_under_two_names_overlaps_wholly():
+def test_one_cluster_with_random_labels_overlaps():
     points, _, faces = clusters(1.0, names=("fear",))
     labels = np.resize(["fear", "surprised"], len(points))
     found = against_chance(Space(points, faces).overlap, labels, faces, 99, larger=False)
@@ -82,13 +85,13 @@ def test_no_face_is_in_training_and_test():
 
 
 def test_neighbours_are_of_other_faces():
-    """Each face is a cluster of its own; within it, points of one label lie together. Purity must not see that."""
+    """Each face is a cluster; within it, points of one label lie together. Purity must not count that."""
     rng = np.random.default_rng(1)
     faces = np.repeat(np.arange(6), 20)
     labels = np.tile(np.repeat(["fear", "sad"], 10), 6)
     points = 10 * rng.normal(size=(6, 8))[faces] + rng.normal(size=(12, 8))[np.repeat(np.arange(12), 10)]
     assert against_chance(Space(points, faces).purity, labels, faces, 99).p > 0.05
-    near = Space(points, faces).strangers[:, :100]
+    near = Space(points, faces).neighbours[:, :100]
     assert not (faces[near] == faces[:, None]).any()
 
 
@@ -100,7 +103,7 @@ def test_purity_counts_shares():
     assert Space(points, np.arange(5)).purity(labels, 4) == pytest.approx((3 * 2 / 4 + 2 * 1 / 4) / 5)
 
 
-def test_chance_is_where_labels_mean_nothing():
+def test_labels_without_meaning_are_at_chance_level():
     points, labels, faces = clusters(1e-3)
     rng = np.random.default_rng(2)
     noise = rng.normal(size=points.shape)
@@ -124,7 +127,7 @@ def test_permutations_exchange_names_within_a_face_and_repeat():
     assert len(seen) == 6
 
 
-def test_points_of_one_face_are_no_independent_witnesses():
+def test_points_of_one_face_are_not_independent_samples():
     """Each face shows its two expressions as two tight clusters, anywhere: shuffling points would find a link."""
     rng = np.random.default_rng(5)
     significant = 0
@@ -151,16 +154,34 @@ def test_centres_are_compared_about_their_mean():
     np.testing.assert_allclose(cosines, expected, atol=1e-12)
 
 
-def test_sign_flips_count_exactly():
-    assert sign_flip([1, 1, 1]) == pytest.approx(2 / 8)
-    assert sign_flip([1, -1]) == 1
+def test_a_sign_flip_test_has_a_closed_form_for_equal_differences():
+    """N differences of +-1: the sum of flipped signs is 2 B - N, where B is binomial with N trials of 1/2."""
+    for count in range(1, 13):
+        for positive in range(count + 1):
+            far = [b for b in range(count + 1) if abs(2 * b - count) >= abs(2 * positive - count)]
+            expected = sum(comb(count, b) for b in far) / 2**count
+            assert sign_flip([1] * positive + [-1] * (count - positive)) == pytest.approx(expected, abs=1e-15)
+
+
+def test_a_small_sign_flip_test_is_exact():
+    rng = np.random.default_rng(4)
+    for differences in (rng.normal(0.5, 1, 8), rng.normal(size=5), rng.integers(-3, 4, 7), [0.1, 0.2, -0.3], [2.5]):
+        flips = np.array([np.dot(signs, differences) for signs in product((1, -1), repeat=len(differences))])
+        expected = (abs(flips) >= abs(np.sum(differences)) - 1e-12).mean()
+        assert sign_flip(differences) == pytest.approx(expected, abs=1e-15)
     assert sign_flip([0, 0, 0]) == 1
+
+
+def test_a_large_sign_flip_test_is_sampled_and_repeats():
     assert sign_flip(np.ones(30)) == pytest.approx(1 / 10_001)
+    many = np.random.default_rng(5).normal(size=30)
+    assert sign_flip(many) == sign_flip(many)
+    assert sign_flip(many, seed=1) == pytest.approx(sign_flip(many), abs=0.03)
     with pytest.raises(DataError, match="no differences"):
         sign_flip([])
 
 
-def test_mistakes_are_one_clear_line():
+def test_mistakes_have_clear_messages():
     points, labels, faces = clusters(1)
     with pytest.raises(DataError, match="all points are of one face"):
         Space(points, np.zeros(len(points)))

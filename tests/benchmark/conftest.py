@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pxs.benchmark.runner import Judges
+from pxs.benchmark.judge import Judges
 from pxs.expressions import EXPRESSIONS, Mix
 
 
@@ -36,7 +36,7 @@ class Painter:
     def __init__(self, blue=51, confuse=lambda e: e):
         self.blue, self.confuse, self.calls = blue, confuse, 0
 
-    def edit(self, image, mixes):
+    def edit(self, task, mixes):
         self.calls += 1
         return [self.paint(mix) for mix in mixes]
 
@@ -59,7 +59,7 @@ def fakes():
 @pytest.fixture
 def tasks():
     """24 tasks, each expression in both domains, on black pictures."""
-    from pxs.benchmark.tasks import Task
+    from pxs.data.tasks import Task
 
     black = Image.new("RGB", (128, 128))
     return [

@@ -8,7 +8,8 @@ import pxs
 from pxs.cli import main
 from pxs.errors import ModelError
 from pxs.expressions import sweep
-from pxs.mini.faces import Identity, draw, seeds
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 
 
 def test_another_kernel_computes_the_same_and_is_the_one_that_runs(editor, monkeypatch):

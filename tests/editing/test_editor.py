@@ -14,8 +14,9 @@ from pxs.editing import conditioning
 from pxs.editing.checkpoints import BUNDLED, fingerprint
 from pxs.errors import AdapterError, ExpressionError, ImageError, ModelError, OutputError, ScaleError
 from pxs.expressions import EXPRESSIONS, Mix
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 from pxs.images import open_image, read_text
-from pxs.mini.faces import Identity, draw, seeds
 
 STEPS = 3
 FACE = seeds("gallery", 1)[0]

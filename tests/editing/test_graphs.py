@@ -12,7 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import pxs
+from pxs.editing.options import LoadOptions
 from pxs.editing.exact import DEFAULT, PLAIN, Savings
+from pxs.editing.options import LoadOptions
 from pxs.editing.exact import graphs as module
 from pxs.editing.exact.graphs import Replayed
 from pxs.editing.exact.transformer import Lean
@@ -128,4 +130,4 @@ def test_a_mode_that_looks_at_values_cannot_be_recorded(editor):
     from dataclasses import replace
 
     with pytest.raises(ModelError, match="int8"):
-        pxs.Editor(replace(editor.checkpoint, memory="int8"), Savings(graphs=True))
+        pxs.Editor(replace(editor.checkpoint, options=LoadOptions(memory="int8")), Savings(graphs=True))

@@ -8,12 +8,13 @@ import torch
 import pxs
 from pxs.cli import main
 from pxs.editing.checkpoints import BUNDLED
-from pxs.editing.memory import MODES, ROOM, Sizes, choose, estimate, sizes
+from pxs.editing.memory import MODES, USABLE_SHARE, Sizes, choose, estimate, sizes
 from pxs.editing.quantised import Float8Linear, scaled
 from pxs.errors import ModelError
 from pxs.expressions import sweep
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 from pxs.images import psnr, to_array
-from pxs.mini.faces import Identity, draw, seeds
 
 FULL = Sizes(  # Qwen-Image-Edit-2511, shared/reference/performance.md
     blocks=13_590_000_000,
@@ -110,9 +111,9 @@ def test_sizes_count_every_weight_once(editor):
 def test_the_full_model_fits_the_cards_that_it_should():
     needs = estimate(FULL, torch.bfloat16, 512)
     assert list(needs) == list(MODES) and sorted(needs.values(), reverse=True) == list(needs.values())
-    assert 57.7 < needs["full"] <= ROOM * 80
+    assert 57.7 < needs["full"] <= USABLE_SHARE * 80
     assert 27.3 < needs["offload"] < 31
-    assert needs["int8"] <= ROOM * 24 and needs["nf4"] <= ROOM * 16
+    assert needs["int8"] <= USABLE_SHARE * 24 and needs["nf4"] <= USABLE_SHARE * 16
 
 
 @pytest.mark.parametrize(("free", "mode"), [(80, "full"), (48, "offload"), (24, "fp8"), (12, "nf4")])

@@ -9,7 +9,8 @@ from pxs.editing.conditioning import condition_image, embed_expressions, encode_
 from pxs.editing.exact.prompt_prefix import PICTURE, encode_shared, shared_length
 from pxs.errors import ModelError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, prompt
-from pxs.mini.faces import Identity, draw, seeds
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 
 FACE = draw(Identity.sample(seeds("gallery", 1)[0]))
 HAPPY, SAD = prompt("happy"), prompt("sad")

@@ -11,8 +11,9 @@ from pxs.editing.exact.transformer import Lean
 from pxs.editing.reuse import Reuse
 from pxs.errors import ScaleError
 from pxs.expressions import sweep
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 from pxs.images import psnr, to_array
-from pxs.mini.faces import Identity, draw, seeds
 
 MIXES = sweep("happy", (0, 0.5, 1.5))
 STEPS = 12

@@ -14,7 +14,8 @@ from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae
 from pxs.editing.sampling import stock_velocity
-from pxs.mini.faces import Identity, draw, seeds
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 
 STEPS = 3
 FACE = draw(Identity.sample(seeds("gallery", 1)[0])).resize((160, 96))

@@ -65,7 +65,7 @@ def refusal(source: object) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm", "webp", "gif", "jpg"])
-def test_every_format_gives_plain_rgb(tmp_path: Path, pixels_of: Callable, suffix: str) -> None:
+def test_every_format_is_opened_as_rgb_without_metadata(tmp_path: Path, pixels_of: Callable, suffix: str) -> None:
     options = {"lossless": True} if suffix == "webp" else {"quality": 95} if suffix == "jpg" else {}
     path = saved(drawing(), tmp_path / f"picture.{suffix}", **options)
     result = open_image(path)
@@ -107,12 +107,12 @@ def test_exif_rotation_is_applied(tmp_path: Path, pixels_of: Callable, orientati
     assert len(result.getexif()) == 0
 
 
-def test_broken_exif_does_not_cost_the_picture(tmp_path: Path) -> None:
+def test_picture_with_broken_exif_opens(tmp_path: Path) -> None:
     path = saved(drawing(), tmp_path / "broken.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\xff")
     assert open_image(path).tobytes() == drawing().tobytes()
 
 
-def test_no_metadata_survives(tmp_path: Path) -> None:
+def test_all_metadata_is_removed(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"
     exif[0x010E] = "a secret description"
@@ -198,7 +198,7 @@ def test_one_colour_may_be_transparent(tmp_path: Path, depth: int) -> None:
     assert result.getpixel((31, 0)) == (1, 2, 3)
 
 
-def test_text_chunk_named_like_a_header_field_is_harmless(tmp_path: Path) -> None:
+def test_text_chunk_named_transparency_changes_nothing(tmp_path: Path) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("transparency", "none at all")
     path = saved(drawing(), tmp_path / "named.png", pnginfo=text)

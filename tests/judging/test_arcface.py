@@ -6,8 +6,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.errors import JudgeError
-from pxs.judging.arcface import ArcFaceIdentity, ArcFaceLoss
+from pxs.judging.arcface import ArcFaceIdentity
 from pxs.judging.pyfeat import PyFeatJudge
 
 
@@ -123,7 +124,7 @@ def test_arcface_with_a_broken_pack_is_one_line(insightface, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("judge", "module"), [(PyFeatJudge, "feat"), (ArcFaceIdentity, "insightface"), (ArcFaceLoss, "insightface")]
+    ("judge", "module"), [(PyFeatJudge, "feat"), (ArcFaceIdentity, "insightface"), (ArcFaceEncoder, "insightface")]
 )
 def test_missing_packages_say_how_to_install_them(monkeypatch, judge, module):
     monkeypatch.setitem(sys.modules, module, None)

@@ -9,22 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pxs.cli import main
+from pxs.commands.blend import verdict_sheet
 from pxs.errors import ExpressionError, JudgeError, ScaleError
-from pxs.expressions import BASIC, PAIRS, Mix
+from pxs.expressions import BASIC, PAIRS, Mix, check_pair, convex, sum_of_directions, weigh
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
 from pxs.images import read_text
-from pxs.judging.blends import (
-    KINDS,
-    BlendThresholds,
-    Verdict,
-    check_pair,
-    convex,
-    judge_blends,
-    sum_of_directions,
-    verdict,
-    verdict_sheet,
-    weigh,
-)
-from pxs.mini.faces import Identity, draw
+from pxs.judging.blends import KINDS, BlendThresholds, Verdict, judge_blends, verdict
 
 strengths = st.floats(0.001, 2) | st.just(0.0)
 

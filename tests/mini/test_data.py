@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
-from pxs.mini.data import CONFUSION, Drawing, assorted, label_probabilities, render
-from pxs.mini.faces import Identity, draw
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
+from pxs.faces.render import Drawing, render
+from pxs.mini.data import CONFUSION, assorted, label_probabilities
 
 PARTNER = {a: b for pair in CONFUSABLE for a, b in (pair, pair[::-1])}
 

@@ -17,10 +17,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pxs.mini.loop import Optimiser, Plan, train
-from pxs.saving import Checkpoints
+from pxs.mini.loop import Optimiser, TrainingPlan, train
+from pxs.storage.states import TrainingStates
 
-PLAN = Plan(steps=24, lr=0.02, adam_lr=0.03, warmup=4, ema=0.8, check_every=8)
+PLAN = TrainingPlan(steps=24, lr=0.02, adam_lr=0.03, warmup=4, ema=0.8, check_every=8)
 SAVE_EVERY = 5
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, whol
 
 def test_with_all_checkpoints_damaged_the_training_starts_again(tmp_path, whole, capsys):
     interrupt(tmp_path, 17)
-    for file in Checkpoints(tmp_path).files():
+    for file in TrainingStates(tmp_path).files():
         cut(file)
     average = run(tmp_path)
     assert "resuming" not in capsys.readouterr().out and same(average, whole[1])
@@ -151,8 +151,8 @@ def test_only_the_two_newest_checkpoints_are_kept_and_nothing_half_written(whole
 
 
 def test_a_checkpoint_states_its_step_and_plan(whole):
-    step, _, notes = Checkpoints(whole[0]).newest()
-    assert step == 24 and Plan(**notes["plan"]) == PLAN
+    step, _, notes = TrainingStates(whole[0]).newest()
+    assert step == 24 and TrainingPlan(**notes["plan"]) == PLAN
 
 
 def test_the_curve_has_one_row_of_json_per_check(whole):
@@ -181,7 +181,7 @@ def test_checks_see_the_averaged_weights_and_the_trained_ones_come_back(tmp_path
         return (module(batch(step)[0]) - batch(step)[1]).square().mean()
 
     average = train(module, loss_at, replace(PLAN, check_every=100), tmp_path, check)
-    trained = Checkpoints(tmp_path).newest()[1]["weights"]
+    trained = TrainingStates(tmp_path).newest()[1]["weights"]
     assert len(seen) == 1 and same(seen[0], average)
     assert same(dict(module.named_parameters()), trained) and not same(trained, average)
 
@@ -193,7 +193,7 @@ def test_the_average_is_the_documented_exponential_one(tmp_path):
         seen.append({k: p.detach().clone() for k, p in module.named_parameters()})
 
     average = run(tmp_path, at=at)
-    seen.append(Checkpoints(tmp_path).newest()[1]["weights"])
+    seen.append(TrainingStates(tmp_path).newest()[1]["weights"])
     expected = {k: v.double() for k, v in seen[0].items()}
     for step, weights in enumerate(seen[1:]):
         decay = min(PLAN.ema, (step + 1) / (step + 20))
@@ -208,19 +208,19 @@ def test_training_lowers_the_loss(whole):
 
 
 def test_the_last_rate_is_a_hundredth_of_the_peak_and_stays_there():
-    plan = Plan(steps=1000, lr=1, adam_lr=1, warmup=10)
+    plan = TrainingPlan(steps=1000, lr=1, adam_lr=1, warmup=10)
     assert plan.factor(1000) == plan.factor(5000) == pytest.approx(0.01)
     assert plan.factor(999) == pytest.approx(0.01, rel=1e-3)
 
 
 def test_warm_up_is_a_straight_line_to_the_cosine():
-    plan = Plan(steps=10**6, lr=1, adam_lr=1, warmup=10)
+    plan = TrainingPlan(steps=10**6, lr=1, adam_lr=1, warmup=10)
     assert [plan.factor(step) for step in range(12)] == pytest.approx([*(k / 10 for k in range(1, 11)), 1, 1])
 
 
 @pytest.mark.parametrize("steps, warmup", [(50, 1), (400, 40), (1000, 100)])
 def test_rates_rise_during_warm_up_then_fall_and_are_never_zero(steps, warmup):
-    plan = Plan(steps=steps, lr=1, adam_lr=1, warmup=warmup)
+    plan = TrainingPlan(steps=steps, lr=1, adam_lr=1, warmup=warmup)
     factors = [plan.factor(step) for step in range(steps)]
     assert factors[:warmup] == sorted(factors[:warmup])
     assert factors[warmup - 1 :] == sorted(factors[warmup - 1 :], reverse=True)
@@ -228,7 +228,7 @@ def test_rates_rise_during_warm_up_then_fall_and_are_never_zero(steps, warmup):
 
 
 def test_half_way_the_cosine_is_at_its_middle():
-    assert Plan(steps=200, lr=1, adam_lr=1, warmup=1).factor(100) == pytest.approx((1 + 0.01) / 2)
+    assert TrainingPlan(steps=200, lr=1, adam_lr=1, warmup=1).factor(100) == pytest.approx((1 + 0.01) / 2)
 
 
 def stepped(module: nn.Module, optimiser: Optimiser, steps: range) -> dict[str, Tensor]:

@@ -10,15 +10,17 @@ from diffusers import AutoencoderKLQwenImage
 from pxs.editing.checkpoints import BUNDLED
 from pxs.editing.exact.vae2d import Vae2d
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
+from pxs.faces.render import render
 from pxs.mini import build, train_vae
-from pxs.mini.data import assorted, render
+from pxs.mini.data import assorted
 from pxs.mini.edit_set import EditSet, write_chunk
-from pxs.mini.faces import Identity, draw
-from pxs.mini.loop import Plan
+from pxs.mini.loop import TrainingPlan
 from pxs.mini.text import prompts, template, train_tokenizer
 from pxs.mini.train_transformer import new_transformer, train_transformer, velocity_loss
 
-PLAN = Plan(steps=3, lr=1e-3, adam_lr=1e-3, warmup=1, check_every=3)
+PLAN = TrainingPlan(steps=3, lr=1e-3, adam_lr=1e-3, warmup=1, check_every=3)
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,13 @@ import pytest
 from analysis.intensity import measured_intensity
 from pxs.editing.adapters import adapter_notes
 from pxs.editing.checkpoints import BUNDLED
-from pxs.expressions import DOMAINS, EXPRESSIONS, PAIRS, Mix
+from pxs.expressions import DOMAINS, EXPRESSIONS, PAIRS, Mix, weigh
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity, seeds
 from pxs.images import psnr, to_array
 from pxs.judging import expression_judge, identity_judge
-from pxs.judging.blends import judge_blends, weigh
+from pxs.judging.blends import judge_blends
 from pxs.mini import report
-from pxs.mini.faces import Identity, draw, seeds
 
 NUMBER = seeds("held_out", 1, 5_000)[0]
 

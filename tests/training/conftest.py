@@ -4,12 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pxs.ffe import read
-from pxs.judging.networks import FaceNet
-from pxs.mini.ffe_set import write_drawn_set
+from pxs.data.ffe import read
+from pxs.data.synthetic_ffe import write_drawn_set
+from pxs.encoders.networks import FaceNet
 
 
-class Eyes:
+class Encoders:
     """What losses look through: a fixed random network."""
 
     role = "train"
@@ -29,7 +29,7 @@ class Eyes:
 
 @pytest.fixture(scope="session")
 def eyes():
-    return Eyes("features"), Eyes("identity")
+    return Encoders("features"), Encoders("identity")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pxs.editing.conditioning import interpolate
 from pxs.expressions import Mix
 from pxs.images import open_image
 from pxs.training.cache import Cache
-from pxs.training.objective import text_of
+from pxs.training.objective import conditioned
 
 MIXES = [
     (Mix(fear=0.9, surprised=0.6), Mix(surprised=0.8, fear=0.5)),
@@ -40,14 +40,14 @@ def expected(editor, rows, mixes):
 def test_all_scores_ask_for_what_a_mix_asks_for(editor, mixed, eyes, tmp_path):
     batch = Cache(tmp_path, editor, *eyes, "scores").batch(mixed)
     assert batch.text.shape[:2] == (2, 4) and batch.scores.shape == (2, 2, 3)  # the first row filled up
-    torch.testing.assert_close(text_of(batch), expected(editor, mixed, MIXES), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(conditioned(batch), expected(editor, mixed, MIXES), atol=1e-4, rtol=1e-4)
 
 
 def test_the_category_alone_asks_for_nothing_else(editor, mixed, eyes, tmp_path):
     batch = Cache(tmp_path, editor, *eyes).batch(mixed)
     alone = [[Mix({t.category: t.score}) for t in row.targets] for row in mixed]
     assert batch.text.shape[1] == 3
-    torch.testing.assert_close(text_of(batch), expected(editor, mixed, alone), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(conditioned(batch), expected(editor, mixed, alone), atol=1e-4, rtol=1e-4)
 
 
 def test_rows_without_further_expressions_share_their_constants(editor, rows, mixed, eyes, tmp_path):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from pxs.editing.sampling import pack, unpack
 from pxs.training.cache import Cache
-from pxs.training.objective import Objective, draws, text_of
+from pxs.training.objective import Objective, draws, conditioned
 from pxs.training.settings import Settings
 
 SETTINGS = Settings(batch=2, precision="no", contrast_weight=1.0)
@@ -115,7 +115,7 @@ def test_one_sided_contrast_looks_at_the_first_branch_only(editor, batch, eyes):
 
 
 def test_text_is_interpolated_to_each_branchs_own_score(batch):
-    text = text_of(batch)
+    text = conditioned(batch)
     for i in range(2):
         for branch in range(2):
             neutral, target = batch.text[i, 0], batch.text[i, 1 + branch]

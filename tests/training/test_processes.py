@@ -18,7 +18,7 @@ from pxs.training.settings import Settings
 from pxs.training.trainer import train
 
 WORKER = Path(__file__).with_name("sharding_worker.py")
-COPIED, SHARED = ["-m", "pxs.training"], [str(WORKER)]
+COPIED, SHARED = ["-m", "pxs", "train"], [str(WORKER)]
 GIVEN = {"batch": 2, "rank": 2, "precision": "no", "save_every": 1, "validation": 0.34, "validate_every": 2}
 GIVEN |= {"steps": 3, "lr": 1e-2, "warmup": 0, "identity_weight": 0.0, "sample_every": 3}
 

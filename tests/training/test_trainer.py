@@ -19,16 +19,16 @@ from tensorboardX.proto import event_pb2
 
 import pxs
 from pxs.cli import main
+from pxs.data.ffe import Target, read, write
 from pxs.editing.adapters import adapter_notes
 from pxs.editing.checkpoints import BUNDLED, load_pipeline
+from pxs.encoders.arcface import ArcFaceEncoder
+from pxs.encoders.features import MiniFeatures
+from pxs.encoders.identity import MiniIdentityEncoder
 from pxs.errors import AdapterError, JudgeError, TrainingError
-from pxs.ffe import Target, read, write
-from pxs.judging.arcface import ArcFaceLoss
-from pxs.judging.features import MiniFeatures
-from pxs.judging.identity import MiniIdentityLoss
-from pxs.saving import Checkpoints
-from pxs.training import eyes as choosing
-from pxs.training.order import coming, data_hash, order, split
+from pxs.storage.states import TrainingStates
+from pxs.training import encoders as choosing
+from pxs.training.order import data_hash, order, remaining_rows, split
 from pxs.training.settings import TARGETS, Settings
 from pxs.training.trainer import train
 
@@ -175,7 +175,7 @@ def test_a_finite_loss_with_a_gradient_that_is_not_leaves_the_weights_alone(rows
 
     with pytest.raises(TrainingError, match="gradient are not finite for 3 steps up to 3"):
         finished(rows, tmp_path, (Cliff("cliff"), eyes[1]))
-    _, groups, _ = Checkpoints(tmp_path / "checkpoints").newest()
+    _, groups, _ = TrainingStates(tmp_path / "checkpoints").newest()
     assert all(bool(v.isfinite().all()) for v in groups["weights"].values())
 
 
@@ -188,7 +188,7 @@ def photographer(tmp_path_factory):
     return copy
 
 
-@pytest.mark.parametrize("eyes_for_drawings", [{"features": MiniFeatures}, {"identity": MiniIdentityLoss}])
+@pytest.mark.parametrize("eyes_for_drawings", [{"features": MiniFeatures}, {"identity": MiniIdentityEncoder}])
 def test_a_model_of_photographs_is_not_trained_through_eyes_for_drawings(
     rows, photographer, tmp_path, eyes_for_drawings
 ):
@@ -200,9 +200,9 @@ def test_a_model_of_photographs_is_not_trained_through_eyes_for_drawings(
 def test_the_command_trains_a_model_of_photographs_through_clip_and_arcface(
     data, eyes, analysis, photographer, tmp_path, monkeypatch
 ):
-    domains, loss = [], ArcFaceLoss(analysis=analysis)
+    domains, loss = [], ArcFaceEncoder(analysis=analysis)
     monkeypatch.setattr(choosing, "ClipFeatures", lambda domain, device: domains.append(domain) or eyes[0])
-    monkeypatch.setattr(choosing, "ArcFaceLoss", lambda: loss)
+    monkeypatch.setattr(choosing, "ArcFaceEncoder", lambda: loss)
     human = [row for row in read(data) if row.domain == "human"]
     write(tmp_path / "photos.jsonl", human)
     changes = [f"model={photographer}", "batch=2", "rank=2", "precision=no", "validation=0", "gate=1000"]
@@ -218,7 +218,7 @@ def test_the_identity_loss_of_photographs_moves_the_adapter(rows, analysis, phot
     for weight in (0.0, 1.0):
         given = {"model": str(photographer), "contrast": "none", "identity_weight": weight, "gate": 1000.0}
         folder = tmp_path / str(weight)
-        list(train(rows, SETTINGS.updated(given), folder, identity=ArcFaceLoss(analysis=analysis)))
+        list(train(rows, SETTINGS.updated(given), folder, identity=ArcFaceEncoder(analysis=analysis)))
         hashes.append(sha(folder))
     assert hashes[0] != hashes[1]
 
@@ -226,7 +226,7 @@ def test_the_identity_loss_of_photographs_moves_the_adapter(rows, analysis, phot
 def test_judges_of_photographs_that_no_loss_needs_are_not_required(rows, photographer, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(choosing, "ClipFeatures", lambda *_, **__: made.append("clip"))
-    monkeypatch.setattr(choosing, "ArcFaceLoss", lambda: made.append("arcface"))
+    monkeypatch.setattr(choosing, "ArcFaceEncoder", lambda: made.append("arcface"))
     settings = SETTINGS.updated({"model": str(photographer), **FLOW_ONLY})
     assert len(list(train(rows, settings, tmp_path / "out"))) == 3
     assert made == []
@@ -236,7 +236,7 @@ def test_a_face_that_is_not_found_names_the_file(rows, analysis, photographer, t
     analysis.get = lambda image: []
     settings = SETTINGS.updated({"model": str(photographer), "contrast": "none"})
     with pytest.raises(JudgeError, match=r"images/.*\.png': no face is found in it: leave it out") as caught:
-        list(train(rows, settings, tmp_path / "out", identity=ArcFaceLoss(analysis=analysis)))
+        list(train(rows, settings, tmp_path / "out", identity=ArcFaceEncoder(analysis=analysis)))
     assert any(str(t.image) in str(caught.value) for row in rows for t in row.targets)
     assert "\n" not in str(caught.value)
 
@@ -269,7 +269,7 @@ def test_the_rows_of_the_coming_steps_are_those_that_they_take(steps):
     settings = replace(SETTINGS, batch=4, steps=steps)
     for first in (0, 1, steps):
         taken = {i for step in range(first, steps) for i in order(10, settings, step)}
-        assert coming(10, settings, first) == sorted(taken)
+        assert remaining_rows(10, settings, first) == sorted(taken)
 
 
 def test_rows_are_held_back_by_the_seed(rows):
@@ -294,8 +294,8 @@ import os, random, signal, sys, time
 sys.path.insert(0, {here!r})
 import torch
 torch.set_num_threads(1)
-from conftest import Eyes
-from pxs.ffe import read
+from conftest import Encoders
+from pxs.data.ffe import read
 from pxs.training.settings import Settings
 from pxs.training.trainer import train
 import diffusers, transformers, peft
@@ -304,7 +304,7 @@ data, folder, kills = sys.argv[1], sys.argv[2], int(sys.argv[3])
 rows, settings = read(data), Settings(**{settings!r})
 
 def run():
-    for _ in train(rows, settings, folder, Eyes("features"), Eyes("identity")):
+    for _ in train(rows, settings, folder, Encoders("features"), Encoders("identity")):
         pass
 
 random.seed(kills)

@@ -1,9 +1,9 @@
-"""Methods: whatever edits a picture to a list of mixes. An entry of a run is one, or a function from a task to one.
+"""Methods: whatever edits a task's portrait to a list of mixes.
 
     class Method(Protocol):
-        def edit(self, image, mixes) -> list of as many images
+        def edit(self, task, mixes) -> as many images as mixes
 
-`METHODS` names those that `pxs bench` can run: each takes a `Context` and returns such an entry.
+`METHODS` names those that `pxs bench` can run, one file each; a folder of pictures made elsewhere is one too.
 """
 
 from __future__ import annotations
@@ -13,38 +13,42 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from pxs.benchmark.methods import interpolation, reference, words
+from pxs.benchmark.methods import folder, interpolation, reference, words
 from pxs.benchmark.methods.context import Context
-from pxs.benchmark.tasks import Task
+from pxs.data.tasks import Task
 from pxs.errors import DataError
 from pxs.expressions import Mix
 
 
 class Method(Protocol):
-    """What edits. An optional attribute `provenance`, strings, tells apart results made under other settings."""
+    """What edits. An optional attribute `provenance`, strings, tells apart edits made under other settings."""
 
-    def edit(self, image: Image.Image, mixes: Sequence[Mix]) -> Sequence[Image.Image]:
-        """One image a mix; `image` is RGB."""
+    def edit(self, task: Task, mixes: Sequence[Mix]) -> Sequence[Image.Image]:
+        """One RGB image a mix, edited from `task.open()`."""
         ...
 
 
-Entry = Method | Callable[[Task], Method]
-
-METHODS: dict[str, Callable[[Context], Entry]] = {
-    "truth": lambda context: reference.Truth,
+METHODS: dict[str, Callable[[Context], Method]] = {
+    "truth": lambda context: reference.Truth(),
     "source": lambda context: reference.Source(),
-    "base": lambda context: interpolation.entry(context, adapter=None),
-    "pixelsmile": lambda context: interpolation.entry(context, adapter=context.adapter),
-    "words": words.entry,
+    "base": lambda context: interpolation.Interpolation(context, adapter=None),
+    "pixelsmile": lambda context: interpolation.Interpolation(context, adapter=context.adapter),
+    "words": words.Words,
 }
 
 
-def choose(names: Sequence[str], **settings: Any) -> dict[str, Entry]:
-    """Entries by name, sharing loaded models; raises DataError for an unknown or repeated name."""
-    unknown = [n for n in names if n not in METHODS]
-    if unknown:
-        raise DataError(f"unknown method {unknown[0]!r}: choose from {', '.join(METHODS)}")
-    if len(set(names)) < len(names):
-        raise DataError(f"a method is named twice in {' '.join(names)}: name each once")
+def choose(names: Sequence[str], **settings: Any) -> dict[str, Method]:
+    """Methods by name, sharing loaded models; NAME=FOLDER is a folder of pictures, see folder.py.
+
+    `settings` are those of `Context`. Raises DataError for an unknown or repeated name or a folder that is not there.
+    """
     context = Context(**settings)
-    return {name: METHODS[name](context) for name in names}
+    chosen: dict[str, Method] = {}
+    for text in names:
+        name, equals, path = text.partition("=")
+        if name in chosen:
+            raise DataError(f"method {name!r} is named twice in {' '.join(names)}: name each once")
+        if not equals and name not in METHODS:
+            raise DataError(f"unknown method {name!r}: choose from {', '.join(METHODS)}, or give NAME=FOLDER")
+        chosen[name] = folder.Folder(name, path) if equals else METHODS[name](context)
+    return chosen

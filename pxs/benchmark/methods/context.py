@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
     from pxs.editing.editor import Editor
+    from pxs.editing.options import LoadOptions
 
 
 @dataclass
 class Context:
-    """Settings of a run; `editor(adapter)` loads on first use. `options` are further ones of `pxs.load`."""
+    """Settings of a run; `editor(adapter)` loads on first use with `options`."""
 
     model: str = "mini"
     adapter: Choice = "default"
     steps: int = 12
     seed: int = 42
-    dtype: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: LoadOptions | None = None
     _editors: dict[str, Editor] = field(default_factory=dict)
 
     def editor(self, adapter: Choice) -> Editor:
         """The editor with this adapter."""
         key = str(adapter)
         if key not in self._editors:
-            import torch
-
             from pxs.editing.editor import load
 
             self._editors.clear()  # methods run one after the other, and two models may not fit
-            dtype = self.dtype and getattr(torch, self.dtype)
-            self._editors[key] = load(self.model, adapter, dtype=dtype, **self.options)
+            self._editors[key] = load(self.model, adapter, self.options)
         return self._editors[key]
 
     def provenance(self, editor: Editor) -> dict[str, str]:

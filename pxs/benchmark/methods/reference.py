@@ -1,4 +1,4 @@
-"""The two ends of the scale: ground-truth drawings, which no method can beat, and the source, which does nothing."""
+"""The two ends of the scale: the ground truth, which no method can beat, and the source, which changes nothing."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from pxs.benchmark.tasks import Task
+from pxs.data.tasks import Task
 from pxs.errors import DataError
 from pxs.expressions import Mix
-from pxs.mini.faces import Identity, draw
 
 
 class Truth:
-    """The drawing of each mix: the ceiling. For drawn faces only; raises DataError for others."""
+    """The ground truth of each mix: the ceiling. For synthetic faces only; raises DataError for others."""
 
-    def __init__(self, task: Task) -> None:
-        if task.identity is None:
-            raise DataError(f"{task.name} is no drawn face, so it has no ground truth")
-        self.identity, self.style = Identity.sample(task.identity), task.domain
-
-    def edit(self, image: Image.Image, mixes: Sequence[Mix]) -> list[Image.Image]:
-        """The identity drawn with each mix, at the size of `image`."""
-        return [draw(self.identity, mix, self.style, image.width) for mix in mixes]
+    def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
+        """The same person with each mix, at the size of the portrait."""
+        if task.truth is None:
+            raise DataError(f"{task.name} has no ground truth: method 'truth' needs synthetic faces")
+        size = task.open().width
+        return [task.truth(mix, size) for mix in mixes]
 
 
 class Source:
     """The picture unchanged: the floor of expression, the ceiling of identity."""
 
-    def edit(self, image: Image.Image, mixes: Sequence[Mix]) -> list[Image.Image]:
-        """As many copies of `image` as there are mixes."""
-        return [image for _ in mixes]
+    def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
+        """As many copies of the portrait as there are mixes."""
+        return [task.open() for _ in mixes]

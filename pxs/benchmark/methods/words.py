@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PIL import Image
 
 from pxs.benchmark.methods.context import Context
-from pxs.benchmark.tasks import Task
+from pxs.data.tasks import Task
 from pxs.expressions import DOMAINS, NEUTRAL, Mix
 
 STEPS = ((0.5, "slightly {}"), (1.0, "{}"), (float("inf"), "very {}"))
@@ -21,22 +21,20 @@ def instruction(mix: Mix, domain: str) -> str:
 
 
 class Words:
-    """The base model, prompted in words."""
+    """The base model, prompted in words; loaded at the first use."""
 
-    def __init__(self, context: Context, domain: str) -> None:
-        self.context, self.domain = context, domain
-        self.editor = context.editor(None)
-        self.provenance = context.provenance(self.editor)
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
-    def edit(self, image: Image.Image, mixes: Sequence[Mix]) -> list[Image.Image]:
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What an edit depends on."""
+        return {"method": "words", **self.context.provenance(self.context.editor(None))}
+
+    def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
         """One edit a mix; mixes that are said in the same words get the same picture."""
         c = self.context
-        texts = [instruction(mix, self.domain) for mix in mixes]
-        portrait = self.editor.open(image, self.domain)
-        pictures = {text: portrait.follow(text, c.seed, c.steps) for text in dict.fromkeys(texts)}
+        texts = [instruction(mix, task.domain) for mix in mixes]
+        portrait = c.editor(None).open(task.open(), task.domain)
+        pictures = {text: portrait.edit_with_prompt(text, c.seed, c.steps) for text in dict.fromkeys(texts)}
         return [pictures[text] for text in texts]
-
-
-def entry(context: Context) -> Callable[[Task], Words]:
-    """The method for each task's domain."""
-    return lambda task: Words(context, task.domain)

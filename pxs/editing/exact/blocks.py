@@ -26,12 +26,12 @@ def run_block(
 ) -> tuple[Tensor, Tensor]:
     """Image and text tokens after the block."""
     grouped = image.unflatten(1, (of_image.shape[1], -1))
-    seen = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
-    read = modulate(block.txt_norm1(text), of_text[:3])
-    query = rotate(queries(block.attn, read, seen), rope)
-    words, pixels = attend(block.attn, query, read, seen, rope).split([text.shape[1], image.shape[1]], dim=1)
-    grouped = grouped + of_image[2] * block.attn.to_out[0](pixels).view_as(grouped)
-    text = text + of_text[2] * block.attn.to_add_out(words)
+    img_mod = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
+    txt_mod = modulate(block.txt_norm1(text), of_text[:3])
+    query = rotate(queries(block.attn, txt_mod, img_mod), rope)
+    txt_attn, img_attn = attend(block.attn, query, txt_mod, img_mod, rope).split([text.shape[1], image.shape[1]], dim=1)
+    grouped = grouped + of_image[2] * block.attn.to_out[0](img_attn).view_as(grouped)
+    text = text + of_text[2] * block.attn.to_add_out(txt_attn)
     inside = modulate(block.img_norm2(grouped), of_image[3:]).flatten(1, 2)  # layers of 8 bits take three axes
     grouped = grouped + of_image[5] * block.img_mlp(inside).view_as(grouped)
     text = text + of_text[5] * block.txt_mlp(modulate(block.txt_norm2(text), of_text[3:]))
@@ -55,14 +55,14 @@ def heads(attn: Attention, x: Tensor) -> Tensor:
 
 def queries(attn: Attention, text: Tensor, image: Tensor) -> Tensor:
     """Normalised queries of text and image tokens, (B, L + T, heads, d / heads)."""
-    words = attn.norm_added_q(heads(attn, attn.add_q_proj(text)))
-    return torch.cat([words, attn.norm_q(heads(attn, attn.to_q(image)))], dim=1)
+    txt_attn = attn.norm_added_q(heads(attn, attn.add_q_proj(text)))
+    return torch.cat([txt_attn, attn.norm_q(heads(attn, attn.to_q(image)))], dim=1)
 
 
 def attend(attn: Attention, query: Tensor, text: Tensor, image: Tensor, rope: Tensor) -> Tensor:
-    """What rotated queries (B, Q, heads, d / heads) read from all text and image tokens, (B, Q, d)."""
-    words = attn.norm_added_k(heads(attn, attn.add_k_proj(text)))
-    key = rotate(torch.cat([words, attn.norm_k(heads(attn, attn.to_k(image)))], dim=1), rope)
+    """What rotated queries (B, Q, heads, d / heads) txt_mod from all text and image tokens, (B, Q, d)."""
+    txt_attn = attn.norm_added_k(heads(attn, attn.add_k_proj(text)))
+    key = rotate(torch.cat([txt_attn, attn.norm_k(heads(attn, attn.to_k(image)))], dim=1), rope)
     value = torch.cat([heads(attn, attn.add_v_proj(text)), heads(attn, attn.to_v(image))], dim=1)
     backend = attn.processor._attention_backend  # the one that was chosen for the stock model
     return dispatch_attention_fn(query, key, value, backend=backend).flatten(2, 3).to(query.dtype)

@@ -1,8 +1,8 @@
-"""The last block, for the rows that are read: those of the target.
+"""The last block, computed for the target tokens only.
 
-After the last block only target tokens are read. Their queries need the keys and values of all tokens. But the queries
-of control and text tokens, and all that the block would make of these tokens after attention, go nowhere; nor does
-anything beyond the target go through the final norm and projection.
+After the last block only the target tokens are used. Their queries need the keys and values of all tokens. But the
+queries of the control and text tokens, and what the block computes for these tokens after attention, are not used; nor
+do other tokens pass through the final norm and projection.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def target_rows(
     target: int,
 ) -> Tensor:
     """The first `target` image tokens (B, target, d) after the block; the rest as in `run_block`."""
-    attn, words = block.attn, text.shape[1]
+    attn, txt_attn = block.attn, text.shape[1]
     grouped = image.unflatten(1, (of_image.shape[1], -1))
-    seen = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
-    read = modulate(block.txt_norm1(text), of_text[:3])
-    query = rotate(attn.norm_q(heads(attn, attn.to_q(seen[:, :target]))), rope[words : words + target])
+    img_mod = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
+    txt_mod = modulate(block.txt_norm1(text), of_text[:3])
+    query = rotate(attn.norm_q(heads(attn, attn.to_q(img_mod[:, :target]))), rope[txt_attn : txt_attn + target])
     own = of_image[:, 0, :target]
-    rows = image[:, :target] + own[2] * attn.to_out[0](attend(attn, query, read, seen, rope))
+    rows = image[:, :target] + own[2] * attn.to_out[0](attend(attn, query, txt_mod, img_mod, rope))
     return bounded(rows + own[5] * block.img_mlp(modulate(block.img_norm2(rows), own[3:])))
 
 

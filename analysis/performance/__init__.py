@@ -1,0 +1,1 @@
+"""How fast the package is: editing, training, approximate ways, and storage."""

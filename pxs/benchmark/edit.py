@@ -1,0 +1,170 @@
+"""Editing for a benchmark: every method edits every task, and the pictures stay on disk for whoever looks at them.
+
+    FOLDER/edits/METHOD/TASK/neutral.png, happy_0.1.png, ...     a picture a mix, with its provenance in text chunks
+    FOLDER/edits/METHOD/TASK/edits.json                          the manifest, written last: it makes the edits valid
+
+A second run edits only what is missing. Several processes, also on several machines, can share FOLDER: each task is
+locked while it is edited, and a process that ends releases its lock. A manifest holds a key, the hash of everything
+that the edits depend on (source, method with its settings, mixes), so edits under other settings are made anew. A task
+that fails is recorded with its reason, and the next run tries it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from PIL import Image
+from tqdm.auto import tqdm
+
+from pxs.benchmark.methods import Method
+from pxs.data.tasks import Task
+from pxs.errors import DataError, PxsError, one_line
+from pxs.expressions import Mix, sweep
+from pxs.images import open_image, save_png
+from pxs.storage.files import output_folder
+from pxs.storage.provenance import write_json
+
+LINEAR = tuple(round(0.1 * i, 1) for i in range(11))
+ALPHAS = (*LINEAR, 1.25, 1.5)
+"""Intensities at which a task is edited: those of linear control, and two beyond, which are reported apart."""
+
+MANIFEST = "edits.json"
+
+
+@dataclass(frozen=True)
+class TaskEdits:
+    """The edits of one task by one method, as they lie on disk.
+
+    key: the hash of what they depend on. files: names of the pictures, in the order of `mixes_of`; empty after a
+    failure, of which `error` is the reason.
+    """
+
+    folder: Path
+    key: str
+    files: tuple[str, ...] = ()
+    error: str = ""
+
+    def open(self) -> list[Image.Image]:
+        """The pictures, RGB, one a mix. Raises ImageError for a file that is missing or damaged."""
+        return [open_image(self.folder / name) for name in self.files]
+
+
+def mixes_of(task: Task) -> list[Mix]:
+    """The mixes that a task is edited with: its expression at all ALPHAS."""
+    return sweep(task.expression, ALPHAS)
+
+
+def edit_tasks(
+    methods: Mapping[str, Method], tasks: Sequence[Task], folder: str | Path, progress: bool = True
+) -> dict[str, list[TaskEdits]]:
+    """Edit what is missing in `folder`; the edits of all methods by name, in the order of the tasks.
+
+    Tasks that another process is editing are left to it and waited for at the end. Raises OutputError if `folder`
+    cannot be written to, and ModelError, AdapterError or ScaleError if a method cannot run at all. What goes wrong
+    within a task is recorded in its manifest.
+    """
+    _check_names(tasks)
+    root = output_folder(Path(folder) / "edits")
+    return {name: _edit_all(method, tasks, root / name, name, progress) for name, method in methods.items()}
+
+
+def _check_names(tasks: Sequence[Task]) -> None:
+    """Raise DataError unless every task's name can be that of a folder of its own."""
+    known: set[str] = set()
+    for task in tasks:
+        if not re.fullmatch(r"\w[^/\\\0]{0,199}", task.name):
+            raise DataError(f"task name {task.name!r} cannot be the name of a folder: rename its picture")
+        if task.name in known:
+            raise DataError(f"task name {task.name!r} is there twice: give each task a name of its own")
+        known.add(task.name)
+
+
+def _edit_all(method: Method, tasks: Sequence[Task], folder: Path, name: str, progress: bool) -> list[TaskEdits]:
+    """All tasks by one method: first those that are free, then those that another process had locked."""
+    locks = output_folder(folder / ".locks")
+    provenance = _provenance(method)
+    done: dict[str, TaskEdits] = {}
+    with tqdm(total=len(tasks), desc=f"edit {name}", leave=False, disable=not progress) as bar:
+        for wait in (False, True):
+            for task in tasks:
+                if task.name in done:
+                    continue
+                try:
+                    with FileLock(locks / f"{task.name}.lock", timeout=-1 if wait else 0):
+                        done[task.name] = _edit_task(method, task, folder / task.name, provenance)
+                        bar.update()
+                except Timeout:
+                    continue
+    return [done[task.name] for task in tasks]
+
+
+def _provenance(method: Method) -> dict[str, str]:
+    """What identifies a method and its settings."""
+    return getattr(method, "provenance", None) or {"method": type(method).__qualname__}
+
+
+def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str, str]) -> TaskEdits:
+    """The finished edits in `folder`, or new ones, which are on disk when this returns."""
+    key = ""
+    try:
+        key = _key(task, task.open(), provenance)
+        known = read_edits(folder)
+        if known and known.key == key and not known.error:
+            return known
+        return _write(folder, key, task, _images(method, task), provenance)
+    except Exception as error:  # a foreign method can raise anything: the run goes on without this task
+        kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
+        return _write_failure(folder, key, kind + one_line(error))
+
+
+def _key(task: Task, source: Image.Image, provenance: Mapping[str, str]) -> str:
+    """The hash of what the edits of a task depend on."""
+    picture = hashlib.sha256(source.tobytes()).hexdigest()
+    parts = [task.name, task.expression, source.size, picture, dict(provenance), ALPHAS]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _images(method: Method, task: Task) -> list[Image.Image]:
+    """The pictures that a method makes of a task; raises DataError unless there is one a mix."""
+    mixes = mixes_of(task)
+    images = list(method.edit(task, mixes))
+    if len(images) != len(mixes):
+        raise DataError(f"the method gave {len(images)} images for {len(mixes)} mixes: it must give one each")
+    return images
+
+
+def _write(
+    folder: Path, key: str, task: Task, images: Sequence[Image.Image], provenance: Mapping[str, str]
+) -> TaskEdits:
+    (folder / MANIFEST).unlink(missing_ok=True)  # from here on the pictures that it names are replaced
+    mixes = mixes_of(task)
+    files = [f"{mix.slug}.png" for mix in mixes]
+    for image, mix, file in zip(images, mixes, files, strict=True):
+        save_png(image, folder / file, {**provenance, "task": task.name, "mix": json.dumps(dict(mix))}, overwrite=True)
+    return _write_manifest(folder, TaskEdits(folder, key, tuple(files)), provenance)
+
+
+def _write_failure(folder: Path, key: str, error: str) -> TaskEdits:
+    return _write_manifest(folder, TaskEdits(folder, key, error=error), {})
+
+
+def _write_manifest(folder: Path, edits: TaskEdits, provenance: Mapping[str, str]) -> TaskEdits:
+    content: dict[str, Any] = {"key": edits.key, "files": list(edits.files), "error": edits.error}
+    write_json(folder / MANIFEST, {**content, "provenance": dict(provenance)})
+    return edits
+
+
+def read_edits(folder: Path) -> TaskEdits | None:
+    """The edits that the manifest in a task's folder names; None without a manifest that can be read."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text())
+        return TaskEdits(folder, str(content["key"]), tuple(map(str, content["files"])), str(content["error"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,257 @@
+"""The FFE file format: one JSON object a line, with a source picture and two targets with their 12 scores.
+
+    {"src": {"image": "images/7_source.png"}, "domain": "human",
+     "dst": [{"image": "images/7_fear.png", "category": "fear", "scores": {"fear": 0.8, "anxious": 0.2}},
+             {"image": "images/7_surprised.png", "category": "surprised", "scores": {"surprised": 0.55}}]}
+
+It is the layout that PixelSmile (arXiv 2603.25728) was trained from; `domain` is an addition of ours and may be left
+out. Pictures are named relative to the folder of the file. Everything is checked on reading, so that a training that
+starts does not stop at row 50,000; each mistake is one `DataError` that names the file and the row.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pxs.errors import DataError, OutputError, PxsError, one_line
+from pxs.expressions import EXPRESSIONS, Mix, check_domain, check_expression
+from pxs.images import Box, PathName
+from pxs.storage.files import output_folder, replace_file
+
+RESCALE = ((0.0, 0.0), (0.6, 0.3), (0.8, 0.5), (0.9, 0.8), (1.0, 1.0))
+"""Corners (score, rescaled score) of the piecewise linear rescale."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target picture: which expression it was asked to show, and how much it shows of each, 0..1."""
+
+    image: Path
+    category: str
+    scores: Mix
+    boxes: tuple[Box, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The score of its own category, 0..1: the intensity at which training asks for it."""
+        return self.scores[self.category]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample: a source picture and two targets of different categories; `boxes` are the faces in the source."""
+
+    source: Path
+    targets: tuple[Target, Target]
+    domain: str = "human"
+    boxes: tuple[Box, ...] = ()
+
+
+def rescale_score(score: float) -> float:
+    """Spread scores that crowd the top: 0.5x up to 0.6, x - 0.3 up to 0.8, 3x - 1.9 up to 0.9, 2x - 1 above.
+
+    Continuous and increasing from 0..1 onto 0..1. Raises DataError for a score outside 0..1.
+    """
+    return float(np.interp(_unit(score, "score"), *zip(*RESCALE, strict=True)))
+
+
+def rescale_scores(scores: Mix) -> Mix:
+    """The same for every score of a mix."""
+    return Mix({name: rescale_score(score) for name, score in scores.items()})
+
+
+def read(path: PathName, rescale: bool = False, domain: str = "human") -> list[Row]:
+    """The rows of an FFE file, checked; pictures as absolute paths. Blank lines are skipped.
+
+    `rescale` applies `rescale_scores` to the targets; `domain` is that of the rows which do not name theirs. A score
+    that is missing or null is 0, but that of the target's own category must be there. `boxes` may be one box or a list.
+
+    Raises DataError, which names the file and the row (the line number, from 1), for a file that cannot be read or has
+    no rows, a line that is not JSON, missing or mistyped entries, other than two targets, unknown or equal categories,
+    unknown expressions, scores outside 0..1, boxes without area, and pictures that are not readable files.
+    """
+    check_domain(domain)
+    folder = Path(path).absolute().parent
+    rows = []
+    for number, line in enumerate(_lines(path), 1):
+        if line.strip():
+            try:
+                rows.append(_row(_parse(line), folder, domain))
+            except PxsError as error:
+                raise DataError(f"{str(path)!r}, row {number}: {error}") from None
+    if not rows:
+        raise DataError(f"{str(path)!r} has no rows: give a file with one JSON object a line")
+    return [_rescaled(row) for row in rows] if rescale else rows
+
+
+def write(path: PathName, rows: Sequence[Row], overwrite: bool = False) -> Path:
+    """Write rows so that `read` gives them back, whole or not at all; return the path.
+
+    Pictures in the folder of the file or below it are named relative to it, others by their absolute path. Raises
+    DataError for no rows and for a row that `read` would refuse, OutputError when the file exists (unless `overwrite`)
+    or cannot be written.
+    """
+    target = Path(path).absolute()
+    if not overwrite and os.path.lexists(target):
+        raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
+    if not rows:
+        raise DataError(f"there are no rows to write to {str(path)!r}: give at least one")
+    lines = []
+    for number, row in enumerate(rows, 1):
+        document = _document(row, target.parent)
+        try:
+            _row(document, target.parent, row.domain)
+        except PxsError as error:
+            raise DataError(f"row {number} cannot be written to {str(path)!r}: {error}") from None
+        lines.append(json.dumps(document) + "\n")
+    output_folder(target.parent)
+    replace_file(target, "".join(lines).encode())
+    return Path(path)
+
+
+def _lines(path: PathName) -> Iterator[str]:
+    """The lines of a text file in UTF-8, with or without a byte order mark, without their ends; raises DataError."""
+    try:
+        if not os.path.isfile(path):
+            raise DataError(f"{str(path)!r} is not a file: give the path of a file of JSON lines")
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                yield _decoded(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, path, number)
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read ({one_line(error)}): give a file of JSON lines") from None
+
+
+def _decoded(line: bytes, path: PathName, number: int) -> str:
+    try:
+        return line.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise DataError(f"{str(path)!r}, row {number}: not UTF-8 text: save the file as UTF-8") from None
+
+
+def _parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at column {error.colno}"
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
+        reason = one_line(error)
+    raise DataError(f"not JSON ({reason}): write one whole JSON object a line")
+
+
+def _row(document: Any, folder: Path, domain: str) -> Row:
+    """A row from its JSON object, checked; messages do not name the row."""
+    top = _object(document, "the row")
+    source, targets = _object(top.get("src"), "src"), top.get("dst")
+    if not isinstance(targets, list) or len(targets) != 2:
+        found = f"has {len(targets)} targets" if isinstance(targets, list) else f"is {_shown(targets)}"
+        raise DataError(f"dst {found}: give a list of exactly two targets")
+    first, second = (_target(_object(t, f"dst[{i}]"), f"dst[{i}]", folder) for i, t in enumerate(targets))
+    if first.category == second.category:
+        raise DataError(f"both targets have the category {first.category!r}: give two different expressions")
+    own = top.get("domain")
+    return Row(
+        source=_image(source.get("image"), "src.image", folder),
+        targets=(first, second),
+        domain=check_domain(domain if own is None else _text(own, "domain")),
+        boxes=_boxes(source.get("boxes"), "src.boxes"),
+    )
+
+
+def _target(entry: dict[str, Any], where: str, folder: Path) -> Target:
+    category = check_expression(_text(entry.get("category"), f"{where}.category"))
+    given = {k: v for k, v in _object(entry.get("scores"), f"{where}.scores").items() if v is not None}
+    if category not in given:
+        raise DataError(f"{where}.scores lacks {category!r}, the category of the target: give its score")
+    scores = Mix({check_expression(k): _unit(v, f"{where}.scores.{k}") for k, v in given.items()})
+    image = _image(entry.get("image"), f"{where}.image", folder)
+    return Target(image, category, scores, _boxes(entry.get("boxes"), f"{where}.boxes"))
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"{where} is {_shown(value)}: give a JSON object")
+    return value
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{where} is {_shown(value)}: give a text")
+    return value
+
+
+def _image(value: Any, where: str, folder: Path) -> Path:
+    file = folder / _text(value, where)
+    if not os.path.isfile(file):
+        raise DataError(f"{where} {_shown(value)} is not a file in {str(folder)!r}: correct the path")
+    if not os.access(file, os.R_OK):
+        raise DataError(f"{where} {_shown(value)} must not be read by you: ask for the right to read it")
+    return file
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _unit(value: Any, where: str) -> float:
+    if not _number(value) or not 0 <= value <= 1:
+        raise DataError(f"{where} is {_shown(value)}: give a number from 0 to 1")
+    return float(value)
+
+
+def _boxes(value: Any, where: str) -> tuple[Box, ...]:
+    """Boxes from null, one box, or a list of boxes."""
+    if value is None:
+        return ()
+    listed = [value] if isinstance(value, list) and value and all(map(_number, value)) else value
+    if not isinstance(listed, list):
+        raise DataError(f"{where} is {_shown(value)}: give a list of boxes")
+    return tuple(_box(box, where) for box in listed)
+
+
+def _box(value: Any, where: str) -> Box:
+    sound = isinstance(value, list) and len(value) == 4 and all(_number(v) and math.isfinite(v) for v in value)
+    if not sound or not (value[0] < value[2] and value[1] < value[3]):
+        raise DataError(f"{where} has {_shown(value)}: give [left, top, right, bottom] in pixels")
+    left, top, right, bottom = map(float, value)
+    return left, top, right, bottom
+
+
+def _shown(value: Any) -> str:
+    """A value for a message: on one line, and cut to 80 characters."""
+    if value is None:
+        return "missing or null"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _rescaled(row: Row) -> Row:
+    first, second = (Target(t.image, t.category, rescale_scores(t.scores), t.boxes) for t in row.targets)
+    return Row(row.source, (first, second), row.domain, row.boxes)
+
+
+def _document(row: Row, folder: Path) -> dict[str, Any]:
+    """The JSON object of a row, with all 12 scores of each target."""
+
+    def entry(image: Path, boxes: tuple[Box, ...], more: dict[str, Any]) -> dict[str, Any]:
+        listed = {"boxes": [list(box) for box in boxes]} if boxes else {}
+        return {"image": _relative(image, folder), **more, **listed}
+
+    targets = [
+        entry(t.image, t.boxes, {"category": t.category, "scores": {e: t.scores[e] for e in EXPRESSIONS}})
+        for t in row.targets
+    ]
+    return {"src": entry(row.source, row.boxes, {}), "dst": targets, "domain": row.domain}
+
+
+def _relative(image: Path, folder: Path) -> str:
+    whole = Path(image).absolute()
+    return (whole.relative_to(folder) if whole.is_relative_to(folder) else whole).as_posix()

@@ -1,0 +1,160 @@
+"""A drawn FFE set: neutral sources and pairs of targets whose scores are exactly the mixes that were drawn.
+
+Where the base model learns from discrete, partly confused labels (mini/data.py), an adapter learns from continuous
+scores, and both expressions of a confusable pair on the same face. The layout is that of the FFE data set (pxs/data):
+
+    DIR/train.jsonl    DIR/images/00000_source.png, 00000_fear.png, 00000_surprised.png, 00001_source.png, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from pxs import __version__
+from pxs.data.ffe import Row, Target, write
+from pxs.errors import DataError, OutputError, one_line
+from pxs.expressions import BASIC, CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
+from pxs.faces.identity import seeds
+from pxs.faces.render import Drawing, render
+from pxs.images import save_png
+from pxs.storage.files import output_folder
+
+FIRST_IDENTITY = 50_000
+"""Where the identities start among the editor's, unless told otherwise: the base model was trained on lower ones."""
+
+SCORES = (0.1, 1.0)
+"""Range of the score of a target's own category."""
+
+SECOND_SHARE = 0.15
+"""Share of targets that also show a second expression."""
+
+SECOND_SCORES = (0.1, 0.4)
+"""Range of the second expression's score, as a fraction of the score of the category, which so stays the strongest."""
+
+BLEND_SCORES = (0.3, 1.0)
+"""Range of both scores in a blend; its category is the stronger one."""
+
+CHUNK = 1024  # rows that are drawn at once; 150 MB of pixels
+
+
+class Triple(NamedTuple):
+    """One row to draw: the identity's number, the style, and two targets of different categories with their mixes."""
+
+    seed: int
+    style: str
+    categories: tuple[str, str]
+    mixes: tuple[Mix, Mix]
+
+    def drawings(self) -> list[Drawing]:
+        """Its three pictures: the neutral source, then the two targets."""
+        return [Drawing(self.seed, mix, self.style) for mix in (Mix(), *self.mixes)]
+
+    def files(self, index: int) -> list[str]:
+        """The names of its three pictures as row `index` (from 0) of a set."""
+        return [f"images/{index:05d}_{word}.png" for word in ("source", *self.categories)]
+
+
+def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY, blends: float = 0.0) -> list[Triple]:
+    """The rows of a set: one identity each, from the editor's number `start` on.
+
+    Of every 8 rows, 4 are of each style, and of the 4 one shows each confusable pair and two show any two expressions.
+    In a share `blends` of the rows both targets show the same two expressions strongly, each its own more than the
+    other; half of these are two of the basic six. A row depends on `seed` and its place alone, so a longer set begins
+    with the shorter one. Raises DataError for a count below 1, more identities than there are, or no share.
+    """
+    if not 0 <= blends <= 1:
+        raise DataError(f"a share of {blends:g} blends is none: give 0 to 1")
+    try:
+        numbers = seeds("editor", count, start)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    rows = [_triple(number, index, np.random.default_rng((seed, index))) for index, number in enumerate(numbers)]
+    return [_blended(row, np.random.default_rng((seed, index, 1)), blends) for index, row in enumerate(rows)]
+
+
+def _blended(row: Triple, rng: np.random.Generator, share: float) -> Triple:
+    """The row, or in a share of the cases one of blends."""
+    if rng.random() >= share:
+        return row
+    first, second = (str(e) for e in rng.choice(BASIC if rng.random() < 0.5 else EXPRESSIONS, 2, replace=False))
+    (less, more), (weaker, stronger) = np.sort(rng.uniform(*BLEND_SCORES, (2, 2)), axis=1).round(4).tolist()
+    mixes = Mix({first: more, second: less}), Mix({second: stronger, first: weaker})
+    return row._replace(categories=(first, second), mixes=mixes)
+
+
+def _triple(number: int, index: int, rng: np.random.Generator) -> Triple:
+    style = tuple(DOMAINS)[index % 2]
+    confusable = index // 2 % 2 == 0
+    pool = CONFUSABLE[index // 4 % len(CONFUSABLE)] if confusable else EXPRESSIONS
+    first, second = (str(name) for name in rng.choice(pool, size=2, replace=False))
+    return Triple(number, style, (first, second), (_mix(first, rng), _mix(second, rng)))
+
+
+def _mix(category: str, rng: np.random.Generator) -> Mix:
+    """A mix to draw, its intensities rounded to what the file shows."""
+    score = round(float(rng.uniform(*SCORES)), 4)
+    if rng.random() >= SECOND_SHARE:
+        return Mix({category: score})
+    other = str(rng.choice([name for name in EXPRESSIONS if name != category]))
+    return Mix({category: score, other: round(score * float(rng.uniform(*SECOND_SCORES)), 4)})
+
+
+def write_drawn_set(
+    folder: str | Path,
+    count: int,
+    seed: int = 0,
+    start: int = FIRST_IDENTITY,
+    size: int = 128,
+    overwrite: bool = False,
+    progress: bool = False,
+    blends: float = 0.0,
+) -> Path:
+    """Draw `count` rows of `size` x `size` pixels (16 or more) into `folder`; return the path of its train.jsonl.
+
+    The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises DataError as
+    `triples` does, OutputError when files exist (unless `overwrite`) or cannot be written.
+    """
+    rows = triples(count, seed, start, blends)
+    place = Path(folder)
+    table = place / "train.jsonl"
+    _refuse_existing([table, *(place / name for i, row in enumerate(rows) for name in row.files(i))], overwrite)
+    output_folder(place / "images")
+    _remove(table)  # from here on the pictures that it names are replaced
+    with tqdm(total=count, unit="row", disable=not progress) as bar:
+        for first in range(0, count, CHUNK):
+            _save_pictures(place, rows[first : first + CHUNK], first, size)
+            bar.update(len(rows[first : first + CHUNK]))
+    return write(table, [_row(place, row, index) for index, row in enumerate(rows)])
+
+
+def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
+    taken = next((path for path in paths if path.exists()), None)
+    if taken and not overwrite:
+        raise OutputError(f"{str(taken)!r} exists: choose another folder or allow overwriting")
+
+
+def _remove(table: Path) -> None:
+    try:
+        table.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{str(table)!r} cannot be replaced ({one_line(error)}): choose another folder") from None
+
+
+def _save_pictures(folder: Path, rows: Sequence[Triple], first: int, size: int) -> None:
+    drawings = [drawing for row in rows for drawing in row.drawings()]
+    names = [name for index, row in enumerate(rows, first) for name in row.files(index)]
+    for picture, drawing, name in zip(render(drawings, size), drawings, names, strict=True):
+        text = {"identity": str(drawing.seed), "style": drawing.style, "mix": str(drawing.mix), "pxs": __version__}
+        save_png(Image.fromarray(picture), folder / name, text, overwrite=True)
+
+
+def _row(folder: Path, triple: Triple, index: int) -> Row:
+    source, *images = (folder / name for name in triple.files(index))
+    first, second = (Target(*entry) for entry in zip(images, triple.categories, triple.mixes, strict=True))
+    return Row(source, (first, second), triple.style)

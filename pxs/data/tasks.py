@@ -1,0 +1,258 @@
+"""Tasks of a benchmark: a portrait, its face box, the expression asked for, and a prompt without intensity words.
+
+`mini_bench` draws mini-FFE-Bench, 198 tasks on faces that nothing was trained on; `load_bench` reads the real
+FFE-Bench, or any set in its layout, from a folder or a hub id. `write_bench` writes a set in that layout.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from pxs.errors import DataError, PxsError, one_line
+from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
+from pxs.images import Box, open_image, save_png
+from pxs.storage.files import output_folder, replace_file
+
+FIELDS = {
+    "image": ("image", "image_path", "file_name", "img", "path", "src"),
+    "expression": ("expression", "category", "target", "emotion", "target_expression", "label"),
+    "box": ("box", "boxes", "bbox", "face_box", "face_bbox"),
+    "prompt": ("prompt", "instruction", "text", "caption"),
+    "domain": ("domain", "data_type", "type", "style"),
+    "identity": ("identity",),
+}
+"""Names under which a field of a row is looked for, first come first served."""
+
+
+class Truth(Protocol):
+    """The ground truth of a portrait: the same person with any expression."""
+
+    def __call__(self, mix: Mix, size: int | None = None) -> Image.Image:
+        """The person with this mix, RGB, `size` x `size` pixels, by default at the portrait's own size."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One edit to ask for.
+
+    picture: a file or a decoded image; None for a synthetic face. box: (left, top, right, bottom) of the face in pixels
+    of the picture. truth: the ground truth, where there is one. identity: the number of a synthetic person, by which a
+    written bench finds its truth again. fault: why this task cannot be run, else empty.
+    """
+
+    name: str
+    domain: str = "human"
+    expression: str = ""
+    prompt: str = ""
+    picture: Path | Image.Image | None = None
+    box: Box | None = None
+    identity: int | None = None
+    truth: Truth | None = None
+    fault: str = ""
+
+    def open(self) -> Image.Image:
+        """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file."""
+        if self.fault:
+            raise DataError(self.fault)
+        if self.picture is not None:
+            return open_image(self.picture)
+        if self.truth is None:
+            raise DataError(f"task {self.name!r} has neither a picture nor a ground truth: give one")
+        return self.truth(Mix())
+
+    def face(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """The face in an edit of this portrait of `size`: cut out by the box, which scales with the edit."""
+        across, down = image.width / size[0], image.height / size[1]
+        left, top, right, bottom = self.box
+        return image.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
+
+
+def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
+    """`count` tasks, evenly spaced, so that both styles and all expressions take part."""
+    count = min(count, len(tasks))
+    return [tasks[i * len(tasks) // count] for i in range(count)]
+
+
+def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
+    """Write tasks as images/*.png and tasks.jsonl, the same bytes every time; returns the JSONL file.
+
+    Raises OutputError if the folder cannot be written to or if images exist in it.
+    """
+    target = output_folder(folder)
+    output_folder(target / "images")
+    rows = []
+    for task in tasks:
+        image = save_png(task.open(), target / "images" / f"{task.name}.png", {})
+        row = {"image": f"images/{image.name}", "box": task.box, "expression": task.expression, "prompt": task.prompt}
+        rows.append({**row, "domain": task.domain} | ({} if task.identity is None else {"identity": task.identity}))
+    replace_file(target / "tasks.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return target / "tasks.jsonl"
+
+
+def load_bench(
+    source: str | Path, domain: str = "human", truth_of: Callable[[int, str], Truth] | None = None
+) -> list[Task]:
+    """Tasks from a folder or file in the layout of FFE-Bench, or from the hub id of a downloaded data set.
+
+    Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
+    none; `truth_of` gives the ground truth of a person's number and domain, for rows that state a number. A row that
+    cannot be used becomes a task with a fault. Raises DataError if there are no rows at all.
+    """
+    path = Path(source)
+    root = path if path.exists() else _downloaded(str(source))
+    tables = [root] if root.is_file() else _tables(root)
+    tasks: list[Task] = []
+    for table in tables:
+        rows = _rows(table)
+        tasks += [_task(row, table.parent, f"{table.stem}_{i:03d}", domain, truth_of) for i, row in enumerate(rows)]
+    tasks = _named_apart(tasks)
+    if not tasks:
+        raise DataError(f"{str(source)!r} holds no tasks: give a folder with JSONL, CSV or Parquet rows")
+    return tasks
+
+
+def _named_apart(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks, each with a name of its own: that of its picture, then its expression and a number where needed."""
+    taken: set[str] = set()
+    named = []
+    for task in tasks:
+        numbered = (f"{task.name}_{task.expression}_{n}" for n in count(2))
+        name = next(n for n in chain([task.name, f"{task.name}_{task.expression}"], numbered) if n not in taken)
+        taken.add(name)
+        named.append(replace(task, name=name))
+    return named
+
+
+def _downloaded(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, repo_type="dataset", local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        raise DataError(
+            f"benchmark {hub_id!r} is neither a folder nor downloaded: run 'hf download --repo-type dataset {hub_id}' "
+            "first, or give a folder"
+        ) from None
+
+
+READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+def _tables(root: Path) -> list[Path]:
+    """The files with rows in a folder: of the first kind that there is, so that copies do not count twice."""
+    for suffix in READERS:
+        found = sorted(p for p in root.rglob(f"*{suffix}") if not p.name.startswith(("dataset_info", ".")))
+        if found:
+            return found
+    return []
+
+
+def _rows(table: Path) -> list[dict[str, Any]]:
+    from datasets import Dataset
+    from datasets.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    reader = READERS.get(table.suffix)
+    if reader is None:
+        raise DataError(f"{table} is neither JSONL, CSV nor Parquet: give a folder or file in the layout of FFE-Bench")
+    if reader == "json":
+        return _json_rows(table)
+    try:
+        return list(getattr(Dataset, f"from_{reader}")(str(table), keep_in_memory=True))
+    except Exception as error:
+        raise DataError(f"{table} cannot be read as {reader} ({one_line(error)}): check the file") from None
+
+
+def _json_rows(table: Path) -> list[dict[str, Any]]:
+    """Objects, one a line or as one list; row by row, since rows may differ in their fields."""
+    try:
+        text = table.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{table} cannot be read ({one_line(error)}): check the file") from None
+    entries = [text] if text.lstrip().startswith("[") else text.splitlines()
+    rows: list[Any] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found = json.loads(entry) if entry.strip() else []
+        except json.JSONDecodeError as error:
+            raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
+        rows += found if isinstance(found, list) else [found]
+    wrong = [row for row in rows if not isinstance(row, dict)]
+    if wrong:
+        raise DataError(f"{table} holds {wrong[0]!r}, which is not an object: write one object a line")
+    return rows
+
+
+def _task(
+    row: Mapping[str, Any],
+    root: Path,
+    name: str,
+    domain: str,
+    truth_of: Callable[[int, str], Truth] | None,
+) -> Task:
+    found = {field: next((row[n] for n in names if row.get(n) is not None), None) for field, names in FIELDS.items()}
+    try:
+        word = check_expression(str(found["expression"]).strip().lower())
+        kind = _domain(found["domain"], domain)
+        picture = _picture(found["image"], root)
+        label = picture.stem if isinstance(picture, Path) else name
+        text = found["prompt"] or prompt(word, kind)
+        number = found["identity"]
+        truth = truth_of(int(number), kind) if truth_of and isinstance(number, int) else None
+        return Task(label, kind, word, str(text), picture, _box(found["box"]), number, truth)
+    except PxsError as error:
+        return Task(name, domain, fault=str(error))
+
+
+def _domain(value: Any, default: str) -> str:
+    subjects = {subject: domain for domain, subject in DOMAINS.items()}
+    word = str(value or default).lower()
+    return check_domain(subjects.get(word, word))
+
+
+def _picture(value: Any, root: Path) -> Path | Image.Image:
+    if isinstance(value, Image.Image):
+        return value
+    if isinstance(value, Mapping) and value.get("bytes"):
+        return _decoded(value["bytes"])
+    value = value.get("path") if isinstance(value, Mapping) else value
+    if not isinstance(value, str):
+        raise DataError(f"no image is named ({value!r}): name it as one of {', '.join(FIELDS['image'])}")
+    return root / value
+
+
+def _decoded(content: bytes) -> Image.Image:
+    """The picture in a cell of a Parquet table."""
+    try:
+        with Image.open(BytesIO(content)) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"a picture in the table cannot be read ({one_line(error)}): replace it") from None
+
+
+def _box(value: Any) -> Box:
+    """A box from four numbers, also nested once, as text, or as a mapping of sides."""
+    try:
+        box = ast.literal_eval(value) if isinstance(value, str) else value
+        if isinstance(box, Mapping):
+            box = list(box.values())
+        if len(box) == 1:
+            box = box[0]
+        left, top, right, bottom = (float(v) for v in box)
+    except (TypeError, ValueError, SyntaxError):
+        raise DataError(f"the face box {value!r} is not (left, top, right, bottom): give four pixel numbers") from None
+    if not (left < right and top < bottom):
+        raise DataError(f"the face box {value!r} is empty: right must exceed left, and bottom top")
+    return left, top, right, bottom

@@ -1,0 +1,39 @@
+"""Drawn faces: who (`Identity`, from a number) and which expression (`Mix`) give a picture, in two styles.
+
+    identity = Identity.sample(7)
+    draw(identity, Mix(happy=0.8), style="human", size=128)        # a PIL image, always the same one
+
+Every picture is exact ground truth: a mix becomes facial action units (action_units.py), these move the geometry
+(drawing/), which is written as SVG and rasterised by resvg.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from PIL import Image
+
+from pxs.expressions import Mix, check_domain
+from pxs.faces.action_units import actions
+from pxs.faces.drawing.compose import compose
+from pxs.faces.identity import Identity
+
+
+def draw(identity: Identity, mix: Mix = Mix(), style: str = "human", size: int = 128) -> Image.Image:  # noqa: B008
+    """The picture of an identity with an expression: RGB, `size` x `size` pixels, exactly reproducible.
+
+    `style` is "human" (shaded) or "anime" (flat, large eyes); raises ExpressionError for another, ValueError for a size
+    below 16.
+    """
+    if size < 16:
+        raise ValueError(f"size {size} is too small to draw a face: use 16 or more, 128 as a rule")
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(svg_string=svg(identity, mix, style), width=size, height=size)
+    with Image.open(BytesIO(bytes(png))) as image:
+        return image.convert("RGB")
+
+
+def svg(identity: Identity, mix: Mix = Mix(), style: str = "human") -> str:  # noqa: B008
+    """The same picture as an SVG document with a 128 x 128 view box."""
+    return compose(identity, actions(mix), check_domain(style))

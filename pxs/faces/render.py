@@ -1,0 +1,40 @@
+"""Many drawn faces at once, as an array, drawn in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from pxs.expressions import Mix
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
+
+
+class Drawing(NamedTuple):
+    """One picture to draw: identity number, mix, style."""
+
+    seed: int
+    mix: Mix
+    style: str
+
+
+def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = None) -> np.ndarray:
+    """Pictures (N, size, size, 3) uint8, drawn in several processes; the order is that of `drawings`."""
+    if len(drawings) < 64 or workers == 1:
+        return np.stack([_render_one(d, size) for d in drawings])
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        chunks = [drawings[i : i + 64] for i in range(0, len(drawings), 64)]
+        return np.concatenate(list(pool.map(_render_chunk, chunks, [size] * len(chunks))))
+
+
+def _render_chunk(drawings: Sequence[Drawing], size: int) -> np.ndarray:
+    return np.stack([_render_one(d, size) for d in drawings])
+
+
+def _render_one(drawing: Drawing, size: int) -> np.ndarray:
+    return np.asarray(draw(Identity.sample(drawing.seed), drawing.mix, drawing.style, size))

@@ -1,0 +1,44 @@
+"""Where a result comes from: versions of the software that made it, and the folder of a run with its results file."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pxs.errors import OutputError
+from pxs.storage.files import output_folder, replace_file
+
+PACKAGES = ("pxs", "torch", "diffusers", "transformers", "peft")
+
+
+@lru_cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return tuple(found.items())
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide what a picture looks like."""
+    return dict(_versions())
+
+
+def write_json(path: str | Path, content: Mapping[str, Any]) -> Path:
+    """Write JSON whole or not at all; numbers must be finite. Raises OutputError."""
+    target = Path(path)
+    output_folder(target.parent)
+    try:
+        text = json.dumps(content, indent=2, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OutputError(f"{target} cannot be written ({error}): check the values") from None
+    replace_file(target, f"{text}\n".encode())
+    return target

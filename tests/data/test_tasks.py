@@ -1,0 +1,126 @@
+"""Tasks: the drawn bench is fixed and complete; a set in FFE-Bench's layout is read whatever its fields are called."""
+
+import json
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from pxs.data.synthetic_bench import mini_bench
+from pxs.data.tasks import load_bench, spaced, write_bench
+from pxs.errors import DataError, PxsError
+from pxs.expressions import EXPRESSIONS
+from pxs.faces.identity import SEED_RANGES
+
+
+def test_mini_ffe_bench_has_98_human_and_100_anime_tasks_on_faces_of_their_own():
+    tasks = mini_bench()
+    assert Counter(t.domain for t in tasks) == {"human": 98, "anime": 100}
+    assert {t.expression for t in tasks[:24]} == set(EXPRESSIONS)
+    assert max(Counter(t.expression for t in tasks).values()) - min(Counter(t.expression for t in tasks).values()) <= 2
+    assert len({t.identity for t in tasks}) == len({t.name for t in tasks}) == 198
+    assert all(t.identity in SEED_RANGES["bench"] for t in tasks)
+
+
+def test_a_written_bench_is_the_same_to_the_byte_and_reads_back_as_it_was(tmp_path):
+    tasks = mini_bench()[:6]
+    first, second = (write_bench(tasks, tmp_path / name).parent for name in "ab")
+    files = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
+    assert len(files) == 7
+    assert all((first / f).read_bytes() == (second / f).read_bytes() for f in files)
+    loaded = load_bench(first)
+    for read, task in zip(loaded, tasks, strict=True):
+        assert (read.name, read.domain, read.expression, read.prompt) == (
+            task.name,
+            task.domain,
+            task.expression,
+            task.prompt,
+        )
+        assert (read.box, read.identity) == (task.box, task.identity)
+        assert read.open().tobytes() == task.open().tobytes()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    Image.new("RGB", (40, 60), "tan").save(tmp_path / "a.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"image": "a.png", "box": [5, 5, 35, 50], "expression": "happy", "prompt": "p"},
+        {"image_path": "a.png", "bbox": [[5, 5, 35, 50]], "category": "Happy", "instruction": "p"},
+        {"file_name": "a.png", "face_box": "[5, 5, 35, 50]", "emotion": " happy ", "text": "p"},
+        {"img": {"path": "a.png"}, "boxes": {"x1": 5, "y1": 5, "x2": 35, "y2": 50}, "target": "happy", "caption": "p"},
+    ],
+)
+def test_fields_are_found_under_the_names_that_people_use(folder, row):
+    (folder / "tasks.jsonl").write_text(json.dumps(row) + "\n")
+    (task,) = load_bench(folder)
+    assert (task.fault, task.expression, task.prompt, task.box) == ("", "happy", "p", (5, 5, 35, 50))
+    assert task.face(task.open(), (40, 60)).size == (30, 45)
+    assert task.face(task.open().resize((80, 120)), (40, 60)).size == (60, 90)
+
+
+def test_parquet_with_pictures_inside_and_csv_are_read_too(folder):
+    from datasets import Dataset
+
+    row = {"expression": "sad", "box": [0, 0, 40, 60], "data_type": "character"}
+    png = (folder / "a.png").read_bytes()
+    (folder / "p").mkdir()
+    Dataset.from_list([{**row, "image": {"bytes": png, "path": None}}]).to_parquet(folder / "p" / "test.parquet")
+    (folder / "c").mkdir()
+    (folder / "c" / "t.csv").write_text('image,expression,box,domain\n../a.png,sad,"[0, 0, 40, 60]",anime\n')
+    for kind in ("p", "c"):
+        (task,) = load_bench(folder / kind)
+        assert (task.fault, task.expression, task.domain, task.open().size) == ("", "sad", "anime", (40, 60))
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"image": "a.png", "expression": "happy"}, "face box None"),
+        ({"image": "a.png", "expression": "happy", "box": [9, 9, 9, 20]}, "is empty"),
+        ({"image": "a.png", "expression": "hapy", "box": [0, 0, 9, 9]}, "did you mean 'happy'"),
+        ({"expression": "happy", "box": [0, 0, 9, 9]}, "no image is named"),
+        ({"image": "a.png", "expression": "happy", "box": [0, 0, 9, 9], "domain": "cat"}, "unknown domain 'cat'"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_a_task_with_a_fault(folder, row, says):
+    (folder / "tasks.jsonl").write_text(json.dumps(row) + "\n")
+    (task,) = load_bench(folder)
+    assert says in task.fault
+    with pytest.raises(DataError):
+        task.open()
+
+
+def test_a_missing_picture_fails_when_it_is_opened(folder):
+    (folder / "tasks.jsonl").write_text('{"image": "b.png", "expression": "shy", "box": [0, 0, 9, 9]}\n')
+    (task,) = load_bench(folder)
+    with pytest.raises(PxsError, match=r"b\.png"):
+        task.open()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "holds no tasks"), ("{", "row 1 is not JSON"), ("3\n", "not an object")]
+)
+def test_a_file_without_rows_is_refused_in_one_line(folder, text, says):
+    (folder / "tasks.jsonl").write_text(text)
+    with pytest.raises(DataError, match=says) as error:
+        load_bench(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_set_that_is_not_there_names_the_command_that_gets_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with pytest.raises(DataError, match="hf download --repo-type dataset PixelSmile/FFE-Bench"):
+        load_bench("PixelSmile/FFE-Bench")
+
+
+def test_spaced_tasks_are_of_both_styles_and_most_expressions():
+    tasks = mini_bench()
+    chosen = spaced(tasks, 20)
+    assert len({t.name for t in chosen}) == 20 and {t.domain for t in chosen} == {"human", "anime"}
+    assert len({t.expression for t in chosen}) >= 8
+    assert spaced(tasks[:3], 20) == tasks[:3]
