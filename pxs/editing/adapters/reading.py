@@ -212,8 +212,8 @@ def _factors(layer: str, tensors: Mapping[str, Tensor], notes: Notes) -> Factors
     scaling = 1.0 if alpha is None else alpha / divisor
     if not 0 < abs(scaling) <= LARGEST_SCALING:  # also not a number
         raise AdapterError(
-            f"states alpha {alpha:g} for {layer}, which at rank {rank} scales by {scaling:g}: give an alpha that is not 0 "
-            f"and scales by at most {LARGEST_SCALING}"
+            f"states alpha {alpha:g} for {layer}, which at rank {rank} scales by {scaling:g}: give an alpha that is "
+            f"not 0 and scales by at most {LARGEST_SCALING}"
         )
     return Factors(a, b, scaling)
 
