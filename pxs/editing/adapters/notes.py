@@ -77,9 +77,9 @@ def read_notes(said: Mapping[str, Any]) -> Notes:
     """The notes, checked. Raises AdapterError for another method than LoRA and for numbers that cannot be used."""
     method = (_word(said, "peft_type") or "lora").upper()
     if method != "LORA":
-        raise AdapterError(f"is a {ascii(method[:20])[1:-1]}, which is not read: give a LoRA")
+        raise AdapterError(f"is of another method, {ascii(method[:20])[1:-1]}: give a plain LoRA")
     if _true(said, "use_dora"):
-        raise AdapterError("is a DoRA, which is not read: give a LoRA")
+        raise AdapterError("is of another method, DoRA: give a plain LoRA")
     start = _word(said, "init_lora_weights")
     if start.startswith(CHANGES_BASE):
         raise AdapterError(

@@ -122,7 +122,7 @@ def interpret(tensors: Mapping[str, Tensor], notes: Notes, shapes: Mapping[str, 
         if of_text_encoder(name):
             text_encoder += 1
         elif method := other_method(name):
-            raise AdapterError(f"is a {method} (it holds {_short(name)}), which is not read: give a LoRA")
+            raise AdapterError(f"is of another method, {method} (it holds {_short(name)}): give a plain LoRA")
         elif key := parse_key(name, layers):
             parts.setdefault(key.layer, _Parts()).put(key.layer, key, name, tensor)
         else:
