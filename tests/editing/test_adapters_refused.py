@@ -2,14 +2,17 @@
 
 import json
 import struct
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft import AdaLoraConfig, IA3Config, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, get_peft_model
 from peft.utils.other import get_pattern_key
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 from pxs.cli import main
 from pxs.editing.adapters import find_adapter, load_adapters, read_adapter, read_factors
@@ -71,6 +74,7 @@ def without(tensors, *parts):
 
 
 A, B = f"transformer.{Q}.lora_A.weight", f"transformer.{Q}.lora_B.weight"
+FLAT = Q.replace(".", "_")
 CHANGES = {
     "a pair without B": (lambda t: without(t, B), "is incomplete (transformer_blocks.0.attn.to_q lacks lora_B)"),
     "half of all pairs": (lambda t: without(t, "lora_B"), "lacks lora_B; transformer_blocks.0.attn.to_k lacks"),
@@ -92,7 +96,7 @@ CHANGES = {
     "two forms": (lambda t: t | {f"transformer.{Q}.lora.down.weight": t[A]}, "attn.to_q twice"),
     "two adapters": (lambda t: t | {f"transformer.{Q}.lora_A.other.weight": t[A]}, "attn.to_q twice"),
     "a pair of two layouts": (
-        lambda t: without(t, A) | {f"lora_unet_{Q.replace('.', '_')}.lora_down.weight": t[A]},
+        lambda t: without(t, A) | {f"lora_unet_{FLAT}.lora_down.weight": t[A]},
         "in two layouts",
     ),
     "int8": (lambda t: {k: v.to(torch.int8) for k, v in t.items()}, "holds int8 numbers"),
@@ -111,11 +115,11 @@ CHANGES = {
     "alpha of two": (lambda t: t | {f"transformer.{Q}.alpha": torch.ones(2)}, "an alpha that is no number"),
     "alpha complex": (lambda t: t | {f"transformer.{Q}.alpha": torch.tensor(1j)}, "an alpha that is no number"),
     "DoRA": (lambda t: t | {f"transformer.{Q}.dora_scale": torch.ones(32, 1)}, "another method, DoRA"),
-    "DoRA of peft": (lambda t: t | {f"base_model.model.{Q}.lora_magnitude_vector": torch.ones(32)}, "another method, DoRA"),
+    "DoRA, peft": (lambda t: {f"base_model.model.{Q}.lora_magnitude_vector": torch.ones(32)}, "another method, DoRA"),
     "DoRA, named": (lambda t: {f"{Q}.lora_magnitude_vector.default.weight": torch.ones(32)}, "another method, DoRA"),
     "LoKr": (lambda t: {f"diffusion_model.{Q}.lokr_w1": torch.ones(4, 4)}, "another method, LoKr"),
-    "LoKr of LyCORIS": (lambda t: {f"lycoris_{Q.replace('.', '_')}.lokr_w2_a": torch.ones(4, 4)}, "another method, LoKr"),
-    "LoHa": (lambda t: {f"lora_unet_{Q.replace('.', '_')}.hada_w1_a": torch.ones(4, 4)}, "another method, LoHa"),
+    "LoKr of LyCORIS": (lambda t: {f"lycoris_{FLAT}.lokr_w2_a": torch.ones(4, 4)}, "another method, LoKr"),
+    "LoHa": (lambda t: {f"lora_unet_{FLAT}.hada_w1_a": torch.ones(4, 4)}, "another method, LoHa"),
     "(IA)3": (lambda t: {f"base_model.model.{Q}.ia3_l": torch.ones(32, 1)}, "another method, (IA)3"),
     "OFT": (lambda t: {f"base_model.model.{Q}.oft_R.weight": torch.ones(4, 4)}, "another method, OFT"),
     "biases": (lambda t: t | {f"transformer.{Q}.lora_B.bias": torch.ones(32)}, "another method, LoRA with biases"),
@@ -188,6 +192,44 @@ def test_alpha_of_a_plain_header_is_checked_too(entry, tensors, refused):
 def test_words_that_kohya_writes_for_no_number_mean_not_stated(word, tensors, transformer, tmp_path):
     save_file(tensors, tmp_path / "a.safetensors", {"ss_network_alpha": word, "ss_network_dim": word})
     assert {f.scaling for f in read_factors(tmp_path / "a.safetensors", transformer).values()} == {1.0}
+
+
+def test_layers_that_the_notes_name_must_be_there(tensors, refused, transformer, tmp_path):
+    def notes(**entries):
+        return {"lora_adapter_metadata": json.dumps({"transformer.target_modules": ["to_q", "attn.to_k"]} | entries)}
+
+    half = without(tensors, "blocks.2", "to_out", "add_q", "mlp")
+    says = refused(half, notes())
+    assert "is incomplete: 2 of 6 layers that its notes name in target_modules are missing" in says
+    file = tmp_path / "sound.safetensors"
+    save_file(half, file, notes(layers_to_transform=[0, 1]))
+    assert len(read_factors(file, transformer)) == 4
+    save_file(half, file)
+    assert len(read_factors(file, transformer)) == 4
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (LoraConfig(r=2, use_dora=True, target_modules=["to_q"]), "DoRA"),
+        (LoraConfig(r=2, lora_bias=True, target_modules=["to_q"]), "LoRA with biases"),
+        (LoKrConfig(r=2, target_modules=["to_q"]), "LoKr"),
+        (LoHaConfig(r=2, target_modules=["to_q"]), "LoHa"),
+        (IA3Config(target_modules=["to_q"], feedforward_modules=[]), "(IA)3"),
+        (AdaLoraConfig(target_modules=["to_q"], total_step=9), "ADALORA"),
+        (OFTConfig(target_modules=["to_q"], oft_block_size=4), "OFT"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.filterwarnings("ignore:Adapter 'default'")  # peft takes biases for broken factors
+def test_other_methods_as_peft_saves_them_are_refused_by_name(config, name, beside, transformers, tmp_path):
+    get_peft_model(transformers(), config).save_pretrained(tmp_path)
+    if not beside:
+        (tmp_path / "adapter_config.json").unlink()
+    with pytest.raises(AdapterError) as error:
+        read_factors(find_adapter(tmp_path), transformers())
+    assert f"another method, {name}".lower().replace("(ia)3", "ia3") in str(error.value).lower().replace("(ia)3", "ia3")
 
 
 def test_mixed_ranks_must_be_those_of_the_notes(tensors, refused, transformer, tmp_path):
@@ -268,7 +310,7 @@ def test_the_command_tells_what_an_adapter_is(adapter_file, capsys):
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert ["random.safetensors", "rank 2, alpha 2, scaling 1, 18 of 72 layers"] in lines
     assert ["layout", "diffusers (lora_A/lora_B)"] in lines
-    assert ["remark", "alpha is not stated: scaled by 1, as diffusers does"] in lines
+    assert ["remark", "alpha is not stated: scaled by 1, as diffusers does; write FILE=2 to scale by 2"] in lines
     assert ["stock", "diffusers    18 of 72 layers"] in lines
 
 
@@ -326,6 +368,21 @@ def test_any_notes_are_read_or_refused(said):
         read_notes(said)
     except AdapterError as error:
         assert str(error).isprintable()
+
+
+@given(st.integers(0, 200), st.binary(min_size=1, max_size=4), st.booleans())
+def test_any_broken_header_is_read_or_refused(place, data, shorter):
+    model = torch.nn.ModuleDict({"to_q": torch.nn.Linear(3, 3)})
+    model.dtype = torch.float32
+    header = {"lora_adapter_metadata": '{"r": 1, "lora_alpha": 2, "alpha_pattern": {"to_q": 1}}'}
+    raw = save({"transformer.to_q.lora_A.weight": torch.ones(1, 3), "to_q.lora_B.weight": torch.ones(3, 1)}, header)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "a.safetensors"
+        file.write_bytes(raw[:place] + data + raw[place if not shorter else place + len(data) :])
+        try:
+            read_factors(file, model)
+        except AdapterError as error:
+            assert str(error).isprintable()
 
 
 WORDS = st.lists(

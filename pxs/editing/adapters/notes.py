@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pxs.editing.adapters.patterns import Pattern, read_patterns, value_of
-from pxs.errors import AdapterError
+from pxs.errors import AdapterError, one_line
 
 JSON_ENTRY = "lora_adapter_metadata"
 ALPHA_ENTRIES = ("lora_alpha", "ss_network_alpha", "network_alpha")
@@ -27,18 +28,23 @@ CONFIG = "adapter_config.json"
 PEFT_FILE = "adapter_model.safetensors"
 LARGEST_NOTES = 1_000_000  # bytes
 NOT_STATED = ("none", "null", "dynamic", "")  # what kohya's tools write in place of a number
+NARROWING = ("exclude_modules", "layers_to_transform", "layers_pattern", "layer_replication")
 CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")  # initialisations that also change the base weights
 
 
 @dataclass(frozen=True)
 class Notes:
-    """What is used of the notes. alpha, rank: None if not stated; stabilised: alpha is divided by sqrt(rank)."""
+    """What is used of the notes. alpha, rank: None if not stated; stabilised: alpha is divided by sqrt(rank).
+
+    targets: names of layers, or their ends after a dot, that the adapter must have; empty if not stated.
+    """
 
     alpha: float | None = None
     rank: float | None = None
     alphas: tuple[Pattern, ...] = ()
     ranks: tuple[Pattern, ...] = ()
     stabilised: bool = False
+    targets: tuple[str, ...] = ()
 
     def alpha_of(self, layer: str) -> float | None:
         """The alpha of a layer; None if not stated."""
@@ -51,16 +57,27 @@ class Notes:
         return self.rank if own is None else own
 
 
+@contextmanager
+def opened(file: Path) -> Iterator[Any]:
+    """A safetensors file, open for reading. Raises AdapterError if it, or what is read of it, is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as stream:
+            yield stream
+    except (SafetensorError, OSError, ValueError, AttributeError, KeyError, RuntimeError) as error:
+        raise AdapterError(f"is damaged ({one_line(error)}): copy or download the adapter again") from None
+
+
 def adapter_notes(file: Path, header: Mapping[str, str] | None = None) -> dict[str, Any]:
     """All that an adapter states: "r", "lora_alpha", "target_modules", ...; empty for one that states nothing.
 
     header: the metadata of the file, read here if not given. The prefix "transformer." is taken off the names; entries
-    of the text encoder are left out. Raises AdapterError if the notes are too large or no JSON object.
+    of the text encoder are left out. Raises AdapterError if the file is damaged, or the notes too large or no JSON
+    object.
     """
     if header is None:
-        from safetensors import safe_open
-
-        with safe_open(file, "pt") as stream:
+        with opened(file) as stream:
             header = stream.metadata() or {}
     if header.get(JSON_ENTRY):
         return _of_transformer(_json(header[JSON_ENTRY], JSON_ENTRY))
@@ -91,7 +108,16 @@ def read_notes(said: Mapping[str, Any]) -> Notes:
         _patterns(said, "alpha_pattern"),
         _patterns(said, "rank_pattern"),
         _true(said, "use_rslora"),
+        _targets(said),
     )
+
+
+def _targets(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """target_modules, unless it is a regular expression or other entries leave out some of its layers."""
+    names = said.get("target_modules")
+    if not isinstance(names, list) or any(said.get(entry) for entry in NARROWING):
+        return ()
+    return tuple(name for name in names if isinstance(name, str) and name)
 
 
 def _word(said: Mapping[str, Any], name: str) -> str:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from pxs.editing.adapters.layouts import Key, Layers, of_text_encoder, other_method, parse_key
-from pxs.editing.adapters.notes import Notes, adapter_notes, read_notes
+from pxs.editing.adapters.notes import Notes, adapter_notes, opened, read_notes
 from pxs.editing.quantised import modulates
-from pxs.errors import AdapterError, one_line
+from pxs.errors import AdapterError
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -133,6 +133,7 @@ def interpret(tensors: Mapping[str, Tensor], notes: Notes, shapes: Mapping[str, 
         held = f"nothing but {text_encoder} keys of the text encoder" if text_encoder else "no tensors"
         raise AdapterError(f"holds {held}: give an adapter with layers of the transformer")
     _check_shapes(parts, shapes)
+    _check_targets(parts, notes.targets, shapes)
     _check_ranks(parts, notes)
     found = {n: _factors(n, p.tensors, notes) for n, p in parts.items()}
     layouts = tuple(sorted({p.layouts[side] for p in parts.values() for side in "AB"}))
@@ -151,13 +152,8 @@ def check_values(layers: Mapping[str, Factors], largest: float) -> None:
 
 def _load(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a file, on the CPU, and its header's metadata."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, "pt") as stream:
-            return {key: stream.get_tensor(key) for key in stream.keys()}, stream.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, AttributeError, KeyError, RuntimeError) as error:
-        raise AdapterError(f"is damaged ({one_line(error)}): copy or download the adapter again") from None
+    with opened(file) as stream:
+        return {key: stream.get_tensor(key) for key in stream.keys()}, stream.metadata() or {}  # noqa: SIM118
 
 
 def _check_shapes(parts: Mapping[str, _Parts], shapes: Mapping[str, torch.Size]) -> None:
@@ -189,6 +185,17 @@ def _check_dtype(side: str, tensor: Tensor, key: str) -> None:
             )
     elif tensor.dtype not in (*FLOATS, *FP8):
         raise AdapterError(f"holds {kind} numbers ({_short(key)}): give a LoRA in float32, bfloat16 or float16")
+
+
+def _check_targets(parts: Mapping[str, _Parts], targets: tuple[str, ...], shapes: Mapping[str, torch.Size]) -> None:
+    """All layers that the notes name must be there, if they name any."""
+    ends = tuple(f".{name}" for name in targets)
+    wanted = [name for name in shapes if f".{name}".endswith(ends)] if ends else []
+    if missing := [name for name in wanted if name not in parts]:
+        raise AdapterError(
+            f"is incomplete: {len(missing)} of {len(wanted)} layers that its notes name in target_modules are missing "
+            f"({_first(missing)}): copy or download the adapter again"
+        )
 
 
 def _check_ranks(parts: Mapping[str, _Parts], notes: Notes) -> None:
@@ -223,7 +230,7 @@ def _remarks(parts: Mapping[str, _Parts], notes: Notes) -> tuple[str, ...]:
     silent = [n for n, p in parts.items() if "alpha" not in p.tensors and notes.alpha_of(n) is None]
     if silent:
         where = "" if len(silent) == len(parts) else f" for {len(silent)} layers"
-        remarks.append(f"alpha is not stated{where}: scaled by 1, as diffusers does")
+        remarks.append(f"alpha is not stated{where}: scaled by 1, as diffusers does; write FILE=2 to scale by 2")
     stated = {notes.rank_of(n) for n, p in parts.items()} - {None, *(len(p.tensors["A"]) for p in parts.values())}
     if stated:
         remarks.append(f"the notes state rank {_values(stated)}, which no layer has: the rank of the tensors is used")

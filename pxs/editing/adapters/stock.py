@@ -7,7 +7,6 @@ them.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import warnings
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from pxs.editing.adapters.choice import SUFFIX
 from pxs.editing.adapters.notes import adapter_notes
+from pxs.editing.adapters.patterns import PLAIN
 from pxs.editing.adapters.reading import Reading, is_main, read_adapter
 from pxs.errors import one_line
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
 
 NAME = "stock"
+EXPRESSIONS = ("target_modules", "exclude_modules", "layers_pattern", "alpha_pattern", "rank_pattern")
+"""Entries of the notes that peft takes for regular expressions."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ def stock_load(file: Path, reading: Reading, config: Mapping[str, Any]) -> Stock
     """
     if file.suffix != SUFFIX:
         return Stock({}, f"its name does not end in {SUFFIX}")
-    if "*" in json.dumps(adapter_notes(file).get("alpha_pattern")):
-        return Stock({}, "not tried: its notes hold patterns with .*, which can take diffusers very long")
+    if not _harmless(adapter_notes(file)):
+        return Stock({}, "not tried: its notes hold expressions that peft would run, which can take very long")
     copy = _without_weights(config)
     with _quiet():
         try:
@@ -64,6 +66,15 @@ def stock_load(file: Path, reading: Reading, config: Mapping[str, Any]) -> Stock
         except Exception as error:  # of any kind: this shows what foreign code does
             return Stock({}, one_line(error)[:80])
     return Stock(_scalings(copy, reading))
+
+
+def _harmless(notes: Mapping[str, Any]) -> bool:
+    """Whether peft may be given these notes: names in place of regular expressions, and nothing that is imported."""
+    for entry in EXPRESSIONS:
+        names = notes.get(entry) or []
+        if isinstance(names, str) or not all(isinstance(n, str) and set(n) <= PLAIN | {"^", "$"} for n in names):
+            return False
+    return not (notes.get("megatron_config") or notes.get("layer_replication"))
 
 
 def _load(file: Path, model: QwenImageTransformer2DModel) -> None:
