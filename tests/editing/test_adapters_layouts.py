@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from pxs.editing.adapters import find_adapter, load_adapters, read_adapter
 from pxs.editing.adapters.stock import stock_load, stock_report
+from pxs.editing.checkpoints import BUNDLED
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 TEXT = ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
@@ -336,7 +337,28 @@ def test_what_stock_diffusers_drops_is_named(tmp_path):
     assert stock_report(by_musubi(trained(), tmp_path), config) == "24 of 24 layers"
 
 
-def test_stock_diffusers_is_not_run_on_wildcards(tmp_path):
-    said = json.dumps({"transformer.lora_alpha": 8, "transformer.alpha_pattern": {".*.to_q": 4}})
-    file = save(tmp_path, state(trained(), prefix="transformer."), {"lora_adapter_metadata": said})
-    assert "not tried" in stock_report(file, base().config)
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"alpha_pattern": {".*.to_q": 4}},
+        {"target_modules": "((a*)*)*to_q"},
+        {"exclude_modules": "((a*)*)*!"},
+        {"layers_pattern": ["((a*)*)*!"]},
+        {"megatron_config": {"a": 1}, "megatron_core": "antigravity"},
+    ],
+)
+def test_stock_diffusers_is_not_given_notes_that_it_would_run(entry, tmp_path):
+    said = {f"transformer.{k}": v for k, v in ({"lora_alpha": 8} | entry).items()}
+    tensors = state(trained(), prefix="transformer.")
+    file = save(tmp_path, tensors, {"lora_adapter_metadata": json.dumps(said)})
+    assert stock_report(file, base().config).startswith("0 of 24 layers (not tried: its notes hold expressions")
+
+
+def test_the_public_trainers_file_for_mini_is_read_whole(editor, tmp_path):
+    tensors = load_file(BUNDLED["mini"] / "adapter.safetensors")
+    states = convert_state_dict_to_diffusers({k.removeprefix("transformer."): v for k, v in tensors.items()})
+    QwenImageEditPlusPipeline.save_lora_weights(tmp_path, states)
+    reading = read_adapter(find_adapter(tmp_path), editor.pipe.transformer)
+    assert len(reading.layers) == reading.of == 72
+    report = stock_report(find_adapter(tmp_path), editor.pipe.transformer.config)
+    assert report.startswith("48 of 72 layers, 24 dropped without an error")

@@ -61,10 +61,11 @@ class _Parts:
     keys: dict[str, str] = field(default_factory=dict)
     layouts: dict[str, str] = field(default_factory=dict)
 
-    def put(self, layer: str, key: Key, name: str, tensor: Tensor) -> None:
+    def put(self, key: Key, name: str, tensor: Tensor) -> None:
+        """Keep a tensor, whose name in the file is `name`; raises AdapterError if there is one of this side already."""
         if key.side in self.tensors:
             both = f"{_short(self.keys[key.side])} and {_short(name)}"
-            raise AdapterError(f"holds {layer} twice ({both}): keep one of them")
+            raise AdapterError(f"holds {key.layer} twice ({both}): keep one of them")
         self.tensors[key.side], self.keys[key.side], self.layouts[key.side] = tensor, name, key.layout
 
 
@@ -117,27 +118,34 @@ def interpret(tensors: Mapping[str, Tensor], notes: Notes, shapes: Mapping[str, 
 
     Checks method, dtype, names, shapes and alpha, not the values.
     """
-    layers, parts, text_encoder, unknown = Layers(shapes), {}, 0, []
-    for name, tensor in tensors.items():
-        if of_text_encoder(name):
-            text_encoder += 1
-        elif method := other_method(name):
-            raise AdapterError(f"is of another method, {method} (it holds {_short(name)}): give a plain LoRA")
-        elif key := parse_key(name, layers):
-            parts.setdefault(key.layer, _Parts()).put(key.layer, key, name, tensor)
-        else:
-            unknown.append(f"{_short(name)} {list(tensor.shape)}")
-    if unknown:
-        raise _misfit(unknown)
-    if not parts:
-        held = f"nothing but {text_encoder} keys of the text encoder" if text_encoder else "no tensors"
+    own = [name for name in tensors if not of_text_encoder(name)]
+    left_out = len(tensors) - len(own)
+    if not own:
+        held = f"nothing but {left_out} keys of the text encoder" if left_out else "no tensors"
         raise AdapterError(f"holds {held}: give an adapter with layers of the transformer")
+    parts = _collect({name: tensors[name] for name in own}, Layers(shapes))
     _check_shapes(parts, shapes)
     _check_targets(parts, notes.targets, shapes)
     _check_ranks(parts, notes)
     found = {n: _factors(n, p.tensors, notes) for n, p in parts.items()}
     layouts = tuple(sorted({p.layouts[side] for p in parts.values() for side in "AB"}))
-    return Reading(found, sum(map(is_main, shapes)), layouts, text_encoder, _remarks(parts, notes))
+    return Reading(found, sum(map(is_main, shapes)), layouts, left_out, _remarks(parts, notes))
+
+
+def _collect(tensors: Mapping[str, Tensor], layers: Layers) -> dict[str, _Parts]:
+    """The tensors by layer. Each key must be of a plain LoRA, of a layer of the model, and there once."""
+    parts: dict[str, _Parts] = {}
+    unknown = []
+    for name, tensor in tensors.items():
+        if method := other_method(name):
+            raise AdapterError(f"is of another method, {method} (it holds {_short(name)}): give a plain LoRA")
+        if key := parse_key(name, layers):
+            parts.setdefault(key.layer, _Parts()).put(key, name, tensor)
+        else:
+            unknown.append(f"{_short(name)} {list(tensor.shape)}")
+    if unknown:
+        raise _misfit(unknown)
+    return parts
 
 
 def check_values(layers: Mapping[str, Factors], largest: float) -> None:
@@ -157,26 +165,32 @@ def _load(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _check_shapes(parts: Mapping[str, _Parts], shapes: Mapping[str, torch.Size]) -> None:
+    """Each layer must have A (rank, in) and B (out, rank), both of one layout and of floating-point numbers."""
     bad, incomplete = [], []
     for layer, p in parts.items():
         for side, tensor in p.tensors.items():
             _check_dtype(side, tensor, p.keys[side])
         if missing := [f"lora_{side}" for side in "AB" if side not in p.tensors]:
             incomplete.append(f"{layer} lacks {' and '.join(missing)}")
-            continue
-        if p.layouts["A"] != p.layouts["B"]:
+        elif p.layouts["A"] != p.layouts["B"]:
             raise AdapterError(f"holds {layer} in two layouts ({p.layouts['A']}; {p.layouts['B']}): keep one of them")
-        (out, into), a, b = shapes[layer], p.tensors["A"], p.tensors["B"]
-        rank = a.shape[0] if a.ndim == 2 else 0
-        if rank == 0 or a.shape != (rank, into) or b.shape != (out, rank):
-            bad.append(f"{layer}: lora_A {list(a.shape)}, lora_B {list(b.shape)}, weight {[out, into]}")
+        elif not _fits(a := p.tensors["A"], b := p.tensors["B"], shapes[layer]):
+            bad.append(f"{layer}: lora_A {list(a.shape)}, lora_B {list(b.shape)}, weight {list(shapes[layer])}")
     if incomplete:
         raise AdapterError(f"is incomplete ({_first(incomplete)}): copy or download the adapter again")
     if bad:
         raise _misfit(bad)
 
 
+def _fits(a: Tensor, b: Tensor, shape: torch.Size) -> bool:
+    """Whether B A has the shape (out, in) of a weight, with a rank of 1 or more."""
+    out, into = shape
+    rank = a.shape[0] if a.ndim == 2 else 0
+    return rank > 0 and a.shape == (rank, into) and b.shape == (out, rank)
+
+
 def _check_dtype(side: str, tensor: Tensor, key: str) -> None:
+    """Factors must be floating-point numbers; alpha one real number, which may be a whole one."""
     kind = str(tensor.dtype).removeprefix("torch.")
     if side == "alpha":
         if tensor.numel() != 1 or tensor.is_complex() or tensor.dtype == torch.bool:
@@ -211,6 +225,7 @@ def _check_ranks(parts: Mapping[str, _Parts], notes: Notes) -> None:
 
 
 def _factors(layer: str, tensors: Mapping[str, Tensor], notes: Notes) -> Factors:
+    """The factors of a layer, and its scaling from its own alpha, else from the notes, else 1."""
     a, b = (t.float() if t.dtype in FP8 else t for t in (tensors["A"], tensors["B"]))
     rank, alpha = len(a), notes.alpha_of(layer)
     divisor = math.sqrt(rank) if notes.stabilised else rank
@@ -226,6 +241,7 @@ def _factors(layer: str, tensors: Mapping[str, Tensor], notes: Notes) -> Factors
 
 
 def _remarks(parts: Mapping[str, _Parts], notes: Notes) -> tuple[str, ...]:
+    """What a user should know of alpha and rank."""
     remarks = []
     silent = [n for n, p in parts.items() if "alpha" not in p.tensors and notes.alpha_of(n) is None]
     if silent:
