@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pxs.commands.arguments import add_model, load_editor
+
+if TYPE_CHECKING:
+    from pxs.editing.adapters import Adapter
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -27,14 +32,27 @@ def run(args: argparse.Namespace) -> None:
     counts = {"transformer": s.blocks + s.modulation + s.rest, "text encoder": s.text_encoder, "VAE": s.vae}
     rows = {
         **{key: value or "none" for key, value in editor.provenance.items()},
-        **{str(adapter): adapter.facts for adapter in editor.checkpoint.adapters},
         "parameters": ", ".join(f"{part} {count / 1e6:,.1f} M" for part, count in counts.items()),
         "resolution": f"{editor.checkpoint.resolution} x {editor.checkpoint.resolution}",
         "device": str(editor.vae_device),
         "dtype": str(editor.pipe.transformer.dtype).removeprefix("torch."),
     }
-    for key, value in rows.items():
+    config = editor.pipe.transformer.config
+    adapters = [row for adapter in editor.checkpoint.adapters for row in _of_adapter(adapter, config)]
+    for key, value in [*rows.items(), *adapters]:
         print(f"{key:20} {value}")
+
+
+def _of_adapter(adapter: Adapter, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an adapter is, what was left out of it, and what stock diffusers makes of its file."""
+    from pxs.editing.adapters.stock import stock_report
+
+    yield str(adapter), adapter.facts
+    for layout in adapter.layouts:
+        yield "  layout", layout
+    for remark in adapter.remarks:
+        yield "  remark", remark
+    yield "  stock diffusers", stock_report(adapter.file, config)
 
 
 def _estimate(args: argparse.Namespace) -> None:
