@@ -56,6 +56,17 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--reuse", default="0", metavar="SHARE", help="approximate: reuse steps that change by less")
 
 
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    """By which steps the model edits."""
+    command.add_argument(
+        "--recipe",
+        default="auto",
+        metavar="NAME",
+        help="published (the steps of the PixelSmile script) or fitted (whole pictures, at their own size); default "
+        "auto: published for the full model with an adapter, else fitted",
+    )
+
+
 def load_editor(args: argparse.Namespace) -> Editor:
     """The editor that the flags of `add_model` ask for."""
     from pxs.editing.editor import load
@@ -64,14 +75,17 @@ def load_editor(args: argparse.Namespace) -> Editor:
 
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
-    """What the flags of `add_model`, and `--dtype` where a command has it, say of how the model runs."""
+    """What the flags of `add_model`, and `--dtype` and `--recipe` where a command has them, say of how the model runs.
+
+    A command without `--recipe` compares edits with their whole source: its recipe is "fitted".
+    """
     import torch
 
     from pxs.editing.options import LoadOptions
 
     dtype = getattr(torch, args.dtype) if getattr(args, "dtype", None) else None
-    reuse = check_scale(args.reuse, "reuse")
-    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=reuse)
+    reuse, recipe = check_scale(args.reuse, "reuse"), getattr(args, "recipe", "fitted")
+    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=reuse, recipe=recipe)
 
 
 def adapter_of(args: argparse.Namespace) -> dict[str, float] | str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,9 +27,14 @@ class Context:
         key = str(adapter)
         if key not in self._editors:
             from pxs.editing.editor import load
+            from pxs.editing.options import LoadOptions
+            from pxs.editing.recipes import AUTO, FITTED
 
             self._editors.clear()  # methods run one after the other, and two models may not fit
-            self._editors[key] = load(self.model, adapter, self.options)
+            options = self.options or LoadOptions()
+            if options.recipe == AUTO:  # tasks compare an edit with its whole source, and by its face box
+                options = replace(options, recipe=FITTED)
+            self._editors[key] = load(self.model, adapter, options)
         return self._editors[key]
 
     def provenance(self, editor: Editor) -> dict[str, str]:
