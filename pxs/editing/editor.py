@@ -80,7 +80,9 @@ class Editor:
             raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
-        self.encode_prompts: Encode = partial(encode_shared if savings.prefix else self.recipe.encode, see=self.recipe.see)
+        self.encode_prompts: Encode = partial(
+            encode_shared if savings.prefix else self.recipe.encode, see=self.recipe.see
+        )
         self.prepare = _prepare(savings, compile, reuse)
         self.mean, self.std = (
             torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
@@ -249,7 +251,9 @@ class Portrait:
         if steps < 1:
             raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
         recipe = self.editor.recipe
-        *_, last = self.denoise(recipe.encode(self.editor.pipe, self.prepared.described, [text], recipe.see), seed, steps)
+        *_, last = self.denoise(
+            recipe.encode(self.editor.pipe, self.prepared.described, [text], recipe.see), seed, steps
+        )
         return self.prepared.restore(self.preview(last.latents)[0])
 
     def sweep(
