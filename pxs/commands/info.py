@@ -1,4 +1,4 @@
-"""`pxs info`: what would run, where, and with which versions; or what it needs of a GPU."""
+"""`pxs info`: shows model, adapters, device and versions; or the GPU memory that a model needs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pxs.commands.arguments import add_model, load_editor
+from pxs.commands.arguments import Commands, add_model, load_editor
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Adapter
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("info", help="show model, device and versions")
-    command.add_argument("--estimate", action="store_true", help="instead, what it needs of a GPU; loads nothing")
+    command.add_argument("--estimate", action="store_true", help="print how much GPU memory the model needs")
     add_model(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Load as the flags say and tell about it."""
+    """`pxs info`: load the model that the flags name and print what it is."""
     if args.estimate:
         return _estimate(args)
     editor = load_editor(args)
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _of_adapter(adapter: Adapter, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What an adapter is, what was left out of it, and what stock diffusers makes of its file."""
+    """Rows about an adapter: its facts, layouts, tensors that were left out, and how stock diffusers loads its file."""
     from pxs.editing.adapters.stock import stock_report
 
     yield str(adapter), adapter.facts
@@ -56,7 +56,7 @@ def _of_adapter(adapter: Adapter, config: Mapping[str, Any]) -> Iterator[tuple[s
 
 
 def _estimate(args: argparse.Namespace) -> None:
-    """What each memory mode needs in bfloat16, and the smallest card that has it."""
+    """Print the memory that each mode needs in bfloat16, and the smallest GPU that has it."""
     import torch
 
     from pxs.editing.checkpoints import find_model, resolution_of

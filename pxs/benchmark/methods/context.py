@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
     from pxs.editing.editor import Editor
-    from pxs.editing.options import LoadOptions
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Context:
     adapter: Choice = "default"
     steps: int = 12
     seed: int = 42
-    options: LoadOptions | None = None
+    options: LoadOptions = DEFAULT_OPTIONS
     _editors: dict[str, Editor] = field(default_factory=dict)
 
     def editor(self, adapter: Choice) -> Editor:
