@@ -21,9 +21,11 @@ test: $(READY) ## run the whole test suite
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter-lab notebooks
 
-lint: $(READY) ## check the code and the notebooks with ruff
+lint: $(READY) ## check style, types and the order of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml --no-logo
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -1,9 +1,9 @@
-"""Which loss does what? python -m analysis.ablation --data out/ffe/train.jsonl --out out/ablation
+"""What does each loss do? python -m analysis.ablation --data out/ffe/train.jsonl --out out/ablation
 
-Trains an adapter for each variant and seed, benches it on tasks of mini-FFE-Bench, writes table.md and results.json:
-mean and spread over seeds. Trainings and tasks that are finished are not done again, so it can be stopped at any time;
-on two cores it takes the better part of an hour. The variants are PixelSmile's (arXiv 2603.25728): what each loss adds,
-one side against both, and labels of yes or no in the place of scores.
+Trains an adapter for each variant and seed, measures it on tasks of mini-FFE-Bench, and writes table.md and
+results.json: mean and standard deviation over seeds. Finished trainings and tasks are not repeated, so it can be
+stopped at any time. It takes about an hour on two cores. The variants are those of PixelSmile (arXiv 2603.25728): each
+loss added in turn, one-sided against symmetric contrast, and discrete labels instead of scores.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,38 +44,42 @@ VARIANTS: dict[str, dict[str, object]] = {
     "symmetric + identity": {"contrast": "symmetric"},
     "discrete labels": {"contrast": "symmetric"},
 }
-"""What each variant changes in the settings; "discrete labels" changes the data."""
+"""The settings that each variant changes; "discrete labels" also changes the data."""
 
 
 def discrete(rows: Sequence[Row]) -> list[Row]:
-    """The rows with labels in the place of scores: each target shows its category fully and nothing else."""
-    return [replace(row, targets=tuple(replace(t, scores=Mix({t.category: 1.0})) for t in row.targets)) for row in rows]
+    """The rows with discrete labels instead of scores: each target has score 1 for its category, 0 for the others."""
+    found = []
+    for row in rows:
+        first, second = (replace(t, scores=Mix({t.category: 1.0})) for t in row.targets)
+        found.append(replace(row, targets=(first, second)))
+    return found
 
 
 def adapters(
     rows: Sequence[Row], settings: Settings, variants: Sequence[str], seeds: Sequence[int], folder: Path
 ) -> dict[tuple[str, int], Path]:
-    """Train what is missing; the adapter's file of each variant and seed."""
+    """Run the trainings that are not finished; returns the adapter file of each variant and seed."""
     made = {}
     for name in variants:
         data = discrete(rows) if name == "discrete labels" else rows
         for seed in seeds:
-            place = folder / slug(name) / str(seed)
-            wanted = settings.updated({**VARIANTS[name], "seed": seed})
-            steps = train(data, wanted, place, cache=folder / "cache")
-            for _ in tqdm(steps, total=wanted.steps, desc=f"{name} {seed}", leave=False):
+            target = folder / slug(name) / str(seed)
+            changed = settings.updated({**VARIANTS[name], "seed": seed})
+            steps = train(data, changed, target, cache=folder / "cache")
+            for _ in tqdm(steps, total=changed.steps, desc=f"{name} {seed}", leave=False):
                 pass
-            made[name, seed] = place / "adapter.safetensors"
+            made[name, seed] = target / "adapter.safetensors"
     return made
 
 
 def slug(name: str) -> str:
-    """A variant's name as a folder."""
+    """The name of a variant as the name of a folder."""
     return name.replace(" ", "_").replace("+", "and")
 
 
-def spread(rows: Mapping[tuple[str, int], Mapping[str, object]]) -> dict[str, dict[str, list[float]]]:
-    """Of each variant and measure, mean and standard deviation over seeds (0 for one seed)."""
+def spread(rows: Mapping[tuple[str, int], Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """For each variant and measure, mean and standard deviation over seeds (0 for one seed)."""
     table: dict[str, dict[str, list[float]]] = {}
     for name in dict.fromkeys(variant for variant, _ in rows):
         chosen = [row for (variant, _), row in rows.items() if variant == name]
@@ -97,7 +102,7 @@ def markdown(table: Mapping[str, Mapping[str, Sequence[float]]], seeds: int, tas
 def ablate(
     rows: Sequence[Row], settings: Settings, variants: Sequence[str], seeds: Sequence[int], tasks: int, folder: Path
 ) -> dict[str, dict[str, list[float]]]:
-    """Train, bench and write; returns the table."""
+    """Train and measure every variant and seed, write the results, and return the table of `spread`."""
     made = adapters(rows, settings, variants, seeds, output_folder(folder))
     judges, chosen = Judges(expression_judge(), identity_judge()), spaced(mini_bench(), tasks)
     figures = {}
@@ -114,11 +119,11 @@ def ablate(
 
 def main() -> None:
     """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.ablation", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="FFE rows; pxs faces --ffe 400 --out out/ffe makes some")
+    parser = argparse.ArgumentParser(prog="python -m analysis.ablation", description="Measure what each loss does.")
+    parser.add_argument("--data", required=True, help="an FFE file; pxs faces --ffe 400 --out out/ffe makes one")
     parser.add_argument("--out", type=Path, required=True, help="folder for trainings, records and the table")
     parser.add_argument("--config", help="settings as JSON, for all variants")
-    parser.add_argument("--steps", type=int, default=120, help="of each training (default 120)")
+    parser.add_argument("--steps", type=int, default=120, help="steps of each training (default 120)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--tasks", type=int, default=20, help="tasks of mini-FFE-Bench, evenly spaced (default 20)")

@@ -1,11 +1,13 @@
-"""Figures of the benchmark: response curves, identity against expression, and the shares for confusion matrices."""
+"""Figures of the benchmark: response curves, identity against expression, and the shares of confusion matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
@@ -18,32 +20,32 @@ STYLES = {
     "words": ("#CC79A7", "-"),
     "pixelsmile": ("#0072B2", "-"),
 }
-"""Colour and line of the methods that the workbench knows; others take the rest of the palette."""
+"""Colour and line style of the built-in methods; others use OTHERS in turn."""
 OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#332288")
 
 
 def outcomes(records: Mapping[str, Sequence[Record]]) -> dict[str, Outcome]:
-    """The methods with at least one task that did not fail."""
+    """The outcome of each method that has at least one task without an error."""
     return {name: Outcome(r) for name, r in records.items() if any(not one.error for one in r)}
 
 
 def response_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
-    """Judged intensity of the target against the one asked for: mean and middle half of the tasks, a line a method."""
+    """Judged against requested intensity of the target, one line a method: mean, and the middle half of the tasks."""
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1, max(ALPHAS)], [0, 1, 1], color="#bbbbbb", linewidth=5, label="perfect, as far as a judge can see")
+    axes.plot([0, 1, max(ALPHAS)], [0, 1, 1], color="#bbbbbb", linewidth=5, label="perfect (judges end at 1)")
     for name, outcome in outcomes(records).items():
         colour, line = _look(name, records)
         low, high = np.quantile(outcome.target_scores, (0.25, 0.75), axis=0)
         axes.fill_between(ALPHAS, low, high, color=colour, alpha=0.12, linewidth=0)
         axes.plot(ALPHAS, outcome.target_scores.mean(axis=0), line, color=colour, marker="o", markersize=3, label=name)
     axes.axvline(1, color="#bbbbbb", linewidth=0.8)
-    axes.set(xlabel="intensity asked for", ylabel="judged intensity", xlim=(0, max(ALPHAS)), ylim=(-0.02, 1.05))
+    axes.set(xlabel="requested intensity", ylabel="judged intensity", xlim=(0, max(ALPHAS)), ylim=(-0.02, 1.05))
     return _finished(figure, axes)
 
 
 def identity_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
-    """Identity similarity against judged intensity, along each method's sweep; dots at 0, 0.5, 1 and the last."""
+    """Identity similarity against judged intensity, along each method's sweep; dots at 0, 0.5, 1 and the last alpha."""
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
     marked = [ALPHAS.index(a) for a in (0, 0.5, 1)] + [len(ALPHAS) - 1]
@@ -58,8 +60,11 @@ def identity_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
 
 def confusion_shares(
     rows: Mapping[str, Figures], leave_out: Sequence[str] = ("truth", "source")
-) -> dict[str, np.ndarray]:
-    """Of each method, the shares of the tasks of each expression that were judged as each, at intensity 1: (12, 12)."""
+) -> dict[str, NDArray[np.float64]]:
+    """For each method, a matrix (12, 12) at intensity 1: row = requested expression, column = strongest judged one.
+
+    An entry is the share of the row's tasks, 0..1.
+    """
     counts = {n: np.array(r["confusion"], float) for n, r in rows.items() if r.get("confusion") and n not in leave_out}
     return {name: c / np.maximum(c.sum(axis=1, keepdims=True), 1) for name, c in counts.items()}
 
@@ -69,7 +74,7 @@ def _look(name: str, records: Mapping[str, object]) -> tuple[str, str]:
     return STYLES.get(name) or (OTHERS[unknown.index(name) % len(OTHERS)], "-")
 
 
-def _finished(figure: Figure, axes: object) -> Figure:
+def _finished(figure: Figure, axes: Axes) -> Figure:
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

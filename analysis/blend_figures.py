@@ -1,4 +1,4 @@
-"""Figures about blends: the sheet of pairs, how two share a face, what the thresholds do, and the map of the pairs."""
+"""Figures of blends: the sheet of pairs, the balance of a pair, the effect of thresholds, and the map of the pairs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from pxs.judging.blends import KINDS, BlendThresholds, JudgedBlend
 def pair_sheet(batches: Sequence[Batch], columns: int = 3) -> Figure:
     """Every pair on one face: the pictures of all methods side by side, each with its verdict in words and colour.
 
-    `batches` are of one face, one a method, with the same pairs in the same order.
+    `batches` are of one face, one batch a method, with the same pairs in the same order.
     """
     count, methods = len(batches[0].judged), len(batches)
     rows, columns = -(-count // columns), min(columns, count)
-    figure = Figure(figsize=(columns * (1.15 * methods + 0.25), rows * 1.75 + 0.3), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.04, hspace=0.04)
+    figure = Figure(figsize=(columns * (1.15 * methods + 0.25), rows * 1.75 + 0.3))
+    figure.set_layout_engine("constrained", wspace=0.04, hspace=0.04)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for index, axes in zip(range(count), grid.flat, strict=False):
-        _triptych(axes, [b.images[index] for b in batches], [b.judged[index] for b in batches])
+        _pictures(axes, [b.images[index] for b in batches], [b.judged[index] for b in batches])
     for axes in grid[0, : min(count, columns)]:
         axes.set_title(axes.get_title(), fontsize=10, weight="bold", pad=20)
         for i, batch in enumerate(batches):
@@ -38,8 +38,8 @@ def pair_sheet(batches: Sequence[Batch], columns: int = 3) -> Figure:
     return figure
 
 
-def _triptych(axes: Axes, images: Sequence[Image.Image], judged: Sequence[JudgedBlend]) -> None:
-    """Pictures of unit width in a row, a coloured bar under each with the verdict below it."""
+def _pictures(axes: Axes, images: Sequence[Image.Image], judged: Sequence[JudgedBlend]) -> None:
+    """Pictures of unit width in a row; under each a coloured bar, and below it the verdict."""
     for i, (image, one) in enumerate(zip(images, judged, strict=True)):
         axes.imshow(np.asarray(image), extent=(i + 0.02, i + 0.98, 1, 0))
         colour = VERDICT_COLOURS[one.verdict.kind]
@@ -51,9 +51,9 @@ def _triptych(axes: Axes, images: Sequence[Image.Image], judged: Sequence[Judged
 
 
 def grid_figure(grids: Mapping[str, Sequence[Image.Image]], pair: Pair, alphas: Sequence[float]) -> Figure:
-    """Each method's blends at every two of the intensities, the first expression upwards, the second to the right.
+    """Each method's blends at all pairs of intensities, the first expression upwards, the second to the right.
 
-    Each value of `grids` holds len(alphas) ** 2 pictures, the first expression changing slowest.
+    Each value of `grids` holds len(alphas) ** 2 pictures, the first expression changes slowest.
     """
     figure = Figure(figsize=(4.2 * len(grids), 4.6), layout="constrained")
     count = len(alphas)
@@ -72,7 +72,7 @@ def grid_figure(grids: Mapping[str, Sequence[Image.Image]], pair: Pair, alphas: 
 
 
 def balance_figure(verdicts: pd.DataFrame, thresholds: BlendThresholds) -> Figure:
-    """Judged intensity of both expressions of each pair, one panel a method: where the two dots part, one dominates."""
+    """Judged intensity of both expressions of each pair, one panel a method. If the dots lie apart, one dominates."""
     methods = list(verdicts.method.unique())
     pairs = verdicts[["first", "second"]].drop_duplicates()
     figure = Figure(figsize=(3.6 * len(methods) + 1.2, 0.3 * len(pairs) + 1.5), layout="constrained")
@@ -100,13 +100,13 @@ def _balance(axes: Axes, part: pd.DataFrame, thresholds: BlendThresholds) -> Non
 
 
 VERDICT_WORDS = {"coherent": "#00694d", "collapsed": "#8a5f00", "conflicting": "#555555"}
-"""VERDICT_COLOURS, dark enough to be read as text."""
+"""VERDICT_COLOURS, dark enough for text."""
 
 
 def threshold_figure(effect: pd.DataFrame, name: str, used: float) -> Figure:
-    """How many pairs get each verdict as one threshold moves, one panel a method.
+    """The number of pairs with each verdict against the value of one threshold, one panel a method.
 
-    The dashed line is the threshold used, the dotted one the number of pairs that PixelSmile calls coherent.
+    The dashed line is the threshold in use, the dotted one the number of pairs that PixelSmile calls coherent.
     """
     methods = list(effect.method.unique())
     figure = Figure(figsize=(3.2 * len(methods) + 0.6, 3.3), layout="constrained")
@@ -124,10 +124,10 @@ def threshold_figure(effect: pd.DataFrame, name: str, used: float) -> Figure:
 
 
 def compatibility_figure(verdicts: pd.DataFrame, predicted: pd.DataFrame, present: float) -> Figure:
-    """The map of the pairs, one panel a method: compatibility from action units against how far the weaker one shows.
+    """The map of the pairs, one panel a method: intensity of the weaker expression against predicted compatibility.
 
-    A dot is half in the colour of the one expression and half in that of the other; the dashed line is the threshold
-    from which on an expression is there.
+    Each half of a dot has the colour of one expression of the pair. The dashed line is the threshold at which an
+    expression counts as present.
     """
     methods = list(verdicts.method.unique())
     figure = Figure(figsize=(5.0 * len(methods), 4.8), layout="constrained")

@@ -1,17 +1,18 @@
-"""Which pairs of emotions blend? Every pair, over several faces and seeds, judged: coherent, collapsed or conflicting.
+"""Which pairs of emotions blend? Every pair on several faces and seeds is coherent, collapsed or conflicting.
 
-One picture gets its verdict from pxs/judging/blends.py. A pair gets the verdict that most of its pictures got; at a tie
-the worse one, so that "coherent" always means more than half of what was not worse. A mean over pictures would call
-coherent what is half the time the one and half the time the other.
+A picture gets its verdict from pxs/judging/blends.py. A pair gets the verdict that most of its pictures got; at a tie
+the worse one. The mean over pictures is not used: if half of the pictures show only the first expression and half only
+the second, both means are high, but no picture is a blend.
 
-Two references stand beside the editors: the drawing of the same blend, judged in the same way (drawn faces only), and
-what PixelSmile reports for photographs.
+There are two references: the drawing of the same blend, judged in the same way (drawn faces only), and what PixelSmile
+reports for photographs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from PIL import Image
@@ -25,23 +26,23 @@ from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
 
 PUBLISHED_COHERENT = 9
-"""Of the 15 pairs, how many PixelSmile reports as coherent (arXiv 2603.25728)."""
+"""The number of the 15 pairs that PixelSmile reports as coherent (arXiv 2603.25728)."""
 PUBLISHED = {
     ("happy", "surprised"): "coherent",
     ("sad", "disgust"): "coherent",
     ("surprised", "fear"): "collapsed",
     ("happy", "angry"): "conflicting",
 }
-"""The pairs that PixelSmile names; of the other eleven it says only how many are coherent."""
+"""The verdicts of the pairs that PixelSmile names; of the other eleven it gives only the number of coherent ones."""
 DRAWN = "drawn"
-"""The method that draws the blend instead of editing it."""
+"""The name of the method that draws the blend instead of editing."""
 
 
 @dataclass(frozen=True)
 class BlendPlan:
-    """What to blend: pairs at intensities (a, b) = `strength` under a rule ("sum" or "convex"), with which noises.
+    """What to blend: pairs, both expressions at intensity `strength`, under a rule ("sum" or "convex"); noise seeds.
 
-    Raises ExpressionError for a pair that is none, ScaleError for an unknown rule or without seeds.
+    Raises ExpressionError for two names that are not a pair, ScaleError for an unknown rule or without pairs or seeds.
     """
 
     pairs: Sequence[Pair] = PAIRS
@@ -52,7 +53,9 @@ class BlendPlan:
 
     def __post_init__(self) -> None:
         if not self.seeds or not self.pairs:
-            raise ScaleError(f"{len(self.pairs)} pairs with {len(self.seeds)} seeds are nothing to blend: give each")
+            raise ScaleError(
+                f"{len(self.pairs)} pairs with {len(self.seeds)} seeds are too few: give one of each or more"
+            )
         self.mixes()
 
     def mixes(self) -> list[Mix]:
@@ -62,7 +65,7 @@ class BlendPlan:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one method made of one face with one seed: the i-th picture from the i-th pair, and how it was judged."""
+    """The blends of one face by one method with one seed: one picture and one judgement for each pair of the plan."""
 
     method: str
     face: Face
@@ -72,11 +75,14 @@ class Batch:
 
 
 def choose_pairs(names: Sequence[Sequence[str]]) -> list[Pair]:
-    """Pairs from lists of two names, all 15 from an empty one; raises ExpressionError for a pair that is none."""
+    """The pairs that lists of two names give, or all 15 if there are no lists.
+
+    Raises ScaleError unless a list has two names, ExpressionError for unknown or equal names.
+    """
     chosen = []
     for pair in names or PAIRS:
         if isinstance(pair, str) or len(pair) != 2:
-            raise ScaleError(f"{pair!r} is no pair: give two names, such as ['happy', 'surprised']")
+            raise ScaleError(f"{pair!r} is not a pair: give two names, such as ['happy', 'surprised']")
         chosen.append(check_pair(*pair))
     return chosen
 
@@ -89,9 +95,9 @@ def blend_faces(
     identity: IdentityJudge,
     thresholds: BlendThresholds = BlendThresholds(),  # noqa: B008
 ) -> Iterator[Batch]:
-    """Blend every pair on every face with every seed and editor; drawn faces are also drawn, once each.
+    """Blend every pair on every face with every seed and editor. The blends of drawn faces are also drawn, once.
 
-    Yields as results come, len(faces) * (len(editors) * len(seeds) + 1) of them for drawn faces.
+    Yields len(faces) * (len(editors) * len(seeds) + 1) batches for drawn faces, each when it is judged.
     """
     for face in faces:
         if face.identity:
@@ -107,8 +113,8 @@ def blend_faces(
 
 
 def table(batches: Sequence[Batch]) -> pd.DataFrame:
-    """One row a picture: method, face, seed, first, second, the judged intensities of the two (a, b), the strongest
-    third expression and its intensity, similarity to the source, verdict and, of a collapsed one, the dominant name.
+    """One row a picture: method, face, seed, first, second; the judged intensities of the two (a, b); the strongest
+    other expression (third) and its intensity; similarity to the source; verdict; the dominant name of a collapsed one.
     """
     return pd.DataFrame([_row(batch, one) for batch in batches for one in batch.judged])
 
@@ -133,19 +139,20 @@ def _row(batch: Batch, one: JudgedBlend) -> dict[str, object]:
 
 
 def judge_again(pictures: pd.DataFrame, thresholds: BlendThresholds) -> pd.DataFrame:
-    """The table of `table` with the verdicts that other thresholds give."""
-    found = [verdict(_seen(row), row.similarity, row.first, row.second, thresholds) for row in pictures.itertuples()]
+    """The rows of `table` with the verdicts that other thresholds give."""
+    found = [verdict(_judged(row), row.similarity, row.first, row.second, thresholds) for row in pictures.itertuples()]
     return pictures.assign(verdict=[v.kind for v in found], dominant=[v.dominant for v in found])
 
 
-def _seen(row) -> Mix:
-    seen = {row.first: row.a, row.second: row.b}
-    return Mix({**seen, row.third: row.third_intensity} if row.third else seen)
+def _judged(row: Any) -> Mix:
+    """The judged mix of a picture, as far as its row in the table tells."""
+    both = {row.first: row.a, row.second: row.b}
+    return Mix({**both, row.third: row.third_intensity} if row.third else both)
 
 
 def pair_verdicts(pictures: pd.DataFrame) -> pd.DataFrame:
-    """One row for each method and pair: verdict and dominant name by majority, the share of each kind, and the means of
-    a, b, the weaker of the two, and the similarity.
+    """One row for each method and pair: verdict and dominant name by majority; the share of each verdict; the means
+    over pictures of a, of b, of the weaker of the two, and of the similarity.
     """
     groups = pictures.groupby(["method", "first", "second"], sort=False)
     rows = [{"method": m, "first": a, "second": b, **_majority(part)} for (m, a, b), part in groups]
@@ -154,7 +161,7 @@ def pair_verdicts(pictures: pd.DataFrame) -> pd.DataFrame:
 
 def _majority(part: pd.DataFrame) -> dict[str, object]:
     shares = {kind: float((part.verdict == kind).mean()) for kind in KINDS}
-    winner = max(reversed(KINDS), key=shares.__getitem__)  # the first of equals is the worse one
+    winner = max(reversed(KINDS), key=shares.__getitem__)  # at a tie the worse one, which comes first
     dominant = part.dominant[part.dominant != ""]
     return {
         "verdict": winner,
@@ -169,13 +176,14 @@ def _majority(part: pd.DataFrame) -> dict[str, object]:
 
 
 def counts(verdicts: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Per method, the number of pairs with each verdict."""
+    """For each method, the number of pairs with each verdict."""
     return {m: {k: int((part.verdict == k).sum()) for k in KINDS} for m, part in verdicts.groupby("method", sort=False)}
 
 
 def threshold_effect(pictures: pd.DataFrame, name: str, values: Sequence[float], base: BlendThresholds) -> pd.DataFrame:
-    """Pairs with each verdict if threshold `name` ("present" or "identity") had another of the values, the other as in
-    `base`: columns method, value and the three kinds.
+    """The number of pairs with each verdict for each value of the threshold `name` ("present" or "identity").
+
+    The other threshold is that of `base`. Columns: method, value and the three verdicts.
     """
     rows = []
     for value in values:
@@ -186,14 +194,14 @@ def threshold_effect(pictures: pd.DataFrame, name: str, values: Sequence[float],
 
 
 def agreement(verdicts: pd.DataFrame, other: Mapping[Pair, str]) -> dict[str, int]:
-    """Per method, on how many of the pairs in `other` its verdict is the same; names in a pair may be in any order."""
+    """For each method, the number of pairs in `other` with the same verdict; the order in a pair does not matter."""
     wanted = {frozenset(pair): kind for pair, kind in other.items()}
     same = [wanted.get(frozenset((row.first, row.second))) == row.verdict for row in verdicts.itertuples()]
     return {method: int(sum(part)) for method, part in pd.Series(same).groupby(verdicts.method.to_numpy(), sort=False)}
 
 
 def grid_mixes(pair: Pair, alphas: Sequence[float], rule: str = "sum") -> list[Mix]:
-    """Blends at every two of the intensities, the first expression changing slowest; raises as `weigh` does."""
+    """Blends at all pairs of intensities, the first expression changes slowest; raises as `weigh` does."""
     if not len(alphas):
         raise ScaleError("no intensities were given: give at least one, such as 0 0.5 1")
     return [weigh(rule, *check_pair(*pair), a, b) for a in alphas for b in alphas]

@@ -1,24 +1,26 @@
-"""One confusion, three times: by annotators, by a classifier, by a generator.
+"""Confusion matrices of annotators, of a classifier and of a generator, and their correlation.
 
-Three 12 x 12 matrices, rows what is shown or asked for, columns what is said of it, each row summing to 1:
+Three 12 x 12 matrices. A row is the expression that is shown or requested, a column the answer; each row sums to 1:
 
-    annotators   the stated shares of labels that the base model learnt from (pxs/mini/data.py, CONFUSION)
-    classifier   what an expression judge sees in drawings of each expression
-    generator    what the judge sees in edits towards each expression
+    annotators   the shares of labels that the base model was trained on (pxs/mini/data.py, CONFUSION)
+    classifier   the answers of an expression judge for drawings of each expression
+    generator    the answers of the judge for edits towards each expression
 
-What a judge says of a picture is taken softly: its 12 intensities, divided by their sum, averaged over pictures. The
-highest intensity alone would hide every near miss. Two matrices are compared off the diagonal, where confusion is: by
-Pearson's and Spearman's correlation of the 132 entries, and by chance when the expressions of one are renamed (Mantel).
+The answer for a picture is soft: its 12 judged intensities, divided by their sum; the answers of all pictures of a row
+are averaged. The strongest intensity alone would hide a second expression that is nearly as strong. Two matrices are
+compared off the diagonal, where confusion is: Pearson's and Spearman's correlation of the 132 entries, and a p from
+random renaming of the expressions of one matrix (Mantel test).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
 
@@ -30,27 +32,32 @@ from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix, check_expression
 from pxs.judging.expression import ExpressionJudge
 from pxs.mini.data import label_probabilities
 
-FEWEST = 3  # expressions, so that there is something to correlate
+Matrix = NDArray[np.float64]
+FEWEST = 3  # expressions: with two there are too few entries to correlate
 
 
-def annotators(names: Sequence[str] = EXPRESSIONS) -> np.ndarray:
-    """Labels given to pictures of each expression, (C, C) in the order of `names`; all 12 rows sum to 1."""
+def annotators(names: Sequence[str] = EXPRESSIONS) -> Matrix:
+    """The shares of labels for pictures of each expression, (C, C) in the order of `names`; with all 12, rows sum to 1.
+
+    Raises ExpressionError for an unknown name.
+    """
     at = [EXPRESSIONS.index(check_expression(name)) for name in names]
     return np.stack([label_probabilities(name) for name in EXPRESSIONS])[np.ix_(at, at)]
 
 
-def said(mixes: Sequence[Mix], asked: Sequence[str], names: Sequence[str] = EXPRESSIONS) -> np.ndarray:
-    """A judge's mixes, one a picture, as a matrix (C, C): row = asked, mean of intensities divided by their sum.
+def soft_confusion(mixes: Sequence[Mix], requested: Sequence[str], names: Sequence[str] = EXPRESSIONS) -> Matrix:
+    """The confusion matrix (C, C) of judged mixes and requested expressions, one of each a picture.
 
-    Sums are over all 12, so with fewer `names` a row adds up to less than 1. A picture in which the judge sees nothing
-    counts for nothing; a row of nothing but such pictures, or of none, is 0.
+    An entry is the mean, over the pictures of its row, of an intensity divided by the sum of all 12. So with fewer
+    `names` a row sums to less than 1. Pictures without any judged expression are left out; a row without pictures is 0.
+    Raises JudgeError unless there is one mix a picture.
     """
-    if len(mixes) != len(asked):
-        raise JudgeError(f"{len(mixes)} mixes for {len(asked)} pictures: judge each picture once")
-    seen = np.array([m.vector() for m in mixes]).reshape(-1, len(EXPRESSIONS)).clip(0)
-    sums = seen.sum(axis=1, keepdims=True)
-    shares = (seen / np.where(sums > 0, sums, 1))[:, [EXPRESSIONS.index(check_expression(name)) for name in names]]
-    rows = [shares[(np.asarray(asked) == name) & (sums[:, 0] > 0)] for name in names]
+    if len(mixes) != len(requested):
+        raise JudgeError(f"{len(mixes)} mixes for {len(requested)} pictures: judge each picture once")
+    scores = np.array([m.vector() for m in mixes]).reshape(-1, len(EXPRESSIONS)).clip(0)
+    sums = scores.sum(axis=1, keepdims=True)
+    shares = (scores / np.where(sums > 0, sums, 1))[:, [EXPRESSIONS.index(check_expression(name)) for name in names]]
+    rows = [shares[(np.asarray(requested) == name) & (sums[:, 0] > 0)] for name in names]
     return np.stack([r.mean(axis=0) if len(r) else np.zeros(len(names)) for r in rows])
 
 
@@ -59,13 +66,16 @@ def classifier(
     faces: Sequence[Face],
     intensities: Sequence[float] = (0.5, 1.0),
     names: Sequence[str] = EXPRESSIONS,
-) -> np.ndarray:
-    """What the judge says of drawings: (C, C). Raises DataError for a face that was not drawn."""
-    if any(face.identity is None for face in faces):
-        raise DataError("a face that was not drawn has no drawings of expressions: choose drawn faces")
-    plan = [(face, name, a) for face in faces for name in names for a in intensities]
-    drawings = [pxs.draw(f.identity, Mix({name: a}), f.style, f.picture.width) for f, name, a in plan]
-    return said(judge.judge(drawings), [name for _, name, _ in plan], names)
+) -> Matrix:
+    """The matrix (C, C) of a judge for drawings of the faces. Raises DataError for a face that was not drawn."""
+    drawings, requested = [], []
+    for face in faces:
+        if face.identity is None:
+            raise DataError("a face that was not drawn has no drawings of expressions: choose drawn faces")
+        for name, a in product(names, intensities):
+            drawings.append(pxs.draw(face.identity, Mix({name: a}), face.style, face.picture.width))
+            requested.append(name)
+    return soft_confusion(judge.judge(drawings), requested, names)
 
 
 def generator(
@@ -74,18 +84,19 @@ def generator(
     table: pd.DataFrame,
     intensities: Sequence[float],
     names: Sequence[str] = EXPRESSIONS,
-) -> np.ndarray:
-    """What the judge says of edits: (C, C). `table` has the expression and intensity of each picture; those with one of
-    the `intensities` count, so that classifier and generator are asked for the same.
+) -> Matrix:
+    """The matrix (C, C) of a judge for edits. `table` has columns expression and intensity, one row a picture.
+
+    Only pictures at one of the `intensities` count, so that classifier and generator are compared at the same ones.
     """
-    chosen = np.flatnonzero(table.intensity.isin(list(intensities)))
-    return said(judge.judge([pictures[i] for i in chosen]), table.expression.iloc[chosen].tolist(), names)
+    chosen = np.flatnonzero(table.intensity.isin(list(intensities))).tolist()
+    return soft_confusion(judge.judge([pictures[i] for i in chosen]), table.expression.iloc[chosen].tolist(), names)
 
 
-def correlation(first: np.ndarray, second: np.ndarray, permutations: int = 2000, seed: int = 0) -> dict[str, float]:
-    """Off-diagonal agreement of two matrices (C, C): pearson, spearman, and p of pearson by renaming (one-sided).
+def correlation(first: Matrix, second: Matrix, permutations: int = 2000, seed: int = 0) -> dict[str, float]:
+    """Off-diagonal correlation of two matrices (C, C): pearson, spearman, and the one-sided p of a Mantel test.
 
-    Raises DataError for fewer than 3 expressions, or a matrix without any confusion, whose correlation is undefined.
+    Raises DataError for fewer than 3 expressions, and for equal entries off a diagonal: no correlation is defined then.
     """
     count = len(first)
     if count < FEWEST:
@@ -101,24 +112,24 @@ def correlation(first: np.ndarray, second: np.ndarray, permutations: int = 2000,
     return {"pearson": r, "spearman": float(rho), "p": float(p)}
 
 
-def off_diagonal(matrix: np.ndarray) -> np.ndarray:
+def off_diagonal(matrix: Matrix) -> Matrix:
     """The entries of a matrix (C, C) off its diagonal, (C * (C - 1),)."""
     return matrix[~np.eye(len(matrix), dtype=bool)]
 
 
-def _pearson(first: np.ndarray, second: np.ndarray) -> float:
+def _pearson(first: Matrix, second: Matrix) -> float:
     return float(np.corrcoef(off_diagonal(first), off_diagonal(second))[0, 1])
 
 
-def correlations(matrices: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """`correlation` of every two matrices: one row a pair, columns first, second, pearson, spearman, p."""
+def correlations(matrices: Mapping[str, Matrix]) -> pd.DataFrame:
+    """The `correlation` of every two matrices: one row a pair, columns first, second, pearson, spearman, p."""
     return pd.DataFrame(
         [{"first": a, "second": b, **correlation(matrices[a], matrices[b])} for a, b in combinations(matrices, 2)]
     )
 
 
-def confusion_figure(matrices: Mapping[str, np.ndarray], names: Sequence[str] = EXPRESSIONS) -> Figure:
-    """The matrices side by side; the diagonal is written, not coloured; the stated confusable pairs are framed."""
+def confusion_figure(matrices: Mapping[str, Matrix], names: Sequence[str] = EXPRESSIONS) -> Figure:
+    """The matrices side by side. The diagonal has numbers instead of colours; the confusable pairs are framed."""
     figure = Figure(figsize=(4.1 * len(matrices) + 0.9, 4.9), layout="constrained")
     panels = figure.subplots(1, len(matrices), sharey=True, squeeze=False)[0]
     top = max(off_diagonal(matrix).max() for matrix in matrices.values())
@@ -129,10 +140,10 @@ def confusion_figure(matrices: Mapping[str, np.ndarray], names: Sequence[str] = 
         for i, value in enumerate(np.diag(matrix)):
             axes.text(i, i, f"{value:.2f}".lstrip("0"), ha="center", va="center", fontsize=6.5, color="#444444")
         frame_pairs(axes, names, CONFUSABLE)
-        axes.set(title=title, xlabel="said")
+        axes.set(title=title, xlabel="answer")
         axes.set_xticks(range(len(names)), names, rotation=55, ha="right", rotation_mode="anchor")
         bare(axes).tick_params(length=0)
     panels[0].set_yticks(range(len(names)), names)
-    panels[0].set_ylabel("shown or asked for")
+    panels[0].set_ylabel("shown or requested")
     figure.colorbar(shown, ax=panels.tolist(), label="share", shrink=0.75, pad=0.01)
     return figure

@@ -1,20 +1,18 @@
-"""Why are some expressions confused? How far they lie apart in a model, where, and what an adapter changes.
+"""Why are some expressions confused? Tables of how well they separate, where in the model, and with which adapter.
 
-Takes the features of analysis/features.py and the measures of analysis/separation.py, and answers in tables: one row
-per place, per pair, or per block and step; and for two editors of the same faces, whether the difference is more than
-chance.
+The tables combine the features of analysis/features.py with the measures of analysis/separation.py: one row per place,
+per pair, or per block and step. For two editors of the same faces a test shows whether they differ by more than chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_samples
 
 from analysis.features import Collection, Place, explained
-from analysis.separation import Measured, Space, against_chance, angle, pair_rows, sign_flip
+from analysis.separation import Array, Labels, Measured, Space, against_chance, angle, pair_rows, sign_flip
 from pxs.errors import DataError
 from pxs.expressions import CONFUSABLE, Pair
 
@@ -24,14 +22,16 @@ PAIR_MEASURES = ("overlap", "pair silhouette", "angle")
 
 
 def check_pairs(pairs: Sequence[Sequence[str]], names: Sequence[str]) -> list[Pair]:
-    """The pairs as tuples; raises ExpressionError for one that is none, DataError for one that is not among the `names`
-    to be collected, for no pairs, and for fewer than 3 names.
+    """The pairs as tuples. `names` are the expressions that will be collected.
+
+    Raises ExpressionError for two names that are not a pair, DataError for a pair that will not be collected, without
+    pairs, and for fewer than 3 names.
     """
     if not len(pairs) or len(names) < 3:
         raise DataError(f"{len(pairs)} pairs of {len(names)} expressions are too few: give a pair, and 3 expressions")
     for pair in pairs:
         if isinstance(pair, str) or len(pair) != 2:
-            raise DataError(f"{pair!r} is no pair: give two names, such as ['fear', 'surprised']")
+            raise DataError(f"{pair!r} is not a pair: give two names, such as ['fear', 'surprised']")
         pair_rows(names, *pair)
     return [(first, second) for first, second in pairs]
 
@@ -59,8 +59,8 @@ def measure_pairs(
 ) -> pd.DataFrame:
     """Two expressions at a time: one row for each editor, place, pair and measure of PAIR_MEASURES.
 
-    The pair's silhouette is taken among its two classes alone; the angle is that between the two directions, degrees.
-    Raises ExpressionError for a pair that is none, DataError for one that was not collected.
+    The pair silhouette uses the points of the two classes only. The angle is between the two directions, in degrees.
+    Raises ExpressionError for two names that are not a pair, DataError for a pair that was not collected.
     """
     rows = []
     for editor, collection in collections.items():
@@ -82,17 +82,17 @@ def _measure_pair(collection: Collection, place: Place, pair: Pair, permutations
     }
 
 
-def _pair_space(collection: Collection, place: Place, pair: Pair) -> tuple[Space, np.ndarray, np.ndarray]:
+def _pair_space(collection: Collection, place: Place, pair: Pair) -> tuple[Space, Labels, Array]:
     """The points of two expressions, their labels and their intensities."""
     table = collection.table
     rows = pair_rows(table.expression.to_numpy(dtype=str), *pair)
     part = table[rows]
     space = Space(collection.points(place)[rows], part.face.to_numpy())
-    return space, part.expression.to_numpy(dtype=str), part.intensity.to_numpy()
+    return space, part.expression.to_numpy(dtype=str), part.intensity.to_numpy(dtype=float)
 
 
 def by_face(collection: Collection, place: Place, pair: Pair) -> pd.DataFrame:
-    """Of each face, its mean pair silhouette and the probe's accuracy on it (trained on the others); index: face."""
+    """For each face, its mean pair silhouette, and the accuracy on it of a probe trained on others; index: face."""
     space, labels, _ = _pair_space(collection, place, pair)
     scores = {
         "pair silhouette": silhouette_samples(space.distances, labels, metric="precomputed"),
@@ -104,10 +104,10 @@ def by_face(collection: Collection, place: Place, pair: Pair) -> pd.DataFrame:
 def compare_pairs(
     base: Collection, adapter: Collection, places: Sequence[Place], pairs: Sequence[Pair] = CONFUSABLE
 ) -> pd.DataFrame:
-    """Does the adapter pull pairs apart? One row for each place, pair and measure, with the paired test over faces.
+    """Does the adapter separate pairs better? One row for each place, pair and measure, with a paired test over faces.
 
-    `rise` is the mean over faces of adapter less base, `p` that of a two-sided sign-flip test, `faces` how many there
-    are: with 8 faces no p is below 2 / 256. Raises DataError if the two have different faces.
+    `rise` is the mean over faces of adapter - base. `p` is that of a two-sided sign-flip test. `faces` is the number of
+    faces: with 8 faces no p is below 2 / 256. Raises DataError if the two collections have different faces.
     """
     rows = []
     for place in places:
@@ -116,18 +116,18 @@ def compare_pairs(
             if list(before.index) != list(after.index):
                 raise DataError("the two collections have different faces: collect both under one plan")
             for name in before:
-                d = (after[name] - before[name]).to_numpy()
-                pair_of = {"place": str(place), "first": pair[0], "second": pair[1], "measure": name}
+                d = (after[name] - before[name]).to_numpy(dtype=float)
+                key = {"place": str(place), "first": pair[0], "second": pair[1], "measure": name}
                 means = {"base": before[name].mean(), "adapter": after[name].mean(), "rise": d.mean()}
-                rows.append({**pair_of, **means, "p": sign_flip(d), "faces": len(d)})
+                rows.append({**key, **means, "p": sign_flip(d), "faces": len(d)})
     return pd.DataFrame(rows)
 
 
 def landscape(collection: Collection, kind: str, pair: Pair | None = None) -> pd.DataFrame:
-    """Separation over blocks and steps: a table with blocks as rows and steps as columns, of features of one kind.
+    """Separation over blocks (rows) and denoising steps (columns), for features of one kind.
 
-    Of a pair: the silhouette among its two classes; of None: the accuracy of the probe over all expressions. `kind` is
-    "image", "text" or, without blocks, "clean", whose one row is numbered -1.
+    With a pair: the silhouette among its two classes. Without: the accuracy of the probe over all expressions.
+    `kind` is "image", "text" or "clean"; "clean" has no blocks and one row, numbered -1.
     """
     rows = [(p.block, p.step, separation_at(collection, p, pair)) for p in collection.places(kind)]
     return pd.DataFrame(rows, columns=["block", "step", "value"]).pivot(index="block", columns="step", values="value")
@@ -143,7 +143,7 @@ def separation_at(collection: Collection, place: Place, pair: Pair | None = None
 
 
 def variance_table(collections: Mapping[str, Collection], places: Sequence[Place]) -> pd.DataFrame:
-    """How much of the variance is who, how much is which expression: raw, and relative to each face's neutral edit."""
+    """The shares of variance between faces and between expressions: raw, and relative to each face's neutral edit."""
     rows = []
     for editor, collection in collections.items():
         for place in places:

@@ -1,4 +1,4 @@
-"""Figures about entanglement: pairs before and after, directions, and separation over blocks and timesteps."""
+"""Figures of entanglement: pairs before and after, cosines of classes, and separation over blocks and timesteps."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures import bare, frame_pairs
+from analysis.separation import Array
 from pxs.expressions import Pair
 
 EDITOR_COLOURS = {"base": "#9E9E9E", "adapter": "#0072B2"}
-PAIR_UNITS = {"overlap": "overlap (0 apart, 1 coin toss)", "pair silhouette": "silhouette", "angle": "angle, degrees"}
+PAIR_UNITS = {
+    "overlap": "overlap (0 separate, 1 chance level)",
+    "pair silhouette": "silhouette",
+    "angle": "angle, degrees",
+}
 
 
 def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
-    """One measure of each pair at each place, a dot an editor; the bar behind it is chance, 5% to 95%.
+    """One measure of each pair at each place, one dot an editor. The bar behind a dot is the chance level, 5% to 95%.
 
     `pairs` is a table of `measure_pairs`.
     """
@@ -36,15 +41,15 @@ def pair_figure(pairs: pd.DataFrame, measure: str = "overlap") -> Figure:
         bare(axes).grid(axis="x", color="#eeeeee", zorder=0)
     figure.axes[0].invert_yaxis()
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    chance = figure.axes[0].containers[0].patches[0]
+    chance = figure.axes[0].patches[0]
     figure.legend(
         [*handles, chance], [*labels, "chance, 5% to 95%"], loc="outside upper center", ncols=3, frameon=False
     )
     return figure
 
 
-def cosine_figure(cosines: Mapping[str, np.ndarray], names: Sequence[str], pairs: Sequence[Pair]) -> Figure:
-    """Cosines (C, C) of class centres, one panel an editor; the pairs are framed."""
+def cosine_figure(cosines: Mapping[str, Array], names: Sequence[str], pairs: Sequence[Pair]) -> Figure:
+    """Cosines (C, C) of class centres, -1 to 1, one panel an editor; the pairs are framed."""
     figure = Figure(figsize=(4.3 * len(cosines) + 1.1, 4.8), layout="constrained")
     panels = figure.subplots(1, len(cosines), sharey=True, squeeze=False)[0]
     for axes, (editor, matrix) in zip(panels, cosines.items(), strict=True):
@@ -61,9 +66,10 @@ def cosine_figure(cosines: Mapping[str, np.ndarray], names: Sequence[str], pairs
 def landscape_figure(
     landscapes: Mapping[tuple[str, str], pd.DataFrame], sigmas: Sequence[float], title: str, label: str
 ) -> Figure:
-    """Separation over blocks (upwards) and denoising steps (to the right), one panel for each (row, column) of keys.
+    """Separation over blocks (upwards) and denoising steps (to the right).
 
-    `landscapes` maps (what, editor) to a table of `landscape`; all panels share one scale.
+    `landscapes` maps (title, editor) to a table of `landscape`: one row of panels a title, one column an editor. All
+    panels share one colour scale. `sigmas` is the noise level, 1 to 0, before each step.
     """
     rows, columns = (list(dict.fromkeys(key[i] for key in landscapes)) for i in (0, 1))
     figure = Figure(figsize=(4.6 * len(columns) + 1.4, 2.5 * len(rows) + 1.0), layout="constrained")
@@ -88,7 +94,7 @@ def landscape_figure(
 
 
 def line_figure(lines: Mapping[tuple[str, str], pd.Series], sigmas: Sequence[float], title: str, label: str) -> Figure:
-    """Separation over denoising steps, one panel for each first key, one line for each second (an editor)."""
+    """Separation over denoising steps. `lines` maps (title, editor) to values: a panel a title, a line an editor."""
     panels, editors = (list(dict.fromkeys(key[i] for key in lines)) for i in (0, 1))
     figure = Figure(figsize=(4.6 * len(panels) + 0.6, 3.4), layout="constrained")
     figure.suptitle(title)

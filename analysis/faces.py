@@ -1,4 +1,4 @@
-"""Whose faces an experiment runs over, and which editors: the two things that every question here starts from."""
+"""The faces and the editors of an experiment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_ADAPTER = ("", "none")
 
 @dataclass(frozen=True)
 class Face:
-    """A picture to edit: RGB, with a name for tables, its style ("human" or "anime"), and who it is if it was drawn."""
+    """A picture to edit: RGB, its name in tables, its style ("human" or "anime"), and the identity of a drawn face."""
 
     name: str
     picture: Image.Image
@@ -27,7 +27,10 @@ class Face:
 
 
 def drawn_faces(numbers: Sequence[int], style: str = "human", size: int = 128) -> list[Face]:
-    """Neutral drawings of the identities with these numbers; raises ScaleError for none, twice the same, or below 0."""
+    """Neutral drawings, RGB, `size` pixels square, of the identities with these numbers.
+
+    Raises ScaleError without numbers, for a repeated number, and for one below 0.
+    """
     numbers = list(numbers)
     if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
         raise ScaleError(f"face numbers {numbers} cannot be used: give at least one, 0 or more, each once")
@@ -36,15 +39,15 @@ def drawn_faces(numbers: Sequence[int], style: str = "human", size: int = 128) -
 
 
 def own_face(path: str | Path, style: str = "human") -> Face:
-    """A picture of one's own; raises ImageError if it cannot be used."""
+    """The face in a picture file; raises ImageError for a file that is not a usable picture."""
     return Face(Path(path).stem, open_image(path), check_domain(style))
 
 
 def load_editors(model: str = "mini", adapter: str = "default") -> dict[str, pxs.Editor]:
-    """The base model under "base" and, unless `adapter` is "none" or empty, the same with it under "adapter".
+    """The base model as "base", and the model with its adapter as "adapter"; both are in memory.
 
-    `adapter` is a LoRA file or "default", the one that comes with the model; where none does, there is the base alone.
-    Both are in memory together. Raises ModelError or AdapterError.
+    `adapter` is a LoRA file, or "default" for the one that comes with the model. There is only "base" if `adapter` is
+    "none" or empty, or if no adapter comes with the model. Raises ModelError or AdapterError.
     """
     editors = {"base": pxs.load(model, adapter=None)}
     if adapter not in NO_ADAPTER:

@@ -1,7 +1,7 @@
-"""The pictures of the README: python -m analysis.gallery --out docs --figures out/bench/response.png ...
+"""The pictures of README.md and docs/results.md: python -m analysis.gallery --out docs --figures FILE.png ...
 
 sweep.webp: six drawn faces that no model was trained on, three of each style, each with one expression at rising
-intensity. The figures are those of notebooks, made smaller.
+intensity. The figures are those that the notebooks wrote, reduced in size.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ CAST = (
     ("disgust", "anime"),
 )
 SCALES = (0.0, 0.5, 1.0, 1.5)
-SIDE = 1600  # pixels of a figure at most, either way
+SIDE = 1600  # maximal width and height of a figure, pixels
 
 
 def gallery(editor: pxs.Editor, first: int = 0) -> Image.Image:
-    """Two sweeps in a row, labelled with the expression and the intensity."""
+    """Sweeps of the CAST, two in each row, labelled with expression and intensity, of the faces from `first` on."""
     rows = []
     for (expression, style), number in zip(CAST, seeds("gallery", len(CAST), first), strict=True):
         portrait = editor.open(pxs.draw(pxs.Identity.sample(number), style=style), style)
@@ -43,7 +43,7 @@ def gallery(editor: pxs.Editor, first: int = 0) -> Image.Image:
 
 
 def figures(sources: Sequence[Path], folder: Path) -> Iterator[Path]:
-    """Figures that notebooks wrote as PNG, as WebP of at most SIDE pixels either way, under the same names."""
+    """Convert PNG figures to WebP of at most SIDE x SIDE pixels, with the same names; yields each new file."""
     for source in sources:
         with open_image(source) as picture:
             picture.thumbnail((SIDE, SIDE))
@@ -54,9 +54,11 @@ def figures(sources: Sequence[Path], folder: Path) -> Iterator[Path]:
 
 def main() -> None:
     """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.gallery", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.gallery", description="Make the pictures of the documentation."
+    )
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for sweep.webp and the figures")
-    parser.add_argument("--figures", type=Path, nargs="*", default=[], help="PNGs that notebooks wrote")
+    parser.add_argument("--figures", type=Path, nargs="*", default=[], help="PNG figures of the notebooks")
     args = parser.parse_args()
     try:
         folder = output_folder(args.out)

@@ -1,6 +1,6 @@
-"""Many runs, one table: python -m analysis.gather out/sweep --out out/sweep.csv.
+"""The results of many runs in one table: python -m analysis.gather out/sweep --out out/sweep.csv.
 
-Every run of a notebook or a command writes a results.json. A sweep is one papermill call a run, each with a folder of
+Every run of a notebook or a command writes a results.json. In a sweep each run is one papermill call with a folder of
 its own:
 
     mkdir -p out/sweep
@@ -29,9 +29,9 @@ RESULTS = "results.json"
 def gather(folder: str | Path, records: str | None = None) -> pd.DataFrame:
     """All results below a folder as one table; the column "run" is the folder of each, relative to `folder`.
 
-    One row a run: numbers, words and truth values under their names, those inside mappings as "outer.inner"; lists stay
-    what they are. With `records`, the dotted name of a list of mappings such as "verdicts", one row for each of its
-    entries instead. Raises DataError if there are no results, a file is damaged, or one has no such list.
+    One row a run: each value is a column, values inside mappings as "outer.inner"; lists are not changed. With
+    `records`, the dotted name of a list of mappings such as "verdicts", there is one row for each entry of the list.
+    Raises DataError if there are no results, a file cannot be read, or one has no such list.
     """
     root = Path(folder)
     files = sorted(root.rglob(RESULTS))
@@ -51,7 +51,9 @@ def _read(file: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read ({one_line(error)}): run its notebook again") from None
     if not isinstance(content, dict):
-        raise DataError(f"{file} holds a {type(content).__name__}, not a mapping: it is no results file of a run")
+        raise DataError(
+            f"{file} holds a {type(content).__name__}, not a JSON object: remove it, or run its notebook again"
+        )
     return content
 
 
@@ -72,7 +74,7 @@ def _entries(flat: Mapping[str, Any], name: str, file: Path) -> list[dict[str, A
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of this module; returns the exit status, 2 after a mistake, which is printed as one line."""
+    """The command line of this module; returns the exit status: 2 after an error, which is printed as one line."""
     parser = argparse.ArgumentParser(prog="python -m analysis.gather", description="Gather results into one table.")
     parser.add_argument("folder", help="folder with the runs below it")
     parser.add_argument("--records", help="a list of records in the results, one row an entry, such as verdicts")

@@ -42,7 +42,7 @@ Rows = NDArray[np.intp]
 NEIGHBOURS = 10
 FOLDS = 5
 RIDGE = 0.3
-"""Ridge penalty of the probe, for points scaled to a mean squared length of 1, divided by the number of training rows."""
+"""Ridge penalty of the probe, for points scaled to a mean squared length of 1 and squared errors summed over rows."""
 
 
 class Space:
@@ -183,7 +183,8 @@ def pair_rows(labels: ArrayLike, first: str, second: str) -> NDArray[np.bool_]:
     for name in (first, second):
         if not (given == name).any():
             raise DataError(f"no point shows {name!r}: collect it, or choose another pair")
-    return (given == first) | (given == second)
+    rows: NDArray[np.bool_] = (given == first) | (given == second)
+    return rows
 
 
 def centroid_cosines(points: Array, labels: ArrayLike, names: Sequence[str]) -> Array:

@@ -1,4 +1,4 @@
-"""What a training did: loss curves, and what a judge says of edits before and after it."""
+"""The effect of a training: loss curves, and the judged confusion of edits before and after it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 import pxs
-from analysis.confusion import said
+from analysis.confusion import Matrix, soft_confusion
 from analysis.faces import Face
 from analysis.figures import bare
 from pxs.expressions import EXPRESSIONS, Mix
@@ -19,9 +20,9 @@ COLOURS = {"flow": "#0072B2", "contrast": "#D55E00", "identity": "#009E73"}
 
 
 def loss_figure(steps: Sequence[TrainingStep], window: int = 10) -> Figure:
-    """The parts of the loss over steps, each in its own panel: every step, and the mean over `window` of them.
+    """The parts of the loss over steps, each in its own panel: every step, and the running mean over `window` steps.
 
-    Validation (flow loss on held-back rows) is drawn as dots in the first panel.
+    Dots in the first panel are the validation loss: the flow loss on held-out rows.
     """
     parts = [name for name in COLOURS if name in steps[0].losses]
     figure = Figure(figsize=(3.6 * len(parts), 2.9), layout="constrained")
@@ -32,36 +33,37 @@ def loss_figure(steps: Sequence[TrainingStep], window: int = 10) -> Figure:
         axes.plot(numbers, smooth(values, window), color=COLOURS[name])
         axes.set(title=name, xlabel="step", ylim=(min(0, values.min()), None))
         bare(axes)
-    held_back = [(s.index + 1, s.validation) for s in steps if s.validation is not None]
-    if held_back:
+    held_out = [(s.index + 1, s.validation) for s in steps if s.validation is not None]
+    if held_out:
         axes = figure.axes[0]
-        axes.plot(*zip(*held_back, strict=True), "o", color="black", markersize=4, label="held back")
+        axes.plot(*zip(*held_out, strict=True), "o", color="black", markersize=4, label="held out")
         axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def smooth(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean of each value and up to `window` - 1 before it, (N,)."""
+def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """The running mean (N,) of values (N,): each value and up to `window` - 1 before it."""
     sums = np.cumsum(np.concatenate([[0.0], values]))
     first = np.maximum(np.arange(len(values)) - window + 1, 0)
     last = np.arange(len(values)) + 1
-    return (sums[last] - sums[first]) / (last - first)
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)
+    return means
 
 
 def judged_edits(
     editor: pxs.Editor, judge: ExpressionJudge, faces: Sequence[Face], steps: int = 12, seed: int = 42
-) -> np.ndarray:
-    """What the judge says of edits of the faces towards each expression at intensity 1: (12, 12), see `said`."""
+) -> Matrix:
+    """The `soft_confusion` (12, 12) of edits of the faces to each expression at intensity 1."""
     mixes = [Mix({name: 1}) for name in EXPRESSIONS]
     pictures = [
         picture
         for face in faces
         for picture in editor.open(face.picture, face.style).edit(mixes, seed, steps, progress=False)
     ]
-    return said(judge.judge(pictures), list(EXPRESSIONS) * len(faces))
+    return soft_confusion(judge.judge(pictures), list(EXPRESSIONS) * len(faces))
 
 
-def pair_confusion(matrix: np.ndarray, first: str, second: str) -> float:
-    """How much of the one is said of the other, the mean of both directions, 0..1; `matrix` (12, 12) as from `said`."""
+def pair_confusion(matrix: Matrix, first: str, second: str) -> float:
+    """The mean of the two entries of a pair in a matrix (12, 12) of `soft_confusion`, 0..1."""
     a, b = EXPRESSIONS.index(first), EXPRESSIONS.index(second)
     return float((matrix[a, b] + matrix[b, a]) / 2)

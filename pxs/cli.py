@@ -18,18 +18,19 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from pxs import __version__
 from pxs.commands import bench, blend, download, edit, faces, info, train
-from pxs.errors import PxsError
+from pxs.errors import PxsError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, or 2 after a mistake, which is printed as one line."""
-    args = parser().parse_args(arguments)
     warnings.showwarning = _one_line_warning
-    command: Callable[[argparse.Namespace], None] = args.run
     try:
+        args = parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], None] = args.run
         command(args)
         sys.stdout.flush()
     except PxsError as error:
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("pxs: the GPU has no memory left: free some, or add --memory offload, fp8, int8 or nf4", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output has gone, as in `pxs faces --out f | head -1`
+    except BrokenPipeError:  # the reader of the output has closed it, as in `pxs faces --out f | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
@@ -49,9 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError, which is printed as one line, instead of printing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError with the message of argparse."""
+        raise UsageError(f"{message} (see '{self.prog} --help')")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, with the flags of the public PixelSmile script for `edit`."""
-    top = argparse.ArgumentParser(prog="pxs", description="Edit a face to any intensity of 12 expressions.")
+    top = Parser(prog="pxs", description="Edit a face to any intensity of 12 expressions.")
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
@@ -60,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _one_line_warning(message: Warning | str, *_: object) -> None:
+def _one_line_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"pxs: warning: {message}", file=sys.stderr)
 
 

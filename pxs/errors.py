@@ -1,7 +1,7 @@
-"""The errors a user of the package can meet.
+"""The errors of the package.
 
-Every mistake a user can make ends in one of these classes, with a message of one line that says what was
-wrong, shows the offending value and tells what to do. Anything else that escapes is a bug of the package.
+Every mistake of a user raises one of these classes. The message is one line: what is wrong, the value, and what to do.
+Any other error that escapes is a bug of the package.
 """
 
 import sys
@@ -10,6 +10,10 @@ from collections.abc import Callable
 
 class PxsError(ValueError):
     """Base of all errors of the package; the command turns it into one line and exit status 2."""
+
+
+class UsageError(PxsError):
+    """Raised when a command line lacks a flag, names an unknown one or gives it an impossible value."""
 
 
 class ImageError(PxsError):
@@ -33,11 +37,11 @@ class AdapterError(PxsError):
 
 
 class DownloadError(PxsError):
-    """Raised when the hub cannot give what was asked for, or there is no room for it."""
+    """Raised when a download is refused or fails, or the disk is too small for it."""
 
 
 class JudgeError(PxsError):
-    """Raised when a judge cannot be had, fails, or answers nonsense."""
+    """Raised when a judge or an encoder is missing, fails, or gives an answer that cannot be used."""
 
 
 class DataError(PxsError):
@@ -45,7 +49,7 @@ class DataError(PxsError):
 
 
 class TrainingError(PxsError):
-    """Raised when a training cannot start, go on or be resumed."""
+    """Raised when a training cannot start, continue or resume."""
 
 
 class OutputError(PxsError):
@@ -53,7 +57,7 @@ class OutputError(PxsError):
 
 
 def exit_status(program: str, action: Callable[[], object]) -> int:
-    """Do it: 0, or 2 after a mistake of the user's, which is printed as one line on standard error."""
+    """Run `action`; return the exit status: 0, or 2 after a PxsError, printed as one line on standard error."""
     try:
         action()
     except PxsError as error:
@@ -63,6 +67,6 @@ def exit_status(program: str, action: Callable[[], object]) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """What a foreign error says, on one line of at most 200 characters, for use in a message of ours."""
+    """The text of any error on one line of at most 200 characters, to quote in a message."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:200] or type(error).__name__

@@ -50,8 +50,8 @@ def check_expression(name: str) -> str:
     raise ExpressionError(f"unknown expression {name!r}: {hint}")
 
 
-def check_scale(value: float, what: str = "scale") -> float:
-    """Return `value` as a finite float; else raise ScaleError."""
+def check_scale(value: float | str, what: str = "scale") -> float:
+    """Return a number, or a text that is one, as a finite float; else raise ScaleError."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

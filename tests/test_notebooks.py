@@ -1,6 +1,6 @@
-"""Every notebook runs under papermill with small parameters, hides no failure, and writes results that make sense.
+"""Every notebook runs under papermill with small parameters, without hidden failures, and writes plausible results.
 
-papermill alone passes notebooks whose errors hide in widgets, threads or cells not run; `hidden_failures` finds them.
+papermill does not report errors in widgets and threads, or cells that did not run; `hidden_failures` finds them.
 """
 
 import json
@@ -29,7 +29,7 @@ SMALL = {
 
 
 def hidden_failures(notebook: nbformat.NotebookNode) -> list[str]:
-    """What went wrong in an executed notebook without stopping it."""
+    """The failures in an executed notebook that did not stop it."""
     found = []
     for index, cell in enumerate(notebook.cells):
         skipped = "skip-execution" in cell.metadata.get("tags", [])
@@ -96,7 +96,7 @@ def test_edit_notebook_shows_its_pictures(edit_run):
     assert shown.count("image/png") == 6  # face, sweep, differences, truth, intensity, animation
 
 
-def test_edit_notebook_edits_a_picture_of_ones_own(tmp_path):
+def test_edit_notebook_edits_a_picture_file(tmp_path):
     import pxs
 
     pxs.draw(pxs.Identity.sample(5), style="anime", size=160).save(tmp_path / "mine.png")
@@ -197,7 +197,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("fault", FAULTY)
-def test_the_guard_sees_failures_that_papermill_passes(fault, tmp_path):
+def test_hidden_failures_are_found(fault, tmp_path):
     cells = [nbformat.v4.new_code_cell(FAULTY[fault]), nbformat.v4.new_code_cell("1 + 1")]
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbformat.write(notebook, tmp_path / "faulty.ipynb")

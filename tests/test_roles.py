@@ -1,4 +1,4 @@
-"""The rule that nothing both trains and scores: no class, no weights, and training never imports a judge."""
+"""Training and scoring are separate: no class has both roles, no weights are shared, training imports no judge."""
 
 import importlib
 import inspect
@@ -12,20 +12,20 @@ import pxs.encoders
 import pxs.judging
 from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.encoders.features import CLIP_MODELS
-from pxs.encoders.networks import WEIGHTS as OF_ENCODERS
+from pxs.encoders.networks import WEIGHTS as ENCODER_WEIGHTS
 from pxs.judging.arcface import ArcFaceIdentity
-from pxs.judging.weights import WEIGHTS as OF_JUDGES
+from pxs.judging.weights import WEIGHTS as JUDGE_WEIGHTS
 
 
-def with_role(package):
+def classes_with_role(package):
     """Every class defined in a package that has a role, by name."""
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     classes = {c for module in modules for _, c in inspect.getmembers(module, inspect.isclass)}
     return {c.__name__: c for c in classes if c.__module__.startswith(f"{package.__name__}.") and hasattr(c, "role")}
 
 
-def test_encoders_train_and_judges_score():
-    encoders, judges = with_role(pxs.encoders), with_role(pxs.judging)
+def test_every_encoder_trains_and_every_judge_scores():
+    encoders, judges = classes_with_role(pxs.encoders), classes_with_role(pxs.judging)
     assert set(encoders) == {"MiniFeatures", "MiniIdentityEncoder", "ClipFeatures", "ArcFaceEncoder"}
     assert set(judges) >= {
         *("MiniExpression", "MiniIdentity", "EndpointJudge", "LocalQwenJudge", "PyFeatJudge", "ArcFaceIdentity")
@@ -34,7 +34,9 @@ def test_encoders_train_and_judges_score():
 
 
 def test_no_weights_are_shared():
-    encoders, judges = ({f.read_bytes() for f in folder.glob("*.safetensors")} for folder in (OF_ENCODERS, OF_JUDGES))
+    encoders, judges = (
+        {f.read_bytes() for f in folder.glob("*.safetensors")} for folder in (ENCODER_WEIGHTS, JUDGE_WEIGHTS)
+    )
     assert len(encoders) == len(judges) == 2 and not encoders & judges
     judge, encoder = (inspect.signature(c).parameters["pack"].default for c in (ArcFaceIdentity, ArcFaceEncoder))
     assert judge != encoder

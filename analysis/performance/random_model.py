@@ -40,8 +40,8 @@ def random_pipeline(
     config = Qwen2_5_VLConfig(text_config=dict(text), vision_config=dict(vision), **ids)
     with torch.device(device), _default_dtype(torch.bfloat16):
         parts: dict[str, nn.Module] = {
-            "transformer": QwenImageTransformer2DModel(zero_cond_t=True, **(transformer or {})),  # type: ignore[no-untyped-call]
-            "vae": AutoencoderKLQwenImage(**(vae or {})),  # type: ignore[no-untyped-call]
+            "transformer": QwenImageTransformer2DModel(zero_cond_t=True, **(transformer or {})),
+            "vae": AutoencoderKLQwenImage(**(vae or {})),
             "text_encoder": Qwen2_5_VLForConditionalGeneration(config),
         }
     frozen = {name: part.eval().requires_grad_(False) for name, part in parts.items()}

@@ -86,8 +86,11 @@ Step = Callable[[Any, Batch, Tensor, Tensor], dict[str, Tensor]]
 def our_step(settings: Settings, editor: Editor, features: MiniFeatures, identity: MiniIdentityEncoder) -> Step:
     """The step of `pxs train`."""
 
-    def decode(z: Tensor) -> Tensor:
-        return editor.vae.decode(z * editor.std + editor.mean)
+    vae: Any = editor.vae  # a Vae2d, whose decoder is without the clamp of `Vae2d.decode`
+
+    def decode(latents: Tensor) -> Tensor:
+        pixels: Tensor = vae.decoder(vae.post_quant_conv(latents * editor.std + editor.mean))
+        return pixels
 
     return Objective(settings, decode, features.embed_pixels, identity.embed_pixels)
 
@@ -113,7 +116,7 @@ def run_one(which: str, rows: list[Row], settings: Settings, cache: Path) -> dic
         drawn = draws(settings, index, range(settings.batch), batch.source.shape[1:])
         with torch.autocast(editor.vae_device.type, torch.bfloat16):
             parts = step(pipe.transformer, batch, *drawn)
-        parts["loss"].backward()  # type: ignore[no-untyped-call]
+        parts["loss"].backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         loss += float(parts["loss"].detach())

@@ -11,6 +11,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ COLUMNS = {
     "leakage": "leakage ↓",
 }
 
-Figures = dict[str, object]
+Figures = dict[str, Any]
 
 
 class Outcome:
@@ -130,8 +131,8 @@ def markdown(rows: Mapping[str, Figures], published: bool = True) -> str:
         lines.append(f"| **{name}** | {' | '.join(cells)} | {row['failed']} |")
     if published:
         lines.append(f"| *published: other pictures, other judges* |{' |' * (len(COLUMNS) + 1)}")
-        for name, row in PUBLISHED.items():
-            lines.append(f"| *{name}* | {' | '.join(_cell(row.get(c)) for c in COLUMNS)} | |")
+        for name, known in PUBLISHED.items():
+            lines.append(f"| *{name}* | {' | '.join(_cell(known.get(c)) for c in COLUMNS)} | |")
     return "\n".join(lines) + "\n"
 
 
@@ -145,8 +146,8 @@ def comma_separated(rows: Mapping[str, Figures]) -> str:
     for name, row in rows.items():
         cells = [v for c in COLUMNS for v in (row[c], *row["intervals"].get(c, (None, None)))]
         writer.writerow(["measured", name, *cells, row["tasks"], row["failed"]])
-    for name, row in PUBLISHED.items():
-        writer.writerow(["published", name, *(v for c in COLUMNS for v in (row.get(c), None, None)), None, None])
+    for name, known in PUBLISHED.items():
+        writer.writerow(["published", name, *(v for c in COLUMNS for v in (known.get(c), None, None)), None, None])
     return text.getvalue()
 
 

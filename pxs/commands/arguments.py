@@ -1,33 +1,70 @@
-"""Flags that several commands share, and how their values are checked."""
+"""Flags that several commands share, and the types of their values."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from pxs.errors import AdapterError, OutputError, ScaleError
+from pxs.errors import AdapterError, OutputError, PxsError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
     from pxs.editing.options import LoadOptions
 
-DEFAULT_ADAPTER = "default"  # as in adapters.py, which this does not import, to be quick
+DEFAULT_ADAPTER = "default"  # as in editing/adapters, whose import would take a second
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What a command adds itself to."""
+Value = TypeVar("Value")
+
+
+def parsed(convert: Callable[[str], Value]) -> Callable[[str], Value]:
+    """A `type` for argparse from a function that raises PxsError: its message is kept."""
+
+    def parse(text: str) -> Value:
+        try:
+            return convert(text)
+        except PxsError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def whole_number(what: str, least: int) -> Callable[[str], int]:
+    """A `type` for argparse: a whole number from `least` up; `what` names it in the message."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ScaleError(f"{what} {text!r} is not a whole number: give {least} or more") from None
+        if number < least:
+            raise ScaleError(f"{what} {number} is too small: give {least} or more")
+        return number
+
+    return parsed(convert)
+
+
+def real_number(what: str) -> Callable[[str], float]:
+    """A `type` for argparse: a finite number; `what` names it in the message."""
+    return parsed(lambda text: check_scale(text, what))
 
 
 def add_picture(command: argparse.ArgumentParser) -> None:
-    """What editing one picture needs, whatever is made of it."""
+    """Flags of every command that edits one picture."""
     command.add_argument("--image-path", required=True, help="the picture to edit")
-    command.add_argument("--seed", default="42", help="one seed is one image (default 42)")
-    command.add_argument("--steps", default="50", help="denoising steps (default 50)")
+    command.add_argument("--seed", type=whole_number("seed", 0), default=42, help="one seed is one image (default 42)")
+    command.add_argument("--steps", type=whole_number("steps", 1), default=50, help="denoising steps (default 50)")
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
 def add_judges(command: argparse.ArgumentParser) -> None:
-    """Who judges expression and identity."""
+    """Flags that choose the judges of expression and identity."""
     command.add_argument("--expression-judge", default="mini", metavar="NAME", help="mini, qwen, endpoint or pyfeat")
     command.add_argument(
         "--judge-url", help="address of an OpenAI-compatible endpoint, for --expression-judge endpoint"
@@ -37,7 +74,7 @@ def add_judges(command: argparse.ArgumentParser) -> None:
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Which model edits, with which adapter."""
+    """Flags that choose the model, its adapters and how it runs."""
     command.add_argument("--model-path", default="mini", help="mini, a checkpoint folder or a hub id (default mini)")
     command.add_argument(
         "--lora-path",
@@ -53,7 +90,13 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--attention", default="native", metavar="NAME", help="a kernel that is installed, such as flash"
     )
-    command.add_argument("--reuse", default="0", metavar="SHARE", help="approximate: reuse steps that change by less")
+    command.add_argument(
+        "--reuse",
+        type=real_number("reuse"),
+        default=0.0,
+        metavar="SHARE",
+        help="approximate: reuse steps that change by less",
+    )
 
 
 def add_recipe(command: argparse.ArgumentParser) -> None:
@@ -68,14 +111,14 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
 
 
 def load_editor(args: argparse.Namespace) -> Editor:
-    """The editor that the flags of `add_model` ask for."""
+    """Load the editor that the flags of `add_model` describe."""
     from pxs.editing.editor import load
 
     return load(args.model_path, adapter_of(args), load_options(args))
 
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
-    """What the flags of `add_model`, and `--dtype` and `--recipe` where a command has them, say of how the model runs.
+    """The options in the flags of `add_model`, and in `--dtype` and `--recipe` where a command has them.
 
     A command without `--recipe` compares edits with their whole source: its recipe is "fitted".
     """
@@ -84,12 +127,12 @@ def load_options(args: argparse.Namespace) -> LoadOptions:
     from pxs.editing.options import LoadOptions
 
     dtype = getattr(torch, args.dtype) if getattr(args, "dtype", None) else None
-    reuse, recipe = check_scale(args.reuse, "reuse"), getattr(args, "recipe", "fitted")
-    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=reuse, recipe=recipe)
+    recipe = getattr(args, "recipe", "fitted")
+    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=args.reuse, recipe=recipe)
 
 
-def adapter_of(args: argparse.Namespace) -> dict[str, float] | str | None:
-    """The adapters that --lora-path names, by their weights, as `pxs.load` takes them."""
+def adapter_of(args: argparse.Namespace) -> Mapping[str | Path, float] | str | None:
+    """The adapters in --lora-path with their weights, as `pxs.load` takes them."""
     if args.lora_path == ["none"]:
         return None
     if args.lora_path == [DEFAULT_ADAPTER]:
@@ -101,23 +144,12 @@ def adapter_of(args: argparse.Namespace) -> dict[str, float] | str | None:
     return dict(chosen)
 
 
-def _weighted(text: str) -> tuple[str, float]:
+def _weighted(text: str) -> tuple[str | Path, float]:
     """FILE or FILE=WEIGHT; a file whose name has an equals sign may be given as it is."""
     name, equals, weight = text.rpartition("=")
     if not equals or Path(text).exists():
         return text, 1.0
     return name, check_scale(weight, f"weight of {name}")
-
-
-def whole_number(text: str, what: str, least: int) -> int:
-    """A whole number from `least` up; raises ScaleError, naming `what` it is of."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise ScaleError(f"{what} {text!r} is not a whole number: give {least} or more") from None
-    if number < least:
-        raise ScaleError(f"{what} {number} is too small: give {least} or more")
-    return number
 
 
 def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:

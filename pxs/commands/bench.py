@@ -1,4 +1,4 @@
-"""`pxs bench`: run methods on a benchmark, judge them, and write the table."""
+"""`pxs bench`: edits a benchmark with several methods, judges the edits and writes the table."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, add_judges, add_model, load_editor, load_options, whole_number
+from pxs.commands.arguments import Commands, adapter_of, add_judges, add_model, load_editor, load_options, whole_number
 from pxs.expressions import DOMAINS
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
-    command.add_argument("--methods", nargs="+", required=True, metavar="NAME", help=f"of {', '.join(METHODS)}")
+    command.add_argument(
+        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, or NAME=FOLDER"
+    )
     command.add_argument("--out", required=True, help="folder for results; a second run continues there")
-    command.add_argument("--tasks", help="how many tasks, from the first (default all)")
+    command.add_argument("--tasks", type=whole_number("tasks", 1), help="how many tasks, from the first (default all)")
     command.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)")
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
-    command.add_argument("--seed", default="42", help="one seed is one image (default 42)")
+    command.add_argument("--seed", type=whole_number("seed", 0), default=42, help="one seed is one image (default 42)")
     command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
-    command.add_argument("--steps", default="12", help="denoising steps (default 12)")
+    command.add_argument("--steps", type=whole_number("steps", 1), default=12, help="denoising steps (default 12)")
     add_judges(command)
     add_model(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs bench`: run what is missing, write the results, print the table."""
-    seed, steps = whole_number(args.seed, "seed", 0), whole_number(args.steps, "steps", 1)
-    count = None if args.tasks is None else whole_number(args.tasks, "tasks", 1)
+    """`pxs bench`: edit and judge what is missing, write the results, print the table."""
     from pxs.benchmark.judge import Judges
     from pxs.benchmark.methods import choose
     from pxs.benchmark.run import run as compare
@@ -40,13 +40,13 @@ def run(args: argparse.Namespace) -> None:
     from pxs.data.tasks import load_bench
     from pxs.judging import expression_judge, identity_judge
 
-    tasks = (load_bench(args.bench, args.data_type, DrawnTruth) if args.bench else mini_bench())[:count]
+    tasks = (load_bench(args.bench, args.data_type, DrawnTruth) if args.bench else mini_bench())[: args.tasks]
     methods = choose(
         args.methods,
         model=args.model_path,
         adapter=adapter_of(args),
-        steps=steps,
-        seed=seed,
+        steps=args.steps,
+        seed=args.seed,
         options=load_options(args),
     )
     expression = expression_judge(

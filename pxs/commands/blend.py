@@ -9,9 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pxs.commands.arguments import add_judges, add_model, add_picture, load_editor, refuse_existing, whole_number
+from pxs.commands.arguments import (
+    Commands,
+    add_judges,
+    add_model,
+    add_picture,
+    load_editor,
+    real_number,
+    refuse_existing,
+)
 from pxs.errors import ScaleError
-from pxs.expressions import PAIRS, check_scale, weigh
+from pxs.expressions import PAIRS, weigh
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,14 +27,28 @@ if TYPE_CHECKING:
     from pxs.judging.blends import JudgedBlend, Verdict
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("blend", help="blend all 15 pairs", description="Blend every pair of the basic six.")
     command.add_argument("--out", required=True, help="folder for 15 PNGs, sheet.png and results.json")
-    command.add_argument("--intensity", default="1", metavar="A", help="of both expressions (default 1)")
+    command.add_argument(
+        "--intensity", type=real_number("intensity"), default=1.0, metavar="A", help="of both expressions (default 1)"
+    )
     command.add_argument("--rule", default="sum", help="sum: both at A; convex: half of each, together A (default sum)")
-    command.add_argument("--present", default="0.3", metavar="T", help="judged intensity that counts (default 0.3)")
-    command.add_argument("--identity", default="0.5", metavar="T", help="cosine that is the same person (default 0.5)")
+    command.add_argument(
+        "--present",
+        type=real_number("present"),
+        default=0.3,
+        metavar="T",
+        help="judged intensity that counts (default 0.3)",
+    )
+    command.add_argument(
+        "--identity",
+        type=real_number("identity"),
+        default=0.5,
+        metavar="T",
+        help="cosine that is the same person (default 0.5)",
+    )
     add_picture(command)
     add_judges(command)
     add_model(command)
@@ -35,8 +57,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """`pxs blend`: all 15 pairs on one picture, each judged; writes the pictures, a sheet and results.json."""
-    seed, steps = whole_number(args.seed, "seed", 0), whole_number(args.steps, "steps", 1)
-    intensity = check_scale(args.intensity, "intensity")
+    seed, steps, intensity = args.seed, args.steps, args.intensity
     if intensity <= 0:
         raise ScaleError(f"intensity {intensity:g} blends nothing: give a number above 0, such as 1")
     from pxs.images import open_image, save_png
@@ -45,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     from pxs.storage.files import output_folder
     from pxs.storage.provenance import write_json
 
-    thresholds = BlendThresholds(check_scale(args.present, "present"), check_scale(args.identity, "identity"))
+    thresholds = BlendThresholds(args.present, args.identity)
     mixes = [weigh(args.rule, a, b, intensity, intensity) for a, b in PAIRS]
     image = open_image(args.image_path)
     folder, stem = Path(args.out), Path(args.image_path).stem

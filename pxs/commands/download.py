@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from pxs.commands.arguments import Commands
 from pxs.errors import DownloadError
 
 FULL_MODEL = "Qwen/Qwen-Image-Edit-2511"
 PUBLISHED_ADAPTER = "PixelSmile/PixelSmile"
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "download",

@@ -1,4 +1,4 @@
-"""`pxs faces`: drawn portraits to start from, or a drawn training set with exact scores."""
+"""`pxs faces`: writes drawn portraits as sample input, or a drawn training set with exact scores."""
 
 from __future__ import annotations
 
@@ -6,39 +6,52 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs import __version__
-from pxs.commands.arguments import refuse_existing, whole_number
+from pxs.commands.arguments import Commands, real_number, refuse_existing, whole_number
 from pxs.errors import ExpressionError, ScaleError
-from pxs.expressions import DOMAINS, Mix, check_scale
+from pxs.expressions import DOMAINS, Mix
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("faces", help="draw sample portraits", description="Write drawn portraits as PNGs.")
     command.add_argument("--out", required=True, help="folder for the portraits")
-    command.add_argument("--count", help="how many, of each style (default 6)")
-    command.add_argument("--seed", default="0", help="number of the first identity, with --ffe of the set (default 0)")
+    command.add_argument("--count", type=whole_number("count", 1), help="how many, of each style (default 6)")
+    command.add_argument(
+        "--seed",
+        type=whole_number("seed", 0),
+        default=0,
+        help="number of the first identity, with --ffe of the set (default 0)",
+    )
     command.add_argument("--mix", nargs="+", metavar="NAME=A", help="expression of the faces (default neutral)")
-    command.add_argument("--ffe", metavar="N", help="instead, a training set in FFE layout, of N rows")
-    command.add_argument("--blends", default="0", metavar="SHARE", help="of these rows, that show two strong ones")
-    command.add_argument("--size", default="128", help="pixels a side (default 128)")
+    command.add_argument(
+        "--ffe",
+        type=whole_number("number of rows", 1),
+        metavar="N",
+        help="instead, a training set in FFE layout, of N rows",
+    )
+    command.add_argument(
+        "--blends",
+        type=real_number("blends"),
+        default=0.0,
+        metavar="SHARE",
+        help="of these rows, that show two strong ones",
+    )
+    command.add_argument("--size", type=whole_number("size", 16), default=128, help="pixels a side (default 128)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs faces`: drawn portraits of the gallery's identities, in both styles; or a drawn FFE set."""
+    """`pxs faces`: write drawn portraits in both styles, or with --ffe a drawn training set."""
     if args.ffe is not None:
         return _write_ffe(args)
-    count, first = (
-        whole_number("6" if args.count is None else args.count, "count", 1),
-        whole_number(args.seed, "seed", 0),
-    )
-    size, mix = whole_number(args.size, "size", 16), Mix.parse(args.mix or [])
+    count, first, size = 6 if args.count is None else args.count, args.seed, args.size
+    mix = Mix.parse(args.mix or [])
     from pxs.faces.draw import draw
     from pxs.faces.identity import Identity, seeds
     from pxs.images import save_png
     from pxs.storage.files import output_folder
+    from pxs.storage.provenance import versions
 
     try:
         numbers = seeds("gallery", count, first)
@@ -50,17 +63,25 @@ def run(args: argparse.Namespace) -> None:
     refuse_existing(paths, args.overwrite)
     output_folder(folder)
     for (number, style), path in zip(plan, paths, strict=True):
-        text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": __version__}
+        text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": versions()["pxs"]}
         save_png(draw(Identity.sample(number), mix, style, size), path, text, overwrite=args.overwrite)
     print(*paths, sep="\n")
 
 
 def _write_ffe(args: argparse.Namespace) -> None:
     if args.mix or args.count is not None:
-        raise ExpressionError("--ffe draws mixes and a number of its own: leave out --mix and --count")
-    count, seed = whole_number(args.ffe, "number of rows", 1), whole_number(args.seed, "seed", 0)
-    size, blends = whole_number(args.size, "size", 16), check_scale(args.blends, "blends")
+        raise ExpressionError("--ffe chooses mixes and the number of faces itself: leave out --mix and --count")
     from pxs.data.synthetic_ffe import write_drawn_set
 
-    options = {"size": size, "overwrite": args.overwrite, "progress": sys.stderr.isatty(), "blends": blends}
-    print(write_drawn_set(args.out, count, seed, **options))
+    progress = sys.stderr.isatty()
+    print(
+        write_drawn_set(
+            args.out,
+            args.ffe,
+            args.seed,
+            size=args.size,
+            overwrite=args.overwrite,
+            progress=progress,
+            blends=args.blends,
+        )
+    )

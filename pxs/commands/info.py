@@ -1,4 +1,4 @@
-"""`pxs info`: what would run, where, and with which versions; or what it needs of a GPU."""
+"""`pxs info`: shows model, adapters, device and versions; or the GPU memory that a model needs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pxs.commands.arguments import adapter_of, add_model, add_recipe, load_editor, load_options
+from pxs.commands.arguments import Commands, adapter_of, add_model, add_recipe, load_editor, load_options
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Adapter
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("info", help="show model, device and versions")
-    command.add_argument("--estimate", action="store_true", help="instead, what it needs of a GPU; loads nothing")
+    command.add_argument("--estimate", action="store_true", help="print how much GPU memory the model needs")
     add_model(command)
     add_recipe(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Load as the flags say and tell about it."""
+    """`pxs info`: load the model that the flags name and print what it is."""
     if args.estimate:
         return _estimate(args)
     editor = load_editor(args)
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _of_adapter(adapter: Adapter, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What an adapter is, what was left out of it, and what stock diffusers makes of its file."""
+    """Rows about an adapter: its facts, layouts, tensors that were left out, and how stock diffusers loads its file."""
     from pxs.editing.adapters.stock import stock_report
 
     yield str(adapter), adapter.facts
@@ -57,7 +57,7 @@ def _of_adapter(adapter: Adapter, config: Mapping[str, Any]) -> Iterator[tuple[s
 
 
 def _estimate(args: argparse.Namespace) -> None:
-    """What each memory mode needs in bfloat16, and the smallest card that has it."""
+    """Print the memory that each mode needs in bfloat16, and the smallest GPU that has it."""
     import torch
 
     from pxs.editing.checkpoints import find_model, recipe_of, resolution_of

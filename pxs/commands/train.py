@@ -1,4 +1,4 @@
-"""`pxs train`, and `accelerate launch -m pxs train`: train a LoRA adapter on FFE rows, or go on with it."""
+"""`pxs train`, and `accelerate launch -m pxs train`: train a LoRA adapter on FFE rows, or continue a training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pxs.commands.arguments import Commands, whole_number
 from pxs.errors import TrainingError
 from pxs.training.settings import Settings
 
@@ -19,22 +20,22 @@ if TYPE_CHECKING:
 STOPPED = 143  # the exit status of a program that ended because of SIGTERM
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("train", help="train an adapter", description="Train a LoRA adapter on FFE rows.")
     command.add_argument("--data", required=True, metavar="FILE", help="FFE rows, JSONL (pxs faces --ffe makes some)")
     command.add_argument("--out", required=True, help="folder for the adapter; a second run continues there")
     command.add_argument("--config", metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
     command.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
-    command.add_argument("--steps", help="number of steps")
-    command.add_argument("--seed", help="of order, noise and first weights")
+    command.add_argument("--steps", type=whole_number("steps", 1), help="number of steps")
+    command.add_argument("--seed", type=whole_number("seed", 0), help="of order, noise and first weights")
     command.add_argument("--rescale", action="store_true", help="spread scores that crowd the top")
     command.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events to OUT/tensorboard")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train as the command line says. Raises PxsError; ends with status 143 when asked to stop by SIGTERM."""
+    """`pxs train`: train with the given settings. Raises PxsError; exits with status 143 after SIGTERM."""
     settings = settings_of(args)
     from accelerate import Accelerator
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     with _events(folder) if args.tensorboard and speaks else nullcontext() as events:
         stopped = follow(train(rows, settings, folder), events, quiet=not (speaks and sys.stderr.isatty()))
     if stopped and speaks:
-        print(f"pxs: stopped and saved; the same command goes on in {folder}", file=sys.stderr)
+        print(f"pxs: stopped and saved; the same command continues in {folder}", file=sys.stderr)
     if stopped:
         sys.exit(STOPPED)
     if speaks:
@@ -57,12 +58,12 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """Settings from --config, then --set, then --steps and --seed."""
     settings = Settings.load(args.config) if args.config else Settings()
     changes = dict(_assignment(text) for text in args.set)
-    changes |= {name: _value(v) for name, v in (("steps", args.steps), ("seed", args.seed)) if v is not None}
+    changes |= {name: v for name, v in (("steps", args.steps), ("seed", args.seed)) if v is not None}
     return settings.updated(changes)
 
 
 def follow(steps: Iterable[TrainingStep], events: Any = None, quiet: bool = False) -> bool:
-    """Show steps as a progress bar and hand them to TensorBoard; whether the training was asked to stop."""
+    """Show steps as a progress bar and pass them to TensorBoard; return whether the training was stopped."""
     from tqdm.auto import tqdm
 
     bar, step = None, None
@@ -87,7 +88,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A number, true or false where the text is one, else the text."""
+    """The JSON value of a text, such as a number or true; the text itself if it is not JSON."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -5,8 +5,8 @@
              {"image": "images/7_surprised.png", "category": "surprised", "scores": {"surprised": 0.55}}]}
 
 It is the layout that PixelSmile (arXiv 2603.25728) was trained from; `domain` is an addition of ours and may be left
-out. Pictures are named relative to the folder of the file. Everything is checked on reading, so that a training that
-starts does not stop at row 50,000; each mistake is one `DataError` that names the file and the row.
+out. Pictures are named relative to the folder of the file. Reading checks every row, so that a mistake is found before
+a training starts; each mistake is one `DataError` that names the file and the row.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RESCALE = ((0.0, 0.0), (0.6, 0.3), (0.8, 0.5), (0.9, 0.8), (1.0, 1.0))
 
 @dataclass(frozen=True)
 class Target:
-    """A target picture: which expression it was asked to show, and how much it shows of each, 0..1."""
+    """A target picture: the expression that it is an example of, and its score for each expression, 0..1."""
 
     image: Path
     category: str
@@ -42,7 +42,7 @@ class Target:
 
     @property
     def score(self) -> float:
-        """The score of its own category, 0..1: the intensity at which training asks for it."""
+        """The score of its own category, 0..1: the intensity that conditions its training."""
         return self.scores[self.category]
 
 
@@ -57,15 +57,15 @@ class Row:
 
 
 def rescale_score(score: float) -> float:
-    """Spread scores that crowd the top: 0.5x up to 0.6, x - 0.3 up to 0.8, 3x - 1.9 up to 0.9, 2x - 1 above.
+    """Spread scores that are mostly high: 0.5x up to 0.6, x - 0.3 up to 0.8, 3x - 1.9 up to 0.9, 2x - 1 above.
 
     Continuous and increasing from 0..1 onto 0..1. Raises DataError for a score outside 0..1.
     """
-    return float(np.interp(_unit(score, "score"), *zip(*RESCALE, strict=True)))
+    return float(np.interp(_unit(score, "score"), *np.transpose(RESCALE)))
 
 
 def rescale_scores(scores: Mix) -> Mix:
-    """The same for every score of a mix."""
+    """`rescale_score` of every score of a mix."""
     return Mix({name: rescale_score(score) for name, score in scores.items()})
 
 
@@ -148,7 +148,7 @@ def _parse(line: str) -> Any:
 
 
 def _row(document: Any, folder: Path, domain: str) -> Row:
-    """A row from its JSON object, checked; messages do not name the row."""
+    """A checked row from its JSON object; the caller adds the row number to messages."""
     top = _object(document, "the row")
     source, targets = _object(top.get("src"), "src"), top.get("dst")
     if not isinstance(targets, list) or len(targets) != 2:
@@ -193,7 +193,7 @@ def _image(value: Any, where: str, folder: Path) -> Path:
     if not os.path.isfile(file):
         raise DataError(f"{where} {_shown(value)} is not a file in {str(folder)!r}: correct the path")
     if not os.access(file, os.R_OK):
-        raise DataError(f"{where} {_shown(value)} must not be read by you: ask for the right to read it")
+        raise DataError(f"{where} {_shown(value)} cannot be read by you: ask for permission to read it")
     return file
 
 
@@ -226,7 +226,7 @@ def _box(value: Any, where: str) -> Box:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message: on one line, and cut to 80 characters."""
+    """A value as text for a message: one line of at most 80 characters."""
     if value is None:
         return "missing or null"
     text = repr(value)

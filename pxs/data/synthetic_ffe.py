@@ -1,4 +1,4 @@
-"""A drawn FFE set: neutral sources and pairs of targets whose scores are exactly the mixes that were drawn.
+"""A synthetic FFE set: neutral sources and pairs of targets whose scores are exactly the drawn mixes.
 
 Where the base model learns from discrete, partly confused labels (mini/data.py), an adapter learns from continuous
 scores, and both expressions of a confusable pair on the same face. The layout is that of the FFE data set (pxs/data):
@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs import __version__
 from pxs.data.ffe import Row, Target, write
 from pxs.errors import DataError, OutputError, one_line
 from pxs.expressions import BASIC, CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
@@ -24,9 +23,10 @@ from pxs.faces.identity import seeds
 from pxs.faces.render import Drawing, render
 from pxs.images import save_png
 from pxs.storage.files import output_folder
+from pxs.storage.provenance import versions
 
 FIRST_IDENTITY = 50_000
-"""Where the identities start among the editor's, unless told otherwise: the base model was trained on lower ones."""
+"""The default first identity of a set: the base model was trained on identities below it."""
 
 SCORES = (0.1, 1.0)
 """Range of the score of a target's own category."""
@@ -35,7 +35,7 @@ SECOND_SHARE = 0.15
 """Share of targets that also show a second expression."""
 
 SECOND_SCORES = (0.1, 0.4)
-"""Range of the second expression's score, as a fraction of the score of the category, which so stays the strongest."""
+"""Range of the second expression's score, as a fraction of the category's score, which stays the highest."""
 
 BLEND_SCORES = (0.3, 1.0)
 """Range of both scores in a blend; its category is the stronger one."""
@@ -79,7 +79,7 @@ def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY, blends: floa
 
 
 def _blended(row: Triple, rng: np.random.Generator, share: float) -> Triple:
-    """The row, or in a share of the cases one of blends."""
+    """The row, or with probability `share` a row of blends."""
     if rng.random() >= share:
         return row
     first, second = (str(e) for e in rng.choice(BASIC if rng.random() < 0.5 else EXPRESSIONS, 2, replace=False))
@@ -97,7 +97,7 @@ def _triple(number: int, index: int, rng: np.random.Generator) -> Triple:
 
 
 def _mix(category: str, rng: np.random.Generator) -> Mix:
-    """A mix to draw, its intensities rounded to what the file shows."""
+    """A mix to draw, with intensities rounded to 4 digits, as the file stores them."""
     score = round(float(rng.uniform(*SCORES)), 4)
     if rng.random() >= SECOND_SHARE:
         return Mix({category: score})
@@ -150,7 +150,12 @@ def _save_pictures(folder: Path, rows: Sequence[Triple], first: int, size: int) 
     drawings = [drawing for row in rows for drawing in row.drawings()]
     names = [name for index, row in enumerate(rows, first) for name in row.files(index)]
     for picture, drawing, name in zip(render(drawings, size), drawings, names, strict=True):
-        text = {"identity": str(drawing.seed), "style": drawing.style, "mix": str(drawing.mix), "pxs": __version__}
+        text = {
+            "identity": str(drawing.seed),
+            "style": drawing.style,
+            "mix": str(drawing.mix),
+            "pxs": versions()["pxs"],
+        }
         save_png(Image.fromarray(picture), folder / name, text, overwrite=True)
 
 

@@ -1,6 +1,6 @@
 """Tasks of a benchmark: a portrait, its face box, the expression asked for, and a prompt without intensity words.
 
-`mini_bench` draws mini-FFE-Bench, 198 tasks on faces that nothing was trained on; `load_bench` reads the real
+`synthetic_bench.mini_bench` makes mini-FFE-Bench from synthetic faces; `load_bench` reads the real
 FFE-Bench, or any set in its layout, from a folder or a hub id. `write_bench` writes a set in that layout.
 """
 
@@ -30,7 +30,7 @@ FIELDS = {
     "domain": ("domain", "data_type", "type", "style"),
     "identity": ("identity",),
 }
-"""Names under which a field of a row is looked for, first come first served."""
+"""The names of each field of a row, in order of preference."""
 
 
 class Truth(Protocol):
@@ -71,14 +71,16 @@ class Task:
         return self.truth(Mix())
 
     def face(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
-        """The face in an edit of this portrait of `size`: cut out by the box, which scales with the edit."""
+        """The face in an edit `image` of this portrait; `size` is the portrait's size, to which the box refers."""
+        if self.box is None:
+            raise DataError(f"task {self.name!r} has no face box: give one")
         across, down = image.width / size[0], image.height / size[1]
         left, top, right, bottom = self.box
         return image.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
 
 
 def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
-    """`count` tasks, evenly spaced, so that both styles and all expressions take part."""
+    """`count` evenly spaced tasks, so that both domains and many expressions are among them."""
     count = min(count, len(tasks))
     return [tasks[i * len(tasks) // count] for i in range(count)]
 
@@ -122,7 +124,7 @@ def load_bench(
 
 
 def _named_apart(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks, each with a name of its own: that of its picture, then its expression and a number where needed."""
+    """The tasks with unique names: the picture's name, followed by expression and number where it is not unique."""
     taken: set[str] = set()
     named = []
     for task in tasks:
@@ -150,7 +152,7 @@ READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parque
 
 
 def _tables(root: Path) -> list[Path]:
-    """The files with rows in a folder: of the first kind that there is, so that copies do not count twice."""
+    """The tables in a folder: all files of the first format that is found, so that copies do not count twice."""
     for suffix in READERS:
         found = sorted(p for p in root.rglob(f"*{suffix}") if not p.name.startswith(("dataset_info", ".")))
         if found:

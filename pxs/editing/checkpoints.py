@@ -40,7 +40,7 @@ class Checkpoint:
 
     `fingerprint` is the SHA-256 over all weight and configuration files, `adapters` what was added to the weights,
     `resolution` the side in pixels of the square whose area pictures are edited at. `drawn_psnr` is set for a model
-    that knows drawn faces only: inputs that its VAE reconstructs below this PSNR (dB) trigger an out-of-distribution
+    that was trained on drawn faces only: inputs that its VAE reconstructs below this PSNR (dB) trigger an out-of-distribution
     warning; None disables it. `options` are those it was loaded with; device, dtype, memory and recipe are what was
     chosen.
     """
@@ -99,7 +99,7 @@ def load_checkpoint(
 
 
 def recipe_of(model: str | Path, adapter: Choice, options: LoadOptions) -> Recipe:
-    """The recipe that `load_checkpoint` chooses for its arguments; only headers of files are read. Raises as it does."""
+    """The recipe that `load_checkpoint` chooses for its arguments, of which it reads headers only. Raises as that does."""
     folder = find_model(model)
     return find_recipe(options.recipe, options.schedule, folder, _adapter_files(folder, adapter))
 

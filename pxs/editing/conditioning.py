@@ -7,7 +7,7 @@ encoded together with the source image, and a mix of intensities a_i becomes
 
 Intensity 0 is the neutral prompt, 1 the prompt itself, above 1 extrapolates. `interpolate` computes this in float32.
 
-The public code knows five ways, for one expression at a time and in the dtype of the embeddings: `all_tokens` (its
+The public code has five ways, for one expression at a time and in the dtype of the embeddings: `all_tokens` (its
 default), `last_seven`, `last_six`, `word_alone` and `scaled_word`. The end of a prompt is always the word of the
 expression, the word "expression" and five tokens of the template. So the word is the seventh token from the end.
 """

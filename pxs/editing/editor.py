@@ -10,7 +10,7 @@ What depends on the picture alone (its latents, the embeddings of all prompts ab
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -80,9 +80,8 @@ class Editor:
             raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
-        self.encode_prompts: Encode = partial(
-            encode_shared if savings.prefix else self.recipe.encode, see=self.recipe.see
-        )
+        encode: Callable[..., Tensor] = encode_shared if savings.prefix else self.recipe.encode
+        self.encode_prompts: Encode = partial(encode, see=self.recipe.see)
         self.prepare = _prepare(savings, compile, reuse)
         self.mean, self.std = (
             torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
@@ -116,7 +115,8 @@ class Editor:
         if size == 1 or self.savings.fixed_batch:
             raise ModelError(
                 f"memory does not suffice for {max(1, self.savings.fixed_batch)} edits at once in mode "
-                f"{self.checkpoint.options.memory!r}: free some, or load the model with another mode or a smaller fixed batch"
+                f"{self.checkpoint.options.memory!r}: free some, or load the model with another mode or a smaller "
+                "fixed batch"
             )
         self.batch = size // 2
         if torch.cuda.is_available():
@@ -291,7 +291,7 @@ class Portrait:
         quality = psnr(to_array(self.editor.decode(self.latents)[0]), to_array(self.fitted))
         if quality < floor:
             warnings.warn(
-                f"model {self.editor.checkpoint.name!r} knows drawn faces only, and this picture seems to be none (it "
+                f"model {self.editor.checkpoint.name!r} was trained on drawn faces only, and this picture seems to be another (it "
                 f"reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect a poor edit",
                 stacklevel=3,
             )

@@ -1,1 +1,1 @@
-"""Encoders: frozen networks that give vectors for training losses and for maps. They never score a result."""
+"""Encoders: frozen networks that embed pictures, for training losses and for maps. They never score a result."""

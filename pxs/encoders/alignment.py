@@ -1,4 +1,4 @@
-"""Faces turned, scaled and shifted so that their landmarks lie where ArcFace expects them, with gradients to pixels."""
+"""Alignment of faces for ArcFace: rotation, scale and shift by landmarks, differentiable in the pixels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor
 
 SIDE = 112
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
-"""Where the eyes, the nose and the corners of the mouth lie in an aligned face, (x, y) (arXiv 1801.07698)."""
+"""Positions (x, y) of eyes, nose and mouth corners in an aligned face, in pixels (arXiv 1801.07698)."""
 
 
 def align(pixels: Tensor, landmarks: Tensor) -> Tensor:
-    """Faces (B, 3, 112, 112) from pictures (B, 3, H, W), both in [-1, 1] and floating, black beyond the edges.
+    """Aligned faces (B, 3, 112, 112) from pictures (B, 3, H, W), both floating in [-1, 1].
 
-    `landmarks` (B, 5, 2) are (x, y) in pixels, whole numbers at their centres. Of all rotations with a scale and a
-    shift, the one is taken that brings them nearest to the template by least squares (Umeyama 1991). Bilinear, as
-    insightface samples, and so without antialiasing.
+    `landmarks` (B, 5, 2) are (x, y) in pixels; integers are pixel centres. The similarity transform (rotation, scale,
+    shift) is the least-squares fit of the landmarks to the template (Umeyama 1991). Sampling is bilinear without
+    antialiasing, as in insightface; positions outside the picture are black. Differentiable in `pixels`.
     """
     scale, shift = _similarity(landmarks.to(pixels))
     steps = torch.arange(SIDE, device=pixels.device, dtype=pixels.dtype)
@@ -28,13 +28,15 @@ def align(pixels: Tensor, landmarks: Tensor) -> Tensor:
 
 
 def _similarity(landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    """Complex numbers (B, 1, 1), by which points x + iy lie nearest to the template's as scale * point + shift.
+    """Complex `scale` and `shift`, each (B, 1, 1), such that scale * point + shift fits the template best.
 
-    In the plane Umeyama's fit is a linear one in complex numbers, and `scale` holds the rotation too.
+    A point (x, y) is the complex number x + iy. In the plane, Umeyama's fit is a linear fit in complex numbers, and
+    `scale` includes the rotation.
     """
     points = torch.view_as_complex(landmarks.contiguous())
-    goals = torch.view_as_complex(landmarks.new_tensor(TEMPLATE))
-    centre, goal = points.mean(1, keepdim=True), goals.mean()
-    around = points - centre
-    scale = (around.conj() * (goals - goal)).sum(1, keepdim=True) / around.abs().square().sum(1, keepdim=True)
-    return scale[..., None], (goal - scale * centre)[..., None]
+    template = torch.view_as_complex(landmarks.new_tensor(TEMPLATE))
+    centre, template_centre = points.mean(1, keepdim=True), template.mean()
+    offsets = points - centre
+    products = offsets.conj() * (template - template_centre)
+    scale = products.sum(1, keepdim=True) / offsets.abs().square().sum(1, keepdim=True)
+    return scale[..., None], (template_centre - scale * centre)[..., None]

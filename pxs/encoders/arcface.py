@@ -1,8 +1,8 @@
-"""ArcFace for photographs, as an encoder with gradients; and finding the face that counts in a picture.
+"""ArcFace for photographs: a differentiable encoder of the identity loss, and the selection of a face in a picture.
 
-It takes a model pack of insightface (optional extra `faces`) that is on disk; nothing is downloaded. insightface's code
-is under the MIT licence, but its model packs are for non-commercial research only. A training must be scored with
-another pack than its identity loss uses, so the encoder takes antelopev2 and the judge buffalo_l by default.
+Needs a model pack of insightface (optional extra `faces`) on disk; nothing is downloaded. The code of insightface has
+the MIT licence; its model packs are for non-commercial research only. A training must not be scored with the pack of
+its identity loss: by default the encoder uses antelopev2 and the judge buffalo_l.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pxs.encoders.alignment import SIDE, align
@@ -24,16 +25,16 @@ from pxs.optional import require
 
 ROOT = "~/.insightface"
 
-NO_RECOGNITION = "the model pack gives no embedding: use one that recognises, such as antelopev2"
+NO_RECOGNITION = "the model pack gives no embedding: use a pack with a recognition model, such as antelopev2"
 
 
 class ArcFaceEncoder:
-    """Trains: the same networks with gradients, antelopev2's glintr100 by default, as PixelSmile's identity loss.
+    """The encoder of the identity loss; by default glintr100 of antelopev2, as in PixelSmile. Its `role` is "train".
 
-    `pack`, `root` and `analysis` as for ArcFaceIdentity; the faces of `analysis` need `bbox` and `kps` (5, 2), and its
-    models["recognition"].model_file is the network, which torch runs on the device of the pixels. `name` gets the first
-    digits of that file's hash. Raises JudgeError if insightface, onnx or the pack is missing, damaged, or does not
-    recognise.
+    `pack` is the name of a model pack under `root`/models, or a folder with one. `analysis` replaces the FaceAnalysis
+    of insightface: its faces need `bbox` and `kps` (5, 2), and models["recognition"].model_file is the ONNX file of the
+    network, which torch runs on the device of the pixels. `name` includes the first digits of the hash of that file.
+    Raises JudgeError if insightface, onnx or the pack is missing or damaged, or the pack has no recognition model.
     """
 
     role = "train"
@@ -46,45 +47,52 @@ class ArcFaceEncoder:
         self.name = f"arcface-loss {Path(pack).name} {self.network.version}"
 
     def landmarks(self, pixels: Tensor, names: Sequence[str] | None = None) -> Tensor:
-        """Eyes, nose and corners of the mouth (B, 5, 2) of the largest face in each of pixels (B, 3, H, W) in [-1, 1].
+        """Landmarks (B, 5, 2) of the largest face in each picture; pixels (B, 3, H, W) floating in [-1, 1].
 
-        They are (x, y) in pixels, float32, on the device of `pixels`, and not differentiable. Raises JudgeError for a
-        picture without a face; it calls it what `names` does, else by its number.
+        The landmarks are eyes, nose and mouth corners as (x, y) in pixels, float32, on the device of `pixels`, and not
+        differentiable. Raises JudgeError for a picture without a face; the message contains its entry in `names`, by
+        default its number.
         """
         names = names or [f"picture {n}" for n in range(len(pixels))]
         pictures = (pixels.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
-        points = [self._landmarks(p.numpy(), name) for p, name in zip(pictures, names, strict=True)]
+        points = [self._landmarks(picture.numpy(), name) for picture, name in zip(pictures, names, strict=True)]
         return torch.tensor(np.stack(points), dtype=torch.float32, device=pixels.device)
 
-    def _landmarks(self, picture: np.ndarray, what: str) -> np.ndarray:
-        points = find_face(self.analysis, picture, None, what).kps
+    def _landmarks(self, picture: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
+        points: NDArray[np.float32] | None = find_face(self.analysis, picture, None, name).kps
         if points is None:
-            raise JudgeError(f"{what}: the model pack gives no landmarks: use one that does, such as antelopev2")
+            raise JudgeError(f"{name}: the model pack gives no landmarks: use a pack with them, such as antelopev2")
         return points
 
     def embed_pixels(self, pixels: Tensor, landmarks: Tensor) -> Tensor:
         """Unit vectors (B, 512) float32 of the faces at `landmarks` (B, 5, 2) in pixels (B, 3, H, W) in [-1, 1].
 
-        Differentiable in `pixels`, and in float32 under autocast too.
+        Differentiable in `pixels`. Computes in float32, also under autocast.
         """
         with torch.autocast(pixels.device.type, enabled=False):
             faces = align(pixels.float(), landmarks)
             faces = (faces + 1) * 127.5 if self.network.takes_bytes else faces
             self.network.to(pixels.device)
-            return F.normalize(torch.cat([self.network(face) for face in faces.split(1)]), dim=1)
+            return F.normalize(torch.cat([self.network(face) for face in torch.split(faces, 1)]), dim=1)
 
 
-def find_face(analysis: Any, picture: np.ndarray, box: Box | None, what: str) -> Any:
-    """The face that counts in a picture (H, W, 3) RGB uint8."""
+def find_face(analysis: Any, picture: NDArray[np.uint8], box: Box | None, name: str) -> Any:
+    """The largest face that insightface detects in a picture (H, W, 3) RGB, or the one that overlaps most with `box`.
+
+    Raises JudgeError, which calls the picture `name`, if there is no such face or insightface fails.
+    """
     try:
         faces = analysis.get(np.ascontiguousarray(picture[:, :, ::-1]))
     except Exception as error:
-        raise JudgeError(f"{what}: insightface failed ({one_line(error)})") from None
-    return _chosen(faces, box, what)
+        raise JudgeError(f"{name}: insightface failed ({one_line(error)}): check the picture and the pack") from None
+    return _select(faces, box, name)
 
 
 def face_analysis(pack: str, root: Path) -> Any:
-    """insightface's analysis with detection and recognition, from a pack that is on disk."""
+    """The FaceAnalysis of insightface with detection and recognition; `pack` and `root` as for `ArcFaceEncoder`.
+
+    Raises JudgeError if insightface or the pack is missing, or the pack is damaged.
+    """
     app = require("insightface.app", "faces")
     folder = _pack_folder(pack, root)
     try:
@@ -96,7 +104,7 @@ def face_analysis(pack: str, root: Path) -> Any:
 
 
 def _pack_folder(pack: str, root: Path) -> Path:
-    """The folder with the pack's .onnx files; the archive of antelopev2 holds them one folder deeper than others."""
+    """The folder with the .onnx files of a pack. The archive of antelopev2 has one folder more than others."""
     folder = Path(pack) if Path(pack).is_dir() else root / "models" / pack
     for candidate in (folder, folder / folder.name):
         if any(candidate.glob("*.onnx")):
@@ -105,15 +113,15 @@ def _pack_folder(pack: str, root: Path) -> Path:
     raise JudgeError(f"no .onnx files in {folder}: unpack {url} there (for non-commercial research only)")
 
 
-def _chosen(faces: Sequence[Any], box: Box | None, what: str) -> Any:
-    """The face that counts: of all the largest, or the one nearest to the box."""
+def _select(faces: Sequence[Any], box: Box | None, name: str) -> Any:
+    """The largest face, or the one that overlaps most with the box."""
     if not len(faces):
-        raise JudgeError(f"{what}: no face is found in it: leave it out, or give a larger face")
+        raise JudgeError(f"{name}: no face is found in it: leave it out, or give a larger face")
     if box is None:
         return max(faces, key=lambda face: _area(face.bbox))
     face = max(faces, key=lambda face: _overlap(face.bbox, box))
     if _overlap(face.bbox, box) == 0:
-        raise JudgeError(f"{what}: no face is found in the box {tuple(box)}: check that it is left, top, right, bottom")
+        raise JudgeError(f"{name}: no face is found in the box {tuple(box)}: check that it is left, top, right, bottom")
     return face
 
 

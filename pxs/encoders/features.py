@@ -1,6 +1,6 @@
-"""Features: images -> vectors in which pictures of like faces lie together, for the contrastive loss and for maps.
+"""Feature encoders: images -> unit vectors, near to each other for similar faces.
 
-A `FeatureEncoder` only looks through the eyes of a training or of a map: it never scores (its `role` is "train").
+The contrastive loss and the maps use them. They never score a result: their `role` is "train".
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -22,17 +23,17 @@ from pxs.expressions import EXPRESSIONS, Mix, check_domain
 
 
 class FeatureEncoder(Protocol):
-    """Images -> vectors. `role` is "train": what losses look through must never score."""
+    """Images -> unit vectors. `role` is "train": an encoder of a loss never scores."""
 
     name: str
     role: str
 
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Unit vectors (N, D) float32, one an image (RGB, any size)."""
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Unit vectors (N, D), one per image (any mode and size)."""
         ...
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Unit vectors (B, D) from pixels (B, 3, H, W) in [-1, 1], differentiable."""
+        """Unit vectors (B, D) float32 from pixels (B, 3, H, W) floating in [-1, 1], differentiable."""
         ...
 
 
@@ -45,48 +46,49 @@ class MiniFeatures(Embedder):
 
 
 CLIP_MODELS = {"human": "openai/clip-vit-large-patch14", "anime": "OysterQAQ/DanbooruCLIP"}
-"""The CLIP that PixelSmile's contrastive loss looks through, one a domain."""
+"""The CLIP of PixelSmile's contrastive loss for each domain."""
+
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Mean and standard deviation of the RGB channels, in [0, 1], that CLIP normalises with."""
 
 
 class ClipFeatures:
     """The image tower of a CLIP of transformers, by default the one for `domain` ("human" or "anime").
 
-    `model` is the id of a downloaded hub model or a folder; nothing is fetched. `device` is "cuda" where there is one,
-    else "cpu". Raises ExpressionError for an unknown domain, JudgeError for a model that is missing or is no CLIP.
+    `model` is the id of a downloaded hub model, or a folder; nothing is downloaded. `device` is by default "cuda" if
+    available, else "cpu". Raises ExpressionError for an unknown domain, JudgeError for a model that is missing or is
+    not a CLIP.
     """
 
     role = "train"
 
     def __init__(self, domain: str = "human", model: str | Path | None = None, device: str | None = None) -> None:
-        from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
-
         source = CLIP_MODELS[check_domain(domain)] if model is None else str(model)
         self.name = f"clip {source}"
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        clip = _load_clip(source).to(self.device)
+        clip: Any = _load_clip(source).to(self.device)
         self.tower, self.projection = clip.vision_model, clip.visual_projection
         self.side: int = clip.config.vision_config.image_size
-        self.mean, self.std = (
-            torch.tensor(x, device=self.device)[:, None, None] for x in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
-        )
+        self.mean, self.std = (torch.tensor(x, device=self.device)[:, None, None] for x in (CLIP_MEAN, CLIP_STD))
 
     @torch.inference_mode()
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Unit vectors (N, D) float32, one an image (RGB, any size)."""
-        vectors = [np.empty((0, self.projection.out_features), np.float32)]
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Unit vectors (N, D), one per image (any mode and size)."""
+        vectors: list[NDArray[np.float32]] = [np.empty((0, self.projection.out_features), np.float32)]
         for start in range(0, len(images), 32):
             prepared = [self.prepare(_pixels(image).to(self.device)) for image in images[start : start + 32]]
             vectors.append(self._project(torch.cat(prepared)).cpu().numpy())
         return np.concatenate(vectors)
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Unit vectors (B, D) from pixels (B, 3, H, W) in [-1, 1], differentiable."""
+        """Unit vectors (B, D) float32 from pixels (B, 3, H, W) floating in [-1, 1], differentiable; on `device`."""
         return self._project(self.prepare(pixels.to(self.device, torch.float32)))
 
     def prepare(self, pixels: Tensor) -> Tensor:
-        """What CLIP's processor makes of pixels (B, 3, H, W) in [-1, 1]: (B, 3, side, side), differentiable.
+        """The input of CLIP (B, 3, side, side) from pixels (B, 3, H, W) float32 in [-1, 1], differentiable.
 
-        The shorter side is brought to `side` by antialiased bicubic interpolation, the centre cut out and normalised.
+        Like CLIP's image processor: resize the shorter side to `side` (bicubic, antialiased), crop the centre, and
+        normalise each channel to mean 0 and standard deviation 1 over CLIP's training set.
         """
         height, width = pixels.shape[-2:]
         short = min(height, width)
@@ -96,20 +98,22 @@ class ClipFeatures:
         return (small[..., top : top + self.side, left : left + self.side] / 2 + 0.5 - self.mean) / self.std
 
     def _project(self, prepared: Tensor) -> Tensor:
+        """Unit vectors (B, D) from the input of CLIP (B, 3, side, side)."""
         return F.normalize(self.projection(self.tower(pixel_values=prepared).pooler_output), dim=1)
 
 
 def _pixels(image: Image.Image) -> Tensor:
-    """An image as pixels (1, 3, H, W) float32 in [-1, 1]."""
+    """The pixels (1, 3, H, W) float32 in [-1, 1] of an image."""
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def _load_clip(source: str) -> nn.Module:
-    """A CLIP, frozen, in float32, from files that are on disk."""
+    """A frozen CLIP in float32, from files on disk. Raises JudgeError if it is missing or is not a CLIP."""
     from transformers import CLIPModel
 
+    loader: Any = CLIPModel
     try:
-        network, report = CLIPModel.from_pretrained(
+        network, report = loader.from_pretrained(
             source, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
     except Exception as error:
@@ -118,8 +122,9 @@ def _load_clip(source: str) -> nn.Module:
             raise JudgeError(f"CLIP {source!r} {hint}") from None
         raise JudgeError(f"{source!r} cannot be loaded as a CLIP ({one_line(error)}): give another model") from None
     if report["missing_keys"]:
-        raise JudgeError(f"{source!r} is no CLIP: give another model ({min(report['missing_keys'])} is missing)")
-    return network.eval().requires_grad_(False)
+        raise JudgeError(f"{source!r} is not a CLIP: give another model ({min(report['missing_keys'])} is missing)")
+    frozen: nn.Module = network.eval().requires_grad_(False)
+    return frozen
 
 
 STRENGTHS = ((0.35, "slightly"), (0.75, "clearly"), (float("inf"), "very"))
@@ -130,13 +135,13 @@ WORDS = (
 
 
 def caption(subject: str, hairstyle: str, glasses: str, mix: Mix) -> str:
-    """What a caption says of a drawn face: subject, hair, glasses, and each expression with its strength."""
-    shown = [f"{next(word for top, word in STRENGTHS if a <= top)} {e}" for e, a in mix.items()] or ["neutral"]
-    return ", ".join([subject, hairstyle, glasses, *shown])
+    """The caption of a drawn face: subject, hairstyle, glasses, and each expression with its strength."""
+    expressions = [f"{next(word for top, word in STRENGTHS if a <= top)} {e}" for e, a in mix.items()]
+    return ", ".join([subject, hairstyle, glasses, *(expressions or ["neutral"])])
 
 
 class TextTower(nn.Module):
-    """Captions as word counts (B, V) -> unit vectors (B, size)."""
+    """Captions as word counts (B, V) float32 -> unit vectors (B, size) float32; V is the number of WORDS."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -144,10 +149,11 @@ class TextTower(nn.Module):
         self.project = nn.Sequential(nn.Linear(128, 128), nn.SiLU(), nn.Linear(128, size))
 
     def forward(self, counts: Tensor) -> Tensor:
+        """Unit vectors (B, size) float32 from word counts (B, V) float32."""
         return F.normalize(self.project(self.embed(counts)).float(), dim=1)
 
     @staticmethod
     def count(text: str) -> Tensor:
-        """Word counts (V,) float32 of a caption as `caption` writes it; unknown words are left out."""
+        """Word counts (V,) float32 of a caption in the form of `caption`; unknown words are ignored."""
         parts = re.split(r",\s*", text)
         return torch.tensor([float(parts.count(word)) for word in WORDS])

@@ -1,4 +1,4 @@
-"""Identity encoders: the frozen networks that an identity loss compares faces with."""
+"""Identity encoders: frozen networks that embed the identity of a face, for the identity loss."""
 
 from __future__ import annotations
 
@@ -11,34 +11,38 @@ from pxs.encoders.networks import Embedder
 
 
 class IdentityEncoder(Protocol):
-    """What an identity loss looks through: faces in pixels -> unit vectors. `role` is "train"."""
+    """Faces in pixels -> unit vectors. `role` is "train": an encoder of a loss never scores."""
 
     name: str
     role: str
 
     def landmarks(self, pixels: Tensor, names: Sequence[str] | None = None) -> Tensor:
-        """Points (B, P, 2) to align the faces in pixels (B, 3, H, W) in [-1, 1] by; those of true pictures.
+        """Landmarks (B, P, 2) of the faces in pixels (B, 3, H, W) floating in [-1, 1], for their alignment.
 
-        Not differentiable. Raises JudgeError for a picture without a face, which it calls by its name in `names`.
+        A landmark is (x, y) in pixels. Not differentiable. Raises JudgeError for a picture without a face; the message
+        contains its entry in `names`.
         """
         ...
 
     def embed_pixels(self, pixels: Tensor, landmarks: Tensor) -> Tensor:
-        """Unit vectors (B, D) of the faces at `landmarks` in pixels (B, 3, H, W) in [-1, 1], differentiable."""
+        """Unit vectors (B, D) float32 of the faces at `landmarks` (B, P, 2) in pixels (B, 3, H, W) in [-1, 1].
+
+        Differentiable in `pixels`.
+        """
         ...
 
 
 class MiniIdentityEncoder(Embedder):
-    """A small margin-softmax (ArcFace) network, trained on other people than the judge of identity."""
+    """A small margin-softmax (ArcFace) network for drawn faces, trained on other people than the identity judge."""
 
     name = "mini-identity-loss"
     role = "train"
     weights = "identity"
 
     def landmarks(self, pixels: Tensor, names: Sequence[str] | None = None) -> Tensor:
-        """None, (B, 0, 2): drawn faces lie where they should."""
+        """An empty tensor (B, 0, 2): drawn faces are aligned. `pixels` (B, 3, H, W)."""
         return pixels.new_empty(len(pixels), 0, 2)
 
     def embed_pixels(self, pixels: Tensor, landmarks: Tensor | None = None) -> Tensor:
-        """Unit vectors (B, 64) from pixels (B, 3, 128, 128) in [-1, 1], differentiable; `landmarks` do not matter."""
+        """Unit vectors (B, 64) float32 from pixels (B, 3, 128, 128) in [-1, 1], differentiable; ignores `landmarks`."""
         return super().embed_pixels(pixels)

@@ -1,7 +1,7 @@
-"""A recognition network from an ONNX file as a torch module, so that gradients go through it.
+"""A recognition network from an ONNX file as a differentiable torch module.
 
-It knows the operations of insightface's recognition networks (iResNet, MobileFaceNet) and refuses others. Each is a
-function of tensors; its keyword arguments are the attributes that https://onnx.ai/onnx/operators gives it.
+It supports the operations of insightface's recognition networks (iResNet, MobileFaceNet) and no others. Each operation
+is a function of tensors; its keyword arguments are the attributes listed at https://onnx.ai/onnx/operators.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pxs.optional import require
 
 
 class OnnxNetwork(nn.Module):
-    """The graph of an ONNX file, frozen; differentiable in its one input.
+    """The frozen graph of an ONNX file with one input and one output.
 
-    `shape` is that of an input in float32, which it is tried with. `takes_bytes` tells whether the graph itself begins
-    by subtracting and scaling, and so takes 0..255 and not [-1, 1], as insightface tells it too: Sub and Mul are among
-    the first 8 nodes. `version` is the first 8 digits of the file's SHA-256. Raises JudgeError for a file that is
-    missing or damaged, and for an operation that is not known here.
+    `shape` is the shape of an input; the constructor runs the graph once on zeros (float32) of this shape.
+    `takes_bytes`: the graph normalises its input itself, so it takes values in [0, 255], not in [-1, 1]. As in
+    insightface, this is the case if Sub and Mul are among the first 8 nodes. `version`: the first 8 digits of the
+    SHA-256 of the file. Raises JudgeError for a file that is missing or damaged, and for an unsupported operation.
     """
 
     def __init__(self, path: str | Path, shape: Sequence[int]) -> None:
@@ -45,7 +45,7 @@ class OnnxNetwork(nn.Module):
             ) from None
 
     def _build(self, onnx: Any, graph: Any) -> None:
-        """Weights as buffers, and the graph as a list of (operation, names of its inputs, name of its output)."""
+        """Register the weights as buffers; store the nodes as (operation, names of inputs, name of output)."""
         unknown = sorted({node.op_type for node in graph.node} - OPERATIONS.keys() - {"Constant"})
         if unknown:
             raise JudgeError(f"unknown operation {', '.join(unknown)}")
@@ -57,26 +57,31 @@ class OnnxNetwork(nn.Module):
         (self.input,) = {value.name for value in graph.input} - weights.keys()
         (self.output,) = (value.name for value in graph.output)
         self.takes_bytes = {"Sub", "Mul"} <= {node.op_type for node in graph.node[:8]}
-        self.steps = [_step(onnx, node) for node in graph.node if node.op_type != "Constant"]
+        self.nodes = [_node(onnx, node) for node in graph.node if node.op_type != "Constant"]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The graph's output for its input, as a rule pictures (1, 3, 112, 112) -> (1, 512).
+        """The output of the graph, for ArcFace one picture (1, 3, 112, 112) -> (1, 512), in the dtype of the input.
 
-        One picture at a time: many exports have a batch of one written into their shapes.
+        Values are in [-1, 1], or in [0, 255] if `takes_bytes`. Differentiable in `x`. One picture per call, because
+        many exported graphs contain a batch size of 1.
         """
-        values = {"": None, **dict(zip(self.names, self.buffers(), strict=True)), self.input: x}
-        for operation, inputs, output in self.steps:
+        values: dict[str, Any] = {"": None, **dict(zip(self.names, self.buffers(), strict=True)), self.input: x}
+        for operation, inputs, output in self.nodes:
             values[output] = operation(*(values[name] for name in inputs))
-        return values[self.output]
+        result: Tensor = values[self.output]
+        return result
 
 
-def _step(onnx: Any, node: Any) -> tuple[Callable[..., Tensor], tuple[str, ...], str]:
+def _node(onnx: Any, node: Any) -> tuple[Callable[..., Tensor], tuple[str, ...], str]:
+    """The operation with its attributes, the names of its inputs, and the name of its output."""
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     return partial(OPERATIONS[node.op_type], **attributes), tuple(node.input), node.output[0]
 
 
-def _batch_norm(x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor, *, epsilon=1e-5, **_) -> Tensor:
-    """As in inference; the other attributes matter to training only."""
+def _batch_norm(
+    x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor, *, epsilon: float = 1e-5, **_: Any
+) -> Tensor:
+    """Batch normalisation as in inference; the ignored attributes are for training."""
     return F.batch_norm(x, mean, var, scale, bias, eps=epsilon)
 
 
@@ -99,8 +104,17 @@ def _flatten(x: Tensor, *, axis: int = 1) -> Tensor:
     return x.reshape(math.prod(x.shape[:axis]), -1)
 
 
-def _gemm(a: Tensor, b: Tensor, c: Tensor | None = None, *, alpha=1.0, beta=1.0, transA=0, transB=0) -> Tensor:
-    product = alpha * (a.T if transA else a) @ (b.T if transB else b)
+def _gemm(
+    a: Tensor,
+    b: Tensor,
+    c: Tensor | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Tensor:
+    product: Tensor = alpha * (a.T if transA else a) @ (b.T if transB else b)
     return product if c is None else product + beta * c
 
 
@@ -108,12 +122,12 @@ def _prelu(x: Tensor, slope: Tensor) -> Tensor:
     return torch.where(x < 0, slope * x, x)
 
 
-def _reshape(x: Tensor, shape: Tensor, **_) -> Tensor:
-    """A size of 0 is that of `x`, one of -1 what is left; nothing here is empty."""
+def _reshape(x: Tensor, shape: Tensor, **_: Any) -> Tensor:
+    """A size of 0 is the size of `x` on that axis; a size of -1 is inferred."""
     return x.reshape([size or x.shape[axis] for axis, size in enumerate(shape.tolist())])
 
 
-def _same(x: Tensor, *_, **__) -> Tensor:
+def _identity(x: Tensor, *_: Tensor, **__: Any) -> Tensor:
     return x
 
 
@@ -121,10 +135,10 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "Add": torch.add,
     "BatchNormalization": _batch_norm,
     "Conv": _conv,
-    "Dropout": _same,
+    "Dropout": _identity,
     "Flatten": _flatten,
     "Gemm": _gemm,
-    "Identity": _same,
+    "Identity": _identity,
     "MatMul": torch.matmul,
     "Mul": torch.mul,
     "PRelu": _prelu,

@@ -1,1 +1,1 @@
-"""Faces with exact ground truth: people by number, expressions by action units, pictures by drawing. No torch."""
+"""Synthetic faces with exact ground truth: a seed gives the identity, action units give the expression. No torch."""

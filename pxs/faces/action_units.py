@@ -1,9 +1,10 @@
-"""From a `Mix` of expressions to facial action units: the table that decides what each expression looks like.
+"""Converts a `Mix` of expressions to facial action units.
 
 Action units (AU) are the muscle movements of the Facial Action Coding System (Ekman, Friesen & Hager 2002, FACS). The
-prototypes of the six basic emotions follow EMFACS (Friesen & Ekman 1983); contempt is Ekman & Friesen 1986; the other
-five are our reading of the words in FACS terms. The confusable pairs overlap as faces do: fear shares 1+2+5+26 with
-surprise; anger and disgust share no unit, but wrinkling the nose (9) pulls the brows down as lowering them (4) does.
+prototypes of the six basic emotions follow EMFACS (Friesen & Ekman 1983). Contempt follows Ekman & Friesen (1986). The
+other five have no published prototype; we chose their units. The confusable pairs look similar, as on real faces: fear
+shares the units 1, 2, 5 and 26 with surprise. Anger and disgust share no unit, but the nose wrinkler (9) lowers the
+brows as the brow lowerer (4) does.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ NAMES = {
     "skew": "mouth pulled to one side",
     "blush": "blush (not FACS)",
 }
+"""Names of the action units by number, and two movements that are not in FACS."""
 
-# An "L" or "R" after the number limits the unit to one side of the picture; without it both sides move.
 PROTOTYPES: dict[str, dict[str, float]] = {
     "happy": {"6": 1.0, "12": 1.0},
     "sad": {"1": 1.0, "4": 0.6, "15": 1.0},
@@ -54,37 +55,41 @@ PROTOTYPES: dict[str, dict[str, float]] = {
     "sleepy": {"43": 0.8, "26": 0.3},
     "confused": {"4L": 0.9, "1R": 0.8, "2R": 1.0, "skew": 1.0},
 }
+"""Contraction of the units at intensity 1. "L" or "R" limits a unit to the left or right side of the picture."""
 
 CEILING = 1.6
-"""No action unit contracts further than this, whatever expressions add up to."""
+"""Upper limit for the contraction of an action unit, however many expressions are added."""
 
 
 def saturate(x: float) -> float:
-    """x for |x| <= 1, above it sign(x) * (1 + 0.6 tanh((|x| - 1) / 0.6)): linear, then smoothly towards CEILING."""
+    """Limit a contraction: x for |x| <= 1, else sign(x) * (1 + 0.6 tanh((|x| - 1) / 0.6)), always within +-CEILING."""
     if abs(x) <= 1:
         return x
-    room = CEILING - 1
-    return math.copysign(1 + room * math.tanh((abs(x) - 1) / room), x)
+    margin = CEILING - 1
+    return math.copysign(1 + margin * math.tanh((abs(x) - 1) / margin), x)
 
 
 @dataclass(frozen=True)
 class Action:
-    """Contraction of every action unit on both sides of the picture; 0 is relaxed, 1 full."""
+    """Contraction of every action unit on the left and the right side of the picture; 0 is relaxed, 1 is full.
+
+    Negative values move the face the opposite way. The keys are those of NAMES.
+    """
 
     left: dict[str, float]
     right: dict[str, float]
 
     def side(self, name: str) -> dict[str, float]:
-        """The units of one side, "left" or "right" of the picture."""
+        """The contractions of one side of the picture, "left" or "right"."""
         return self.left if name == "left" else self.right
 
     def both(self, unit: str) -> float:
-        """The mean contraction of a unit over the two sides."""
+        """The mean contraction of a unit over both sides."""
         return (self.left[unit] + self.right[unit]) / 2
 
 
 def actions(mix: Mix) -> Action:
-    """The action units of a mix: prototypes weighted by intensity, summed unit by unit, then saturated."""
+    """The action units of a mix: the prototypes weighted by intensity, summed for each unit, then saturated."""
     sums = {"L": dict.fromkeys(NAMES, 0.0), "R": dict.fromkeys(NAMES, 0.0)}
     for expression, intensity in mix.items():
         for unit, weight in PROTOTYPES[expression].items():

@@ -1,9 +1,9 @@
-"""Drawn faces: who (`Identity`, from a number) and which expression (`Mix`) give a picture, in two styles.
+"""Draws faces: an `Identity` and a `Mix` of expressions give a picture, in two styles.
 
     identity = Identity.sample(7)
-    draw(identity, Mix(happy=0.8), style="human", size=128)        # a PIL image, always the same one
+    draw(identity, Mix(happy=0.8), style="human", size=128)        # a PIL image; every call gives the same pixels
 
-Every picture is exact ground truth: a mix becomes facial action units (action_units.py), these move the geometry
+Every picture is exact ground truth. A mix becomes facial action units (action_units.py). The units move the geometry
 (drawing/), which is written as SVG and rasterised by resvg.
 """
 
@@ -20,13 +20,13 @@ from pxs.faces.identity import Identity
 
 
 def draw(identity: Identity, mix: Mix = Mix(), style: str = "human", size: int = 128) -> Image.Image:  # noqa: B008
-    """The picture of an identity with an expression: RGB, `size` x `size` pixels, exactly reproducible.
+    """The picture of an identity with an expression: an RGB image of `size` x `size` pixels.
 
-    `style` is "human" (shaded) or "anime" (flat, large eyes); raises ExpressionError for another, ValueError for a size
-    below 16.
+    Equal arguments give equal pixels. `style` is "human" (shaded) or "anime" (flat colours, large eyes). Raises
+    ExpressionError for another style, and ValueError for a size below 16.
     """
     if size < 16:
-        raise ValueError(f"size {size} is too small to draw a face: use 16 or more, 128 as a rule")
+        raise ValueError(f"size {size} is too small to draw a face: use 16 or more, usually 128")
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_string=svg(identity, mix, style), width=size, height=size)
@@ -35,5 +35,5 @@ def draw(identity: Identity, mix: Mix = Mix(), style: str = "human", size: int =
 
 
 def svg(identity: Identity, mix: Mix = Mix(), style: str = "human") -> str:  # noqa: B008
-    """The same picture as an SVG document with a 128 x 128 view box."""
+    """The same picture as an SVG document with a 128 x 128 view box; raises ExpressionError for another style."""
     return compose(identity, actions(mix), check_domain(style))

@@ -1,11 +1,7 @@
-"""Drawn faces: who (`Identity`, from a seed) and which expression (`Mix`) give a picture, in two styles.
+"""The identities of synthetic faces: everything about a face that no expression changes.
 
-    identity = Identity.sample(7)
-    draw(identity, Mix(happy=0.8), style="human", size=128)        # a PIL image, always the same one
-
-Every picture is exact ground truth: a mix becomes facial action units (action_units.py), these move the geometry
-(drawing/), which is written as SVG and rasterised by resvg. Identities are numbered; `seeds` keeps the numbers of the
-different purposes apart, so that a model is never judged on a face that it was trained on.
+A seed gives an identity. `seeds` returns the seeds for one purpose, such as training the editor or the benchmark.
+Different purposes share no seed, so no model is tested on an identity that it was trained on.
 """
 
 from __future__ import annotations
@@ -26,10 +22,10 @@ HAIRSTYLES = ("cropped", "side", "bob", "long", "bun", "curly")
 
 @dataclass(frozen=True)
 class Identity:
-    """Everything about a face that no expression changes. Lengths are in units of a 128 x 128 picture.
+    """Everything about a face that no expression changes. Lengths are in pixels of a 128 x 128 picture.
 
-    Colours are "#rrggbb"; `jaw`, `lips`, `brow_arch`, `age` and `fringe` run over 0..1; `pose` is (shift right, shift
-    down, roll in degrees, scale).
+    Colours are "#rrggbb". `jaw`, `lips`, `brow_arch`, `age` and `fringe` are in 0 to 1. `pose` is (shift right, shift
+    down, rotation in degrees, scale).
     """
 
     seed: int
@@ -61,7 +57,7 @@ class Identity:
 
     @classmethod
     def sample(cls, seed: int) -> Identity:
-        """The identity with this number; the same on every machine. Raises ValueError for a negative seed."""
+        """The identity of this seed; the same on every machine. Raises ValueError for a negative seed."""
         if seed < 0:
             raise ValueError(f"identity seed {seed} is negative: use 0 or more")
         rng = np.random.Generator(np.random.PCG64(seed))
@@ -110,21 +106,25 @@ SEED_RANGES = {
     "bench": range(300_000, 400_000),
     "gallery": range(400_000, 500_000),
 }
-"""Identity numbers by purpose: training the editor, training judges, checks, the benchmark, and pictures to show."""
+"""Seeds by purpose: training the editor, training judges and encoders, checks, the benchmark, pictures to show."""
 
 
 def seeds(purpose: str, count: int, start: int = 0) -> list[int]:
-    """`count` identity numbers of one purpose (a key of SEED_RANGES); raises ValueError outside its range."""
+    """`count` seeds of one purpose (a key of SEED_RANGES), from the one at index `start` on.
+
+    Raises ValueError for a count below 1, a negative start, and seeds beyond the range of the purpose.
+    """
     if count < 1 or start < 0:
         raise ValueError(
-            f"{count} identities from {start} make no sense: give a count of 1 or more, a start of 0 or more"
+            f"{count} identities from {start} is out of range: give a count of 1 or more, a start of 0 or more"
         )
-    numbers = SEED_RANGES[purpose][start : start + count]
-    if len(numbers) < count:
+    chosen = SEED_RANGES[purpose][start : start + count]
+    if len(chosen) < count:
         raise ValueError(f"{purpose} has {len(SEED_RANGES[purpose])} identities: {count} from {start} are too many")
-    return list(numbers)
+    return list(chosen)
 
 
 def _jitter(colour: str, rng: np.random.Generator, spread: int) -> str:
+    """The colour with a random integer in -spread to spread added to each channel."""
     channels = [int(colour[i : i + 2], 16) + int(rng.integers(-spread, spread + 1)) for i in (1, 3, 5)]
     return "#" + "".join(f"{min(max(c, 0), 255):02x}" for c in channels)

@@ -1,4 +1,4 @@
-"""Many drawn faces at once, as an array, drawn in several processes."""
+"""Draws many faces into one array, in several processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pxs.expressions import Mix
 from pxs.faces.draw import draw
@@ -15,15 +16,19 @@ from pxs.faces.identity import Identity
 
 
 class Drawing(NamedTuple):
-    """One picture to draw: identity number, mix, style."""
+    """One picture to draw: the seed of its identity, its expression, and the style ("human" or "anime")."""
 
     seed: int
     mix: Mix
     style: str
 
 
-def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = None) -> np.ndarray:
-    """Pictures (N, size, size, 3) uint8, drawn in several processes; the order is that of `drawings`."""
+def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = None) -> NDArray[np.uint8]:
+    """Pictures (N, size, size, 3) uint8, RGB, in the order of `drawings`.
+
+    Fewer than 64 drawings, and any number with `workers` 1, are drawn in this process; else `workers` processes draw
+    them, by default one for each core. Raises as `Identity.sample` and `draw`.
+    """
     if len(drawings) < 64 or workers == 1:
         return np.stack([_render_one(d, size) for d in drawings])
     context = multiprocessing.get_context("spawn")
@@ -32,9 +37,9 @@ def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = N
         return np.concatenate(list(pool.map(_render_chunk, chunks, [size] * len(chunks))))
 
 
-def _render_chunk(drawings: Sequence[Drawing], size: int) -> np.ndarray:
+def _render_chunk(drawings: Sequence[Drawing], size: int) -> NDArray[np.uint8]:
     return np.stack([_render_one(d, size) for d in drawings])
 
 
-def _render_one(drawing: Drawing, size: int) -> np.ndarray:
+def _render_one(drawing: Drawing, size: int) -> NDArray[np.uint8]:
     return np.asarray(draw(Identity.sample(drawing.seed), drawing.mix, drawing.style, size))

@@ -2,9 +2,10 @@
 
 `open_image` reads a picture. It accepts rotated phone photos, transparent PNGs, CMYK scans and 16-bit greys. It returns
 an upright 8-bit sRGB image without metadata, or raises one clear error. `fit` resizes a picture to the size of a model.
-It also returns a `Fit`, which transfers an edit to the full-size picture. `crop_square` cuts a square around a face. `sheet` and `animate` show many results at
-once. `save_png` stores settings as text inside the file, and `read_text` reads them; `save_jpeg` stores a comment. `to_array` and `from_array`
-convert between images and arrays; `psnr` compares two arrays.
+It also returns a `Fit`, which transfers an edit to the full-size picture. `crop_square` cuts a square around a face.
+`sheet` and `animate` show many results at once. `save_png` stores settings as text inside the file, and `read_text`
+reads them; `save_jpeg` stores a comment. `to_array` and `from_array` convert between images and arrays; `psnr` compares
+two arrays.
 """
 
 from pxs.images.cropping import check_box, crop_square

@@ -1,6 +1,6 @@
 """Resizes a picture to the size of a model (`fit`) and transfers the edit to the full size (`Fit.restore`).
 
-`python -m analysis.restoring` measures the second against plain upsampling, on drawn faces whose full-size edit is known.
+`python -m analysis.restoring` measures the second against plain upsampling, on drawn faces with a known full-size edit.
 """
 
 from __future__ import annotations

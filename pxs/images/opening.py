@@ -57,8 +57,8 @@ def open_image(source: Source, background: tuple[int, int, int] = (255, 255, 255
     profile is converted to sRGB; a broken profile is ignored with a `UserWarning`.
 
     Raises `ImageError` for a file that is missing, empty, a folder, truncated, animated, or not one of `FORMATS`. Also
-    raises it for a picture of more than `MAX_PIXELS` pixels, with a side shorter than `MIN_SIDE`, or with floats outside
-    [0, 1]; for an array of another dtype or shape; and for a `background` that is not a colour.
+    raises it for a picture of more than `MAX_PIXELS` pixels, with a side shorter than `MIN_SIDE`, or with floats
+    outside [0, 1]; for an array of another dtype or shape; and for a `background` that is not a colour.
     """
     _check_background(background)
     picture, name = _load(source)
@@ -114,9 +114,7 @@ def read_file(path: str, extract: Callable[[Image.Image, str], T], formats: tupl
     except UnidentifiedImageError:
         raise ImageError(f"{path!r} is not a picture in a known format: give {' or '.join(formats)}") from None
     except PermissionError:
-        raise ImageError(
-            f"{path!r} cannot be read (permission denied): ask its owner for the right to read it"
-        ) from None
+        raise ImageError(f"{path!r} cannot be read (permission denied): ask its owner for permission") from None
     except ImageError:
         raise
     except Exception as error:  # a damaged header: the readers raise many classes of errors
@@ -257,7 +255,7 @@ def _float_grey(image: Image.Image, name: str) -> Image.Image:
 
 
 def _to_srgb(colour: Image.Image, profile: bytes | None, name: str) -> Image.Image:
-    """Convert colours from their ICC profile to sRGB; without a profile, or with a broken one, convert the mode only."""
+    """Convert colours from their ICC profile to sRGB; without a valid profile, convert the mode only."""
     if profile:
         try:
             converted = ImageCms.profileToProfile(

@@ -109,9 +109,7 @@ def _check_measures(scale: float, gap: int, font_size: int | None) -> None:
     if gap < 0:
         raise ImageError(f"sheet gap {gap!r} is out of range: give 0 or more pixels")
     if font_size is not None and font_size < 1:
-        raise ImageError(
-            f"font size {font_size!r} is out of range: give 1 or more pixels, or None for the default size"
-        )
+        raise ImageError(f"font size {font_size!r} is out of range: give 1 or more pixels, or None for the default")
 
 
 def _cell_size(rows: Sequence[Sequence[Image.Image | None]], scale: float) -> tuple[int, int]:

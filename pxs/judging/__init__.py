@@ -1,9 +1,9 @@
-"""Judges score expression and identity of a face; each kind is a protocol with several implementations.
+"""Judges score the expression and the identity of a face; each kind is a protocol with several implementations.
 
-Scoring and training are kept apart. A judge (role "score") is never part of a loss; an encoder of pxs/encoders (role
-"train") never scores; the benchmark and the trainer refuse the wrong role. Where one architecture does both, the
-weights differ: MiniIdentityEncoder was trained on other people than MiniIdentity, and ArcFaceEncoder uses another
-model pack (antelopev2) than ArcFaceIdentity (buffalo_l).
+Scoring and training are separate. A judge (role "score") is never part of a loss. An encoder of pxs/encoders (role
+"train") never scores. The benchmark and the trainer reject the wrong role. Where both use one architecture, the weights
+differ: MiniIdentityEncoder was trained on other people than MiniIdentity, and ArcFaceEncoder uses another model pack
+(antelopev2) than ArcFaceIdentity (buffalo_l).
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ def expression_judge(
     """The expression judge of this name.
 
     mini: for drawn faces. qwen: the Qwen2.5-VL of the model that `editor` loads. endpoint: `model` behind the
-    OpenAI-compatible `url`, answers kept in `cache`. pyfeat: py-feat's detector. Raises JudgeError for another name,
-    and when something it needs is missing.
+    OpenAI-compatible `url`, with its answers in `cache`. pyfeat: the detector of py-feat. Raises JudgeError for another
+    name, and if something that the judge needs is missing.
     """
     if name == "mini":
         from pxs.judging.expression import MiniExpression
 
         return MiniExpression()
     if name == "qwen" and editor:
-        from pxs.judging.vision_language import LocalQwenJudge
+        from pxs.judging.local_qwen import LocalQwenJudge
 
         return LocalQwenJudge.from_editor(editor())
     if name == "endpoint":
-        from pxs.judging.vision_language import EndpointJudge
+        from pxs.judging.endpoint import EndpointJudge
 
         if not (url and model):
             raise JudgeError("the endpoint judge needs an address and a model: give --judge-url and --judge-model")
@@ -58,11 +58,16 @@ def expression_judge(
 
 
 def identity_judge(name: str = "mini") -> IdentityJudge:
-    """The identity judge of this name: mini, for drawn faces, or arcface (the pack buffalo_l); raises JudgeError."""
-    from pxs.judging.arcface import ArcFaceIdentity
-    from pxs.judging.identity import MiniIdentity
+    """The identity judge of this name: mini, for drawn faces, or arcface (the pack buffalo_l), for photographs.
 
-    judges = dict(zip(IDENTITY_JUDGES, (MiniIdentity, ArcFaceIdentity), strict=True))
-    if name not in judges:
-        raise JudgeError(f"unknown identity judge {name!r}: choose from {', '.join(judges)}")
-    return judges[name]()
+    Raises JudgeError for another name, and if something that the judge needs is missing.
+    """
+    if name == "mini":
+        from pxs.judging.identity import MiniIdentity
+
+        return MiniIdentity()
+    if name == "arcface":
+        from pxs.judging.arcface import ArcFaceIdentity
+
+        return ArcFaceIdentity()
+    raise JudgeError(f"unknown identity judge {name!r}: choose from {', '.join(IDENTITY_JUDGES)}")

@@ -1,4 +1,4 @@
-"""The ArcFace judge of identity, for photographs; its model pack must differ from that of the training loss."""
+"""The ArcFace identity judge, for photographs; its model pack must differ from the pack of the identity loss."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.encoders.arcface import NO_RECOGNITION, ROOT, face_analysis, find_face
@@ -15,10 +16,10 @@ from pxs.images import Box
 
 
 class ArcFaceIdentity:
-    """Scores: ArcFace of insightface, on faces that it finds and aligns by five points itself.
+    """ArcFace of insightface, which also detects the faces and aligns them by five points. Its `role` is "score".
 
-    `pack` is the name of a model pack under `root`, or a folder with one. `analysis` replaces insightface's
-    FaceAnalysis: its `get` takes a BGR uint8 array (H, W, 3) and returns faces with `bbox` and `normed_embedding`.
+    `pack` is the name of a model pack under `root`/models, or a folder with one. `analysis` replaces the FaceAnalysis
+    of insightface: its `get` takes a BGR uint8 array (H, W, 3) and returns faces with `bbox` and `normed_embedding`.
     Raises JudgeError if insightface or the pack is missing or damaged.
     """
 
@@ -28,11 +29,12 @@ class ArcFaceIdentity:
         self.name = f"arcface {Path(pack).name}"
         self.analysis = face_analysis(pack, Path(root).expanduser()) if analysis is None else analysis
 
-    def embed(self, images: Sequence[Image.Image], boxes: Sequence[Box | None] | None = None) -> np.ndarray:
-        """Unit vectors (N, 512) float32, one an image (RGB, any size).
+    def embed(self, images: Sequence[Image.Image], boxes: Sequence[Box | None] | None = None) -> NDArray[np.float32]:
+        """Unit vectors (N, 512), one per image (any mode and size).
 
-        Of several faces the largest counts, or, where `boxes` has a box for the image, the one that overlaps most with
-        it (intersection over union). Raises JudgeError that names the picture, counted from 0, without such a face.
+        If an image has several faces, the largest is used. With a box (left, top, right, bottom) in pixels, the face
+        with the largest overlap (intersection over union) is used. Raises JudgeError for an image without such a face;
+        the message contains the number of the picture, counted from 0.
         """
         boxes = [None] * len(images) if boxes is None else boxes
         if len(boxes) != len(images):
@@ -40,8 +42,8 @@ class ArcFaceIdentity:
         rows = [self._embed(i, b, f"picture {n}") for n, (i, b) in enumerate(zip(images, boxes, strict=True))]
         return np.stack(rows) if rows else np.empty((0, 512), np.float32)
 
-    def _embed(self, image: Image.Image, box: Box | None, what: str) -> np.ndarray:
-        vector = find_face(self.analysis, np.asarray(image.convert("RGB")), box, what).normed_embedding
+    def _embed(self, image: Image.Image, box: Box | None, name: str) -> NDArray[np.float32]:
+        vector = find_face(self.analysis, np.asarray(image.convert("RGB")), box, name).normed_embedding
         if vector is None:
-            raise JudgeError(f"{what}: {NO_RECOGNITION}")
+            raise JudgeError(f"{name}: {NO_RECOGNITION}")
         return np.asarray(vector, np.float32)

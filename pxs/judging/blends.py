@@ -1,12 +1,12 @@
-"""Blends: how two expressions are weighed into one mix, and whether the face that came out shows both.
+"""Verdicts on blends: whether an edited face shows both expressions and the same person.
 
-A blend is judged by the mix that an expression judge sees in it and by the likeness to the face it came from:
+A verdict depends on the mix that an expression judge reports, and on the identity similarity of edit and source:
 
-    coherent      both expressions are there, no third one is stronger than both, and it is still the same person
-    collapsed     one of the two is there and the other is not: the one that is there dominates
-    conflicting   neither is there, a third one is stronger than both, or it is another person: an impossible face
+    coherent      both expressions are present, no third one is stronger than both, and it is the same person
+    collapsed     one of the two is present (the dominant one), the other is not, and it is the same person
+    conflicting   neither is present, a third one is stronger than both, or it is another person
 
-What "there" and "the same person" mean is in `BlendThresholds`.
+`BlendThresholds` defines "present" and "the same person".
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ KINDS = ("coherent", "collapsed", "conflicting")
 
 @dataclass(frozen=True)
 class BlendThresholds:
-    """What counts as shown and as the same person; each in [0, 1], else ScaleError.
+    """The thresholds of a verdict; raises ScaleError unless each is in [0, 1].
 
-    present: judged intensity from which on an expression is there, where 1 is full.
-    identity: cosine of identity vectors, edit against source, from which on it is the same person.
+    present: the smallest judged intensity of an expression that is present; 1 is full intensity.
+    identity: the smallest cosine of the identity vectors of edit and source that counts as the same person.
     """
 
     present: float = 0.3
@@ -44,7 +44,7 @@ class BlendThresholds:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`kind` is one of KINDS; `dominant` is the expression that a collapsed blend shows, else empty."""
+    """`kind` is one of KINDS; `dominant` is the expression that is present in a collapsed blend, else empty."""
 
     kind: str
     dominant: str = ""
@@ -60,22 +60,22 @@ def verdict(
     second: str,
     thresholds: BlendThresholds = BlendThresholds(),
 ) -> Verdict:
-    """The verdict on one picture: `judged` is the mix seen in it, `similarity` the cosine to its source, -1 to 1.
+    """The verdict on one picture: `judged` is its judged mix, `similarity` its cosine to the source, in [-1, 1].
 
-    Raises ExpressionError for names that are not two of the 12.
+    Raises ExpressionError unless `first` and `second` are two different expressions.
     """
     check_pair(first, second)
     strongest = max((first, second), key=judged.__getitem__)
-    foreign = max((value for name, value in judged.items() if name not in (first, second)), default=0.0)
-    shown = [name for name in (first, second) if judged[name] >= thresholds.present]
-    if not shown or similarity < thresholds.identity or foreign > judged[strongest]:
+    third = max((value for name, value in judged.items() if name not in (first, second)), default=0.0)
+    present = [name for name in (first, second) if judged[name] >= thresholds.present]
+    if not present or similarity < thresholds.identity or third > judged[strongest]:
         return Verdict("conflicting")
-    return Verdict("coherent") if len(shown) == 2 else Verdict("collapsed", shown[0])
+    return Verdict("coherent") if len(present) == 2 else Verdict("collapsed", present[0])
 
 
 @dataclass(frozen=True)
 class JudgedBlend:
-    """One blend as judged: the pair, the mix seen, the cosine to the source in -1..1, and the verdict."""
+    """A judged blend: the pair, the judged mix, the cosine to the source in [-1, 1], and the verdict."""
 
     first: str
     second: str
@@ -84,7 +84,7 @@ class JudgedBlend:
     verdict: Verdict
 
     def record(self, file: str) -> dict[str, object]:
-        """What a results file says of it: the picture's name, the pair, mix, similarity and verdict."""
+        """The entry in a results file: the name of the picture, pair, mix, similarity and verdict."""
         return {
             "file": file,
             "first": self.first,
@@ -104,9 +104,10 @@ def judge_blends(
     identity: IdentityJudge,
     thresholds: BlendThresholds = BlendThresholds(),
 ) -> list[JudgedBlend]:
-    """Judge images that were blended from one source, the i-th from the i-th pair.
+    """Judge N images (any mode and size) that were blended from one source, the i-th from the i-th of N pairs.
 
-    Raises JudgeError if a judge fails, ExpressionError for a pair that is none or if there are not equally many.
+    Raises JudgeError if a judge fails. Raises ExpressionError for a pair that is not two different expressions, and if
+    the numbers of images and pairs differ.
     """
     if len(images) != len(pairs):
         raise ExpressionError(f"{len(pairs)} pairs were given for {len(images)} pictures: give one each")

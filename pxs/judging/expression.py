@@ -1,7 +1,7 @@
-"""Expression: images -> one `Mix` each, the 12 intensities in [0, 1] that a judge sees in a face.
+"""Expression judges: images -> one `Mix` each, the 12 judged intensities in [0, 1] of a face.
 
-`MiniExpression` knows drawn faces of this project. For photographs there are judges that are models of their own:
-vision_language.py (behind an endpoint, or the local Qwen2.5-VL) and pyfeat.py (action units and seven emotions).
+`MiniExpression` judges the drawn faces of this project. The judges of photographs are in endpoint.py (a vision-language
+model behind an endpoint), local_qwen.py (Qwen2.5-VL) and pyfeat.py (the emotions of py-feat).
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from pxs.judging.weights import WEIGHTS
 
 
 class ExpressionJudge(Protocol):
-    """Images -> mixes. `role` is "score": never part of a training loss."""
+    """Images -> mixes. `role` is "score": a judge is never part of a training loss."""
 
     name: str
     role: str
 
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
-        """One mix an image (RGB, any size), intensities in [0, 1]; raises JudgeError if the judge fails."""
+        """One mix per image (any mode and size), intensities in [0, 1]. Raises JudgeError if the judge fails."""
         ...
 
 
 class MiniExpression:
-    """A small network trained on drawn faces that the editor never saw; its scores are expected intensities."""
+    """A small network, trained on drawn faces of people that are not in the training data of the editor.
+
+    Its scores are expected intensities. Raises JudgeError if its weights are missing or damaged.
+    """
 
     name = "mini-expression"
     role = "score"
@@ -40,6 +43,6 @@ class MiniExpression:
 
     @torch.inference_mode()
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
-        """One mix an image (RGB, any size), intensities in [0, 1]."""
-        scores = torch.cat([self.network(part) for part in to_batch(list(images)).split(64)])
+        """One mix per image (at least one; any mode and size), intensities in [0, 1]."""
+        scores = torch.cat([self.network(part) for part in torch.split(to_batch(list(images)), 64)])
         return [Mix.from_vector(row) for row in scores.clamp(0, 1).tolist()]

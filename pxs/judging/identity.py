@@ -1,6 +1,6 @@
-"""Identity: images -> unit vectors whose cosine tells whether two pictures show the same face.
+"""Identity judges: images -> unit vectors whose cosine is high if two pictures show the same person.
 
-The judges here know drawn faces of this project; those for photographs are in arcface.py.
+`MiniIdentity` judges the drawn faces of this project; the judge of photographs is in arcface.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.encoders.networks import Embedder
@@ -16,18 +17,18 @@ from pxs.judging.weights import WEIGHTS
 
 
 class IdentityJudge(Protocol):
-    """Images -> unit vectors. `role` is "score" or "train", never both: what a loss looks through must not score."""
+    """Images -> unit vectors. `role` is "score": a judge is never part of a training loss."""
 
     name: str
     role: str
 
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Unit vectors (N, D) float32, one an image (RGB, any size); raises JudgeError if the judge fails."""
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Unit vectors (N, D), one per image (any mode and size). Raises JudgeError if the judge fails."""
         ...
 
 
 class MiniIdentity(Embedder):
-    """A small margin-softmax (ArcFace) network, trained on drawn faces to look past their expression."""
+    """A small margin-softmax (ArcFace) network, trained on drawn faces to ignore the expression."""
 
     name = "mini-identity"
     role = "score"

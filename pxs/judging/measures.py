@@ -1,17 +1,18 @@
-"""Measures: judged numbers -> how well expressions were hit, told apart, graded, and how well identity was kept.
+"""Measures of edits from judged numbers: accuracy, confusion and linearity of expressions, and identity.
 
-The measures of FFE-Bench (Acc, SCR, CLS, ID Sim, HES) follow the descriptions in PixelSmile (arXiv 2603.25728),
-whose exact formulas are unpublished: the formulas here are ours. Intensity error and leakage are our own measures.
+The measures of FFE-Bench (Acc, SCR, CLS, ID Sim, HES) follow the descriptions in PixelSmile (arXiv 2603.25728). Its
+exact formulas are unpublished; the formulas here are ours. Intensity error and leakage are our own measures.
 
-Throughout, `scores` is (N, 12) float, one row an image: judged intensities in the order of EXPRESSIONS; `targets` is
-(N,) int: the index in EXPRESSIONS of what was asked for. The prediction of a row is its highest score, at a tie the
-one that comes first in EXPRESSIONS; a row without a score above 0 shows no expression and predicts nothing. A measure
-that no row has anything to say about is NaN; empty input, wrong shapes and numbers that are not finite are refused.
+In all functions, `scores` is (N, 12) float, one row per image: judged intensities in the order of EXPRESSIONS.
+`targets` is (N,) int: the index in EXPRESSIONS of the requested expression. The prediction of a row is its highest
+score; at a tie it is the first in EXPRESSIONS. A row without a score above 0 shows no expression and has no prediction.
+A measure without any row that counts is NaN. Empty input, wrong shapes and numbers that are not finite raise an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, check_expression, ch
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CONSTANT = 2e-5  # a sweep of intensities that spreads no further than this is flat: records have five decimals
+CONSTANT = 2e-5  # a sweep with a smaller range of intensities is constant: records have five decimals
 NOTHING = -1  # the prediction for a row without a score above 0
 ADVICE = {JudgeError: "judge that image again or leave it out", ScaleError: "give values such as 0 0.5 1 1.5"}
 
@@ -30,10 +31,10 @@ ADVICE = {JudgeError: "judge that image again or leave it out", ScaleError: "giv
 def accuracy(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> float:
     """Acc-12 or Acc-6 of FFE-Bench: mean over rows of [prediction = target], in [0, 1].
 
-    scores (N, 12), targets (N,). `among=6` counts only the rows whose target is one of the BASIC six, and predicts
-    among their six columns; NaN if there is no such row. Raises JudgeError for input that cannot be used.
+    scores (N, 12), targets (N,). `among=6` uses only the rows whose target is one of the BASIC six, and predictions
+    among these six; NaN if there is no such row. Raises JudgeError for invalid input.
     """
-    scores, targets = _judged(scores, targets)
+    scores, targets = _checked_scores(scores, targets)
     if _check_among(among) == 6:
         basic = targets < len(BASIC)
         scores, targets = scores[basic, : len(BASIC)], targets[basic]
@@ -43,14 +44,14 @@ def accuracy(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> float:
 def confusion_matrix(scores: ArrayLike, targets: ArrayLike) -> Ints:
     """How often target i was predicted as j: counts (12, 12), row = target, column = prediction, over all 12.
 
-    scores (N, 12), targets (N,). The entries sum to N less the rows that predict nothing. Raises JudgeError for input
-    that cannot be used.
+    scores (N, 12), targets (N,). The sum of the entries is N minus the number of rows without a prediction. Raises
+    JudgeError for invalid input.
     """
-    scores, targets = _judged(scores, targets)
+    scores, targets = _checked_scores(scores, targets)
     predicted = _predict(scores)
     matrix = np.zeros((len(EXPRESSIONS), len(EXPRESSIONS)), dtype=np.int64)
-    shown = predicted != NOTHING
-    np.add.at(matrix, (targets[shown], predicted[shown]), 1)
+    valid = predicted != NOTHING
+    np.add.at(matrix, (targets[valid], predicted[valid]), 1)
     return matrix
 
 
@@ -59,13 +60,13 @@ def scr(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> float
 
     scores (N, 12), targets (N,), a and b the names `first` and `second`, predictions among all 12. In [0, 1]: 0 if the
     two are never confused, 0.5 if they have collapsed into one, 1 if they are swapped; NaN if one of them is never a
-    target. After PixelSmile. Raises JudgeError for input that cannot be used, ExpressionError for names that are not
-    two of the 12.
+    target. After PixelSmile. Raises JudgeError for invalid input, ExpressionError unless the names are two different
+    expressions.
     """
     a, b = (EXPRESSIONS.index(check_expression(name)) for name in (first, second))
     if a == b:
         raise ExpressionError(f"the pair {first!r}, {second!r} is one expression: name two, such as fear, surprised")
-    scores, targets = _judged(scores, targets)
+    scores, targets = _checked_scores(scores, targets)
     predicted = _predict(scores)
     return (_mean(predicted[targets == a] == b) + _mean(predicted[targets == b] == a)) / 2
 
@@ -73,8 +74,8 @@ def scr(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> float
 def mscr(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]] = CONFUSABLE) -> float:
     """Mean structural confusion rate: the mean of `scr` over the pairs, in [0, 1]; NaN if it is NaN for one of them.
 
-    scores (N, 12), targets (N,). After PixelSmile; the pairs are the two that the paper names. Raises JudgeError for
-    input that cannot be used, ExpressionError for pairs that cannot.
+    scores (N, 12), targets (N,). After PixelSmile; the default pairs are the two of the paper. Raises JudgeError for
+    invalid input, ExpressionError for invalid pairs.
     """
     if not pairs:
         raise ExpressionError("no pairs were given: give at least one, such as fear, surprised")
@@ -82,12 +83,11 @@ def mscr(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]]
 
 
 def linearity(alphas: ArrayLike, scores: ArrayLike) -> float | Floats:
-    """Pearson correlation of the intensity asked for and the one judged in the target, along a sweep; in [-1, 1].
+    """Pearson correlation of requested and judged intensity of the target along a sweep; in [-1, 1].
 
-    r = sum (a - mean a)(s - mean s) / sqrt(sum (a - mean a)^2 sum (s - mean s)^2), and 0 where s is constant, which
-    means that it spreads by no more than 1e-6. alphas (A,); scores (A,) -> a float, or (S, A), S sweeps -> (S,).
-    After PixelSmile. Raises ScaleError for alphas that are not at least two different numbers, JudgeError for scores
-    that cannot be used.
+    r = sum (a - mean a)(s - mean s) / sqrt(sum (a - mean a)^2 sum (s - mean s)^2). It is 0 if s is constant, that is,
+    if its range is at most 2e-5. alphas (A,); scores (A,) -> a float, or (S, A) for S sweeps -> (S,). After PixelSmile.
+    Raises ScaleError unless alphas has at least two different numbers, JudgeError for invalid scores.
     """
     alphas = _numbers(alphas, "alphas", ("A",), ScaleError)
     if np.ptp(alphas) == 0:
@@ -105,9 +105,9 @@ def linearity(alphas: ArrayLike, scores: ArrayLike) -> float | Floats:
 def cls(alphas: ArrayLike, scores: ArrayLike, targets: ArrayLike | None = None, among: int = 12) -> float:
     """CLS-12 or CLS-6, the control linearity score of FFE-Bench: the mean of `linearity` over sweeps, in [-1, 1].
 
-    alphas (A,); scores (S, A), the judged intensities of each sweep's target; targets (S,), needed for `among=6`, which
-    counts only the sweeps whose target is one of the BASIC six and is NaN if there is none. After PixelSmile. Raises
-    ScaleError or JudgeError as `linearity` does, JudgeError for targets that are missing or cannot be used.
+    alphas (A,); scores (S, A), the judged intensity of the target of each sweep; targets (S,), required for `among=6`,
+    which uses only the sweeps whose target is one of the BASIC six, and is NaN without such a sweep. After PixelSmile.
+    Raises ScaleError or JudgeError as `linearity`, JudgeError for missing or invalid targets.
     """
     r = np.atleast_1d(linearity(alphas, scores))
     if targets is not None:
@@ -120,9 +120,9 @@ def cls(alphas: ArrayLike, scores: ArrayLike, targets: ArrayLike | None = None, 
 
 
 def identity_similarity(source: ArrayLike, edits: ArrayLike) -> Floats:
-    """ID Sim of FFE-Bench: the cosine <s, e> / (|s| |e|) of identity vectors, row by row, (N,) in [-1, 1].
+    """ID Sim of FFE-Bench: the cosine <s, e> / (|s| |e|) of identity vectors, of each row, (N,) in [-1, 1].
 
-    source (N, D) and edits (N, D), of any length but 0. Raises JudgeError for input that cannot be used.
+    source (N, D) and edits (N, D), of any length except 0. Raises JudgeError for invalid input.
     """
     source = _numbers(source, "identity vectors of the source", ("N", "D"), JudgeError)
     edits = _numbers(edits, "identity vectors of the edits", source.shape, JudgeError)
@@ -131,55 +131,57 @@ def identity_similarity(source: ArrayLike, edits: ArrayLike) -> Floats:
         if not length.all():
             raise JudgeError(f"identity vector {length.argmin()} of the {what} is 0: {ADVICE[JudgeError]}")
     unit_source, unit_edits = source / lengths[0][:, None], edits / lengths[1][:, None]
-    return np.clip((unit_source * unit_edits).sum(axis=1), -1, 1)
+    cosines: Floats = np.clip((unit_source * unit_edits).sum(axis=1), -1, 1)
+    return cosines
 
 
 def harmonic(expression_scores: ArrayLike, similarities: ArrayLike) -> Floats:
-    """The harmonic mean 2ab / (a + b) of expression score a and ID Sim b of each edit, and 0 where either is <= 0.
+    """The harmonic mean 2ab / (a + b) of expression score a and ID Sim b of each edit; 0 if one of them is <= 0.
 
-    expression_scores (N,), the judged intensity of the target, and similarities (N,) -> (N,), between a and b where
-    both are positive, so in [0, 1]. After PixelSmile. Raises JudgeError for input that cannot be used.
+    expression_scores (N,), the judged intensities of the target in [0, 1], and similarities (N,) in [-1, 1] -> (N,) in
+    [0, 1], between a and b if both are positive. After PixelSmile. Raises JudgeError for invalid input.
     """
     a = _numbers(expression_scores, "expression scores", ("N",), JudgeError)
     b = _numbers(similarities, "similarities", a.shape, JudgeError)
-    good = (a > 0) & (b > 0)
-    return np.where(good, 2 * a * (b / np.where(good, a + b, 1.0)), 0.0)
+    positive = (a > 0) & (b > 0)
+    return np.where(positive, 2 * a * (b / np.where(positive, a + b, 1.0)), 0.0)
 
 
 def hes(expression_scores: ArrayLike, similarities: ArrayLike) -> float:
     """HES, the harmonic editing score of FFE-Bench: the mean of `harmonic` over edits, in [0, 1].
 
-    expression_scores (N,) and similarities (N,). Raises JudgeError for input that cannot be used.
+    expression_scores (N,) and similarities (N,). Raises JudgeError for invalid input.
     """
     return _mean(harmonic(expression_scores, similarities))
 
 
 def intensity_errors(asked: ArrayLike, judged: ArrayLike) -> Floats:
-    """Of each row, the mean over the 12 expressions of |asked - judged|, (N,) in [0, 1]; our own measure.
+    """The mean of |asked - judged| over the 12 expressions, per row, (N,) in [0, 1]; our own measure.
 
-    asked (N, 12) and judged (N, 12). A judge reports 0 to 1, so what was asked above 1 is cut at 1, below 0 at 0.
-    Raises ScaleError for intensities asked that cannot be used, JudgeError for judged ones.
+    asked (N, 12) and judged (N, 12) in [0, 1]. `asked` is clipped to [0, 1], the range of a judge. Raises ScaleError
+    for invalid `asked`, JudgeError for invalid `judged`.
     """
-    asked, judged = _asked(asked, judged)
-    return np.abs(asked.clip(0, 1) - judged).mean(axis=1)
+    asked, judged = _checked_intensities(asked, judged)
+    errors: Floats = np.abs(asked.clip(0, 1) - judged).mean(axis=1)
+    return errors
 
 
 def intensity_error(asked: ArrayLike, judged: ArrayLike) -> float:
     """The mean of |asked - judged| over all 12 expressions and all rows, in [0, 1]: the mean of `intensity_errors`.
 
-    asked (N, 12), cut to [0, 1], and judged (N, 12). Our own measure. Raises ScaleError or JudgeError for input that
-    cannot be used.
+    asked (N, 12), clipped to [0, 1], and judged (N, 12). Our own measure. Raises ScaleError for invalid `asked`,
+    JudgeError for invalid `judged`.
     """
     return _mean(intensity_errors(asked, judged))
 
 
 def leakage(asked: ArrayLike, judged: ArrayLike) -> float:
-    """What shows unasked: judged intensities summed over expressions asked at 0 or less, mean over rows; in [0, 12].
+    """The sum of judged intensities over the expressions that were not asked for (0 or less); the mean over rows.
 
-    asked (N, 12) and judged (N, 12). Our own measure. Raises ScaleError for intensities asked that cannot be used,
-    JudgeError for judged ones.
+    asked (N, 12) and judged (N, 12) in [0, 1]; the result is in [0, 12]. Our own measure. Raises ScaleError for invalid
+    `asked`, JudgeError for invalid `judged`.
     """
-    asked, judged = _asked(asked, judged)
+    asked, judged = _checked_intensities(asked, judged)
     return _mean(np.where(asked <= 0, judged, 0.0).sum(axis=1))
 
 
@@ -188,10 +190,10 @@ def confidence_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap (Efron): the (1 - level)/2 and (1 + level)/2 quantiles of `measure` over resampled rows.
 
-    Each resample draws N of the N rows with replacement, the same ones in all arrays (N, ...), and calls
-    `measure(*arrays)`; where that is NaN, as when a class is missing, it is dropped. Deterministic in `seed`. Both
-    ends are in the measure's own range, or NaN if every resample was. Raises JudgeError for arrays that are none,
-    empty or unequally long, ScaleError for a level outside (0, 1) or no resamples.
+    Each resample draws N of the N rows with replacement, the same rows in all arrays (N, ...), and calls
+    `measure(*arrays)`. A resample whose measure is NaN, for example without a class, is dropped. Deterministic in
+    `seed`. Both ends are in the range of the measure, or NaN if all resamples are NaN. Raises JudgeError for no arrays,
+    invalid or empty ones, or different lengths; ScaleError for a level outside (0, 1) or resamples below 1.
     """
     samples = [_array(array, "arrays", JudgeError) for array in arrays]
     lengths = [len(sample) if sample.ndim else 0 for sample in samples]
@@ -210,16 +212,16 @@ def confidence_interval(
     return float(low), float(high)
 
 
-def _array(values: ArrayLike, what: str, error: type[PxsError], dtype: type | None = None) -> NDArray:
-    """`values` as an array; else raise `error`."""
+def _array(values: ArrayLike, what: str, error: type[PxsError], dtype: type | None = None) -> NDArray[Any]:
+    """`values` as an array; raises `error`, whose message calls them `what`, if that is impossible."""
     try:
         return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as failure:
-        raise error(f"{what} are no array of numbers ({one_line(failure)}): give rows of equal length") from None
+        raise error(f"{what} are not an array of numbers ({one_line(failure)}): give rows of equal length") from None
 
 
 def _numbers(values: ArrayLike, what: str, shape: tuple[int | str, ...], error: type[PxsError]) -> Floats:
-    """`values` as finite float64 of a shape in which a letter stands for any length but 0; else raise `error`."""
+    """`values` as finite float64 of `shape`, in which a letter is any length except 0; else raise `error`."""
     array = _array(values, what, error, np.float64)
     sizes = zip(array.shape, shape, strict=False)
     if array.ndim != len(shape) or not all(n and (n == w or isinstance(w, str)) for n, w in sizes):
@@ -235,20 +237,20 @@ def _indices(targets: ArrayLike, count: int) -> Ints:
     """`targets` as `count` indices in EXPRESSIONS; else raise JudgeError."""
     array = _array(targets, "targets", JudgeError)
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
-        raise JudgeError(f"targets are {array.dtype} of shape {array.shape}: give {count} whole numbers, one a row")
+        raise JudgeError(f"targets are {array.dtype} of shape {array.shape}: give {count} integers, one per row")
     wrong = array[(array < 0) | (array >= len(EXPRESSIONS))]
     if len(wrong):
-        raise JudgeError(f"target {wrong[0]} is no index of an expression: give 0 to {len(EXPRESSIONS) - 1}")
+        raise JudgeError(f"target {wrong[0]} is not the index of an expression: give 0 to {len(EXPRESSIONS) - 1}")
     return array.astype(np.int64)
 
 
-def _judged(scores: ArrayLike, targets: ArrayLike) -> tuple[Floats, Ints]:
+def _checked_scores(scores: ArrayLike, targets: ArrayLike) -> tuple[Floats, Ints]:
     """`scores` (N, 12) and `targets` (N,), checked."""
     scores = _numbers(scores, "scores", ("N", len(EXPRESSIONS)), JudgeError)
     return scores, _indices(targets, len(scores))
 
 
-def _asked(asked: ArrayLike, judged: ArrayLike) -> tuple[Floats, Floats]:
+def _checked_intensities(asked: ArrayLike, judged: ArrayLike) -> tuple[Floats, Floats]:
     """`asked` (N, 12) and `judged` (N, 12), checked."""
     judged = _numbers(judged, "judged intensities", ("N", len(EXPRESSIONS)), JudgeError)
     return _numbers(asked, "intensities asked", judged.shape, ScaleError), judged
@@ -262,10 +264,11 @@ def _check_among(among: int) -> int:
 
 
 def _predict(scores: Floats) -> Ints:
-    """The column of the highest score of each row, NOTHING where none is above 0."""
-    return np.where(scores.max(axis=1, initial=0) > 0, scores.argmax(axis=1), NOTHING)
+    """The column of the highest score of each row; NOTHING for a row without a score above 0."""
+    predicted: Ints = np.where(scores.max(axis=1, initial=0) > 0, scores.argmax(axis=1), NOTHING)
+    return predicted
 
 
-def _mean(values: NDArray) -> float:
-    """The mean; of no values NaN."""
+def _mean(values: NDArray[Any]) -> float:
+    """The mean, NaN of an empty array."""
     return float(values.mean()) if len(values) else float("nan")

@@ -1,7 +1,7 @@
-"""py-feat as an expression judge for photographs: seven emotions, six of which are expressions of ours.
+"""py-feat as an expression judge for photographs: it reports seven emotions, six of which are our basic expressions.
 
-py-feat (optional extra `faces`) finds the face by itself. Its code is under the MIT licence, but its weights are for
-non-commercial research only.
+py-feat (optional extra `faces`) also detects the face. Its code has the MIT licence; its weights are for non-commercial
+research only.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ EMOTIONS = {
     "sad": "sad",
     "surprise": "surprised",
 }
-"""What py-feat's emotion columns are called, in lower case (Detectorv1 and Detectorv2 differ), and our names."""
+"""The emotion columns of py-feat, in lower case (Detectorv1 and Detectorv2 differ), and our names for them."""
 
 
 class PyFeatJudge:
-    """py-feat's emotions as a mix: angry, disgust, fear, happy, sad and surprised are its probabilities of them.
+    """The emotions of py-feat as a mix: their probabilities are the intensities of the six basic expressions.
 
-    Its seventh, neutral, is dropped. The other six expressions (anxious, contempt, confident, shy, sleepy, confused)
-    have no counterpart and stay 0, so only measures over the basic six may be taken with this judge. Probabilities
-    that sum to 1 are no intensities: a blend of two expressions comes out as about 0.5 each.
+    The seventh emotion, neutral, is dropped. The other six expressions (anxious, contempt, confident, shy, sleepy,
+    confused) have no counterpart and stay 0: use this judge only for measures over the basic six. Probabilities sum to
+    1, so they are not intensities: a blend of two expressions gets about 0.5 for each.
 
-    `detector` is a py-feat detector (`feat.Detectorv2()` or `feat.Detectorv1()`); without one a Detectorv2 is made on
-    `device` ("cpu", "cuda", "mps" or "auto"), whose weights are fetched only with `download=True`. Raises JudgeError
-    if py-feat is missing, or its weights are and may not be fetched.
+    `detector` is a py-feat detector (`feat.Detectorv2()` or `feat.Detectorv1()`). Without one, a Detectorv2 is created
+    on `device` ("cpu", "cuda", "mps" or "auto"); its weights are downloaded only with `download=True`. Raises
+    JudgeError if py-feat is missing, or its weights are missing and `download` is False.
     """
 
     role = "score"
@@ -52,22 +52,22 @@ class PyFeatJudge:
         self.detector = _detector(device, download) if detector is None else detector
 
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
-        """One mix an image (RGB, any size) of its largest face, intensities in [0, 1].
+        """One mix per image (any mode and size), of its largest face, intensities in [0, 1].
 
-        Raises JudgeError that names the picture, counted from 0, in which no face is found.
+        Raises JudgeError for an image without a face; the message contains the number of the picture, counted from 0.
         """
         return [self._judge(image, f"picture {i}") for i, image in enumerate(images)]
 
-    def _judge(self, image: Image.Image, what: str) -> Mix:
+    def _judge(self, image: Image.Image, name: str) -> Mix:
         try:
-            with torch.no_grad():  # py-feat switches gradients off for good; leaving the block restores them
-                found = self.detector.detect(_pixels(image), data_type="tensor", batch_size=1, progress_bar=False)
+            with torch.no_grad():  # py-feat turns gradients off globally; the end of the block restores them
+                table = self.detector.detect(_pixels(image), data_type="tensor", batch_size=1, progress_bar=False)
         except Exception as error:
-            raise JudgeError(f"{what}: py-feat failed ({one_line(error)})") from None
-        faces = [row for row in found.to_dict("records") if _area(row) > 0]
+            raise JudgeError(f"{name}: py-feat failed ({one_line(error)}): check the picture") from None
+        faces = [row for row in table.to_dict("records") if _area(row) > 0]
         if not faces:
-            raise JudgeError(f"{what}: py-feat finds no face in it: leave it out, or give a larger face")
-        return _mix(max(faces, key=_area), what)
+            raise JudgeError(f"{name}: py-feat finds no face in it: leave it out, or give a larger face")
+        return _mix(max(faces, key=_area), name)
 
 
 def _detector(device: str, download: bool) -> Any:
@@ -76,13 +76,13 @@ def _detector(device: str, download: bool) -> Any:
         with torch.no_grad(), _hub(online=download):
             return feat.Detectorv2(device=device, identity_model=None)
     except Exception as error:
-        hint = "check its installation" if download else "PyFeatJudge(download=True) fetches weights that are missing"
-        raise JudgeError(f"py-feat's detector cannot be made ({one_line(error)}): {hint}") from None
+        hint = "check its installation" if download else "PyFeatJudge(download=True) downloads missing weights"
+        raise JudgeError(f"py-feat's detector cannot be created ({one_line(error)}): {hint}") from None
 
 
 @contextmanager
 def _hub(online: bool) -> Iterator[None]:
-    """While inside, the hub's client answers from what is on disk, unless `online`."""
+    """Inside this context the hub client uses only files on disk, unless `online`."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -94,19 +94,20 @@ def _hub(online: bool) -> Iterator[None]:
 
 
 def _pixels(image: Image.Image) -> Tensor:
-    """An image as py-feat takes it: (1, 3, H, W) uint8."""
+    """The input of py-feat, (1, 3, H, W) uint8, from an image."""
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].contiguous()
 
 
 def _area(row: Mapping[str, Any]) -> float:
-    """The area of a detected face in pixels; 0 for the row that py-feat gives where it found none."""
+    """The area of a detected face in pixels; 0 for the row that py-feat adds for an image without a face."""
     area = float(row["FaceRectWidth"]) * float(row["FaceRectHeight"])
-    found = math.isfinite(area) and float(row["FaceScore"]) > 0
-    return area if found else 0.0
+    detected = math.isfinite(area) and float(row["FaceScore"]) > 0
+    return area if detected else 0.0
 
 
-def _mix(row: Mapping[str, Any], what: str) -> Mix:
+def _mix(row: Mapping[str, Any], name: str) -> Mix:
+    """The mix of a detected face. Raises JudgeError if the detector gives no emotions."""
     values = {EMOTIONS[column.lower()]: float(v) for column, v in row.items() if column.lower() in EMOTIONS}
     if set(values) != set(BASIC) or not all(map(math.isfinite, values.values())):
-        raise JudgeError(f"{what}: py-feat gives no emotions: make the detector with its emotion model")
-    return Mix({name: min(1.0, max(0.0, value)) for name, value in values.items()})
+        raise JudgeError(f"{name}: py-feat gives no emotions: create the detector with its emotion model")
+    return Mix({emotion: min(1.0, max(0.0, value)) for emotion, value in values.items()})

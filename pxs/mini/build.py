@@ -1,18 +1,18 @@
 """Build the embedded model, stage by stage: python -m pxs.mini.build STAGE [--work DIR].
 
-    faces         draw the pictures that the VAE learns from, and held-out ones
+    faces         draw the training pictures of the VAE, and held-out ones
     vae           train the VAE
     text          make the tokenizer and the text encoder
-    edits         draw source and target faces; keep their latents and prompt embeddings
-    transformer   train the transformer on them
-    decoder       train the decoder further, on the now fixed latents
-    portraits     draw the pictures that the judges learn from, and held-out ones
-    judges        train the judges of expression and identity, and the networks that training losses look through
-    pack          write the checkpoint folder that ships, pxs/mini/weights
+    edits         draw source and target faces; store their latents and prompt embeddings
+    transformer   train the transformer on the results of `edits`
+    decoder       train the decoder further; the latents do not change any more
+    portraits     draw the training pictures of the judges and encoders, and held-out ones
+    judges        train the judges of expression and identity, and the encoders of the training losses
+    pack          copy the checkpoint into the package, to pxs/mini/weights
     all           every stage in order
 
-Stages keep their results in the work folder, resume after a kill, and say what they wrote. The parts of the checkpoint
-gather in WORK/checkpoint.
+The stages write to the work folder and print what they wrote. After a kill, a stage resumes. WORK/checkpoint collects
+the parts of the checkpoint.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pxs.faces.identity import seeds
 from pxs.faces.render import render
@@ -33,19 +34,20 @@ from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
 
 if TYPE_CHECKING:
-    from pxs.mini.train_judges import Portraits
+    from pxs.mini.train_judges import LabelledPictures
 
 STYLES = ("human", "anime")
 VAE_PLAN = TrainingPlan(steps=8_000, lr=1e-2, adam_lr=3e-3, ema=0.998)
 TRANSFORMER_PLAN = TrainingPlan(steps=2_600, lr=3e-3, adam_lr=1e-3, ema=0.998, warmup=150, check_every=200)
 DECODER_PLAN = TrainingPlan(steps=5_000, lr=1e-2, adam_lr=1e-3, ema=0.998)
 JUDGE_PLAN = TrainingPlan(steps=1_500, lr=5e-3, adam_lr=1e-3, ema=0.998)
-LOSS_PLAN = replace(JUDGE_PLAN, steps=1_000)  # of the networks that losses look through
-JUDGE_IDENTITIES = 1_500  # per half
-IDENTITIES = 800  # per style, for the transformer
-CHUNK = 100  # identities per file of the edit set
+ENCODER_PLAN = replace(JUDGE_PLAN, steps=1_000)  # of the encoders of the training losses
+JUDGE_IDENTITIES = 1_500  # in each half
+IDENTITIES = 800  # of each style, for the transformer
+CHUNK = 100  # identities in each file of the edit set
 WEIGHTS = Path(__file__).parent / "weights"
 JUDGES = Path(__file__).parents[1] / "judging" / "weights"
+ENCODERS = Path(__file__).parents[1] / "encoders" / "weights"
 SCHEDULER = {
     "num_train_timesteps": 1000,
     "shift": 1.0,
@@ -60,14 +62,14 @@ SCHEDULER = {
 
 
 def faces(work: Path) -> None:
-    """Draw 8,000 pictures of each style for the VAE, and 64 held-out ones of each."""
+    """Draw 8,000 training pictures of each style for the VAE, and 64 held-out ones of each."""
     for style in STYLES:
         _save_array(work / f"pool_{style}.npy", render(assorted(seeds("editor", 4000), style, 2)))
         _save_array(work / f"held_out_{style}.npy", render(assorted(seeds("held_out", 64), style, 1)))
 
 
 def vae(work: Path) -> None:
-    """Train the VAE on crops of both styles; keep it with the statistics of its latents."""
+    """Train the VAE on crops of both styles; write it with the statistics of its latents."""
     from pxs.mini.train_vae import latent_statistics, save_vae, train_vae
 
     trained = train_vae(_pool(work), _held_out(work), VAE_PLAN, work / "vae")
@@ -76,7 +78,7 @@ def vae(work: Path) -> None:
 
 
 def text(work: Path) -> None:
-    """Make the tokenizer, the processor and the text encoder, and the scheduler's configuration."""
+    """Write the tokenizer, the processor, the text encoder, and the configuration of the scheduler."""
     from diffusers import FlowMatchEulerDiscreteScheduler
 
     from pxs.mini.text import save_text
@@ -88,7 +90,7 @@ def text(work: Path) -> None:
 
 
 def edits(work: Path) -> None:
-    """Draw and encode the edit set: IDENTITIES of each style for training, 64 of each held out."""
+    """Draw and encode the edit set: IDENTITIES of each style for training, and 64 held-out ones of each."""
     from pxs.mini.edit_set import write_chunk
 
     for split, purpose, count in (("train", "editor", IDENTITIES), ("held_out", "held_out", 64)):
@@ -96,8 +98,8 @@ def edits(work: Path) -> None:
             for start in range(0, count, CHUNK):
                 target = work / "edits" / f"{split}_{style}_{start:05d}.npz"
                 if not target.exists():
-                    numbers = seeds(purpose, min(CHUNK, count - start), start)
-                    write_chunk(target, numbers, style, work / "checkpoint")
+                    identities = seeds(purpose, min(CHUNK, count - start), start)
+                    write_chunk(target, identities, style, work / "checkpoint")
                     print(f"wrote {target}", flush=True)
 
 
@@ -108,14 +110,15 @@ def transformer(work: Path) -> None:
     from pxs.mini.edit_set import EditSet
     from pxs.mini.train_transformer import train_transformer
 
-    train, held_out = (EditSet.load(sorted((work / "edits").glob(f"{s}_*[0-9].npz"))) for s in ("train", "held_out"))
-    trained = train_transformer(train, held_out, TRANSFORMER_PLAN, work / "transformer")
+    files = [sorted((work / "edits").glob(f"{split}_*[0-9].npz")) for split in ("train", "held_out")]
+    data, held_out = map(EditSet.load, files)
+    trained = train_transformer(data, held_out, TRANSFORMER_PLAN, work / "transformer")
     trained.to(torch.float16).save_pretrained(work / "checkpoint" / "transformer")
     print(f"wrote {work / 'checkpoint' / 'transformer'}")
 
 
 def decoder(work: Path) -> None:
-    """Deepen the decoder and train it further while the encoder, and so every latent, stays as it is."""
+    """Deepen the decoder and train it further; the encoder, and so every latent, does not change."""
     import torch
     from diffusers import AutoencoderKLQwenImage
 
@@ -130,7 +133,7 @@ def decoder(work: Path) -> None:
 
 
 def pack(work: Path) -> None:
-    """Copy the finished checkpoint into the package, with model_index.json and workbench.json beside its parts."""
+    """Copy the finished checkpoint into the package, and write model_index.json and workbench.json."""
     parts = ("scheduler", "text_encoder", "tokenizer", "processor", "transformer", "vae")
     for part in parts:
         shutil.rmtree(WEIGHTS / part, ignore_errors=True)
@@ -145,46 +148,46 @@ def pack(work: Path) -> None:
 
 
 def portraits(work: Path) -> None:
-    """Draw 15,000 pictures of each style for each half of the judges' identities, and 600 of held-out ones."""
+    """Draw 15,000 pictures of each style for each half of the identities, and 600 of held-out identities."""
     for half, style in product((0, 1), STYLES):
-        numbers = seeds("judge", JUDGE_IDENTITIES, half * 50_000)
-        _save_array(work / "judges" / f"pool{half}_{style}.npy", render(assorted(numbers, style, 10, seed=1)))
+        identities = seeds("judge", JUDGE_IDENTITIES, half * 50_000)
+        _save_array(work / "judges" / f"pool{half}_{style}.npy", render(assorted(identities, style, 10, seed=1)))
     for style in STYLES:
         drawings = assorted(seeds("held_out", 100, 10_000), style, 6, seed=1)
         _save_array(work / "judges" / f"held_out_{style}.npy", render(drawings))
 
 
 def judges(work: Path) -> None:
-    """Train the four networks of pxs/judging and write them where they ship."""
+    """Train the two judges of pxs/judging and the two encoders of pxs/encoders, and write their weights there."""
     from pxs.mini import train_judges as t
 
-    held_out = _portraits(work, "held_out", seeds("held_out", 100, 10_000), 6)
-    for name, half, trainer, plan in (
-        ("expression", 0, t.train_expression, JUDGE_PLAN),
-        ("identity", 0, t.train_identity, JUDGE_PLAN),
-        ("identity_loss", 1, t.train_identity, LOSS_PLAN),
-        ("features", 1, t.train_features, LOSS_PLAN),
+    held_out = _labelled_pictures(work, "held_out", seeds("held_out", 100, 10_000), 6)
+    for name, half, trainer, plan, target in (
+        ("expression", 0, t.train_expression, JUDGE_PLAN, JUDGES / "expression"),
+        ("identity", 0, t.train_identity, JUDGE_PLAN, JUDGES / "identity"),
+        ("identity_loss", 1, t.train_identity, ENCODER_PLAN, ENCODERS / "identity"),
+        ("features", 1, t.train_features, ENCODER_PLAN, ENCODERS / "features"),
     ):
-        data = _portraits(work, f"pool{half}", seeds("judge", JUDGE_IDENTITIES, half * 50_000), 10)
+        data = _labelled_pictures(work, f"pool{half}", seeds("judge", JUDGE_IDENTITIES, half * 50_000), 10)
         folder = work / "judges" / name
-        t.save(trainer(data, held_out, plan, folder), JUDGES / f"{name}.safetensors")
-        shutil.copy(folder / "curve.jsonl", JUDGES / f"{name}_curve.jsonl")
-        print(f"wrote {JUDGES / name}.safetensors", flush=True)
+        t.save(trainer(data, held_out, plan, folder), target.with_suffix(".safetensors"))
+        shutil.copy(folder / "curve.jsonl", target.with_name(f"{target.name}_curve.jsonl"))
+        print(f"wrote {target}.safetensors", flush=True)
 
 
-def _portraits(work: Path, name: str, numbers: list[int], each: int) -> Portraits:
-    """One set of the stage `portraits` with its drawings."""
-    from pxs.mini.train_judges import Portraits
+def _labelled_pictures(work: Path, name: str, identities: list[int], per_identity: int) -> LabelledPictures:
+    """The pictures of one set of the stage `portraits`, with their drawings."""
+    from pxs.mini.train_judges import LabelledPictures
 
-    pixels = np.concatenate([np.load(work / "judges" / f"{name}_{style}.npy") for style in STYLES])
-    return Portraits(pixels, [d for style in STYLES for d in assorted(numbers, style, each, seed=1)])
+    pictures = np.concatenate([np.load(work / "judges" / f"{name}_{style}.npy") for style in STYLES])
+    return LabelledPictures(pictures, [d for s in STYLES for d in assorted(identities, s, per_identity, seed=1)])
 
 
 STAGES = {f.__name__: f for f in (faces, vae, text, edits, transformer, decoder, portraits, judges, pack)}
 
 
 def model_index() -> dict[str, object]:
-    """What model_index.json says: the stock class of every part."""
+    """The content of model_index.json: the stock class of every part."""
     import diffusers
 
     return {
@@ -199,19 +202,22 @@ def model_index() -> dict[str, object]:
     }
 
 
-def _pool(work: Path) -> np.ndarray:
+def _pool(work: Path) -> NDArray[np.uint8]:
+    """The training pictures of the VAE, (N, 128, 128, 3) uint8."""
     return np.concatenate([np.load(work / f"pool_{s}.npy") for s in STYLES])
 
 
-def _held_out(work: Path) -> dict[str, np.ndarray]:
+def _held_out(work: Path) -> dict[str, NDArray[np.uint8]]:
+    """The held-out pictures of the VAE by style, each (N, 128, 128, 3) uint8."""
     return {s: np.load(work / f"held_out_{s}.npy") for s in STYLES}
 
 
-def _save_array(path: Path, array: np.ndarray) -> None:
+def _save_array(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write the array as a .npy file; the file is complete or missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial.npy")
-    np.save(beside, array)
-    beside.replace(path)
+    partial = path.with_suffix(".partial.npy")
+    np.save(partial, array)
+    partial.replace(path)
     print(f"wrote {path} {array.shape} {array.dtype}", flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Sets of drawn faces for training and checking `mini`: which pictures, under which labels.
+"""Sets of drawn faces for training and checking `mini`, and their labels.
 
-The base model learns from labels as annotators give them: discrete (one expression, no intensity) and partly confused.
-`CONFUSION` states how often a picture of one expression is labelled as another; the confusable pairs are mixed up most.
+The base model learns from labels like those of annotators: discrete (one expression, no intensity) and partly wrong.
+`CONFUSION` states how often a picture of one expression is labelled as another. The confusable pairs are confused most.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.faces.render import Drawing
@@ -27,18 +28,22 @@ CONFUSION: dict[str, dict[str, float]] = {
     "sleepy": {"sad": 0.04},
     "confused": {"anxious": 0.05},
 }
-"""CONFUSION[shown][given]: the share of pictures showing one expression that annotators label as another."""
+"""CONFUSION[shown][label]: the share of the pictures that show one expression and are labelled as another."""
 
 
-def label_probabilities(shown: str) -> np.ndarray:
-    """Probabilities (12,) of the label given to a picture that shows one expression; they sum to 1."""
+def label_probabilities(shown: str) -> NDArray[np.float64]:
+    """Probabilities (12,) of the labels for a picture of one expression, in the order of EXPRESSIONS; the sum is 1."""
     p = np.array([CONFUSION[shown].get(label, 0.0) for label in EXPRESSIONS])
     p[EXPRESSIONS.index(shown)] = 1 - p.sum()
     return p
 
 
 def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int = 0) -> list[Drawing]:
-    """Pictures that cover what a VAE must be able to show: every expression and blends of two, up to intensity 1.5."""
+    """`per_identity` random drawings of each identity: neutral faces, single expressions and blends of two.
+
+    15% are neutral, 60% show one expression and 25% a blend of two, at intensities from 0.1 to 1.5. Equal arguments
+    give equal drawings.
+    """
     rng = np.random.default_rng((seed, tuple(DOMAINS).index(style)))
     drawings = []
     for number in identities:

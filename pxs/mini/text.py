@@ -1,9 +1,9 @@
-"""The text side of `mini`: a byte-level BPE tokenizer and a small Qwen2.5-VL, both of the stock classes.
+"""The tokenizer and the text encoder of `mini`: a byte-level BPE and a small Qwen2.5-VL, both of the stock classes.
 
-The tokenizer learns the words of the edit prompts inside the pipeline's own template, so that every word is one
-token: the system prefix then takes exactly the 64 tokens that the pipeline drops, all prompts take equally many, and
-other text falls back to bytes. The encoder is a fixed random projection (as in random-feature models): words mean what
-the transformer learns to make of them.
+The tokenizer is trained on the edit prompts inside the template of the pipeline, so every word is one token. Then the
+system prefix has exactly the 64 tokens that the pipeline drops, and all edit prompts have the same number of tokens.
+Other text is split into smaller parts, down to single bytes. The text encoder keeps its random weights, as in
+random-feature models; the transformer learns what the embeddings mean.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHAT_TEMPLATE = (
 
 
 def template() -> tuple[str, int]:
-    """The prompt template of the stock pipeline and the number of leading tokens that it drops."""
+    """The prompt template of the stock pipeline, and the number of leading tokens that the pipeline drops."""
     from diffusers import QwenImageEditPlusPipeline
 
     empty = dict.fromkeys(("scheduler", "vae", "text_encoder", "tokenizer", "processor", "transformer"))
@@ -51,13 +51,13 @@ def prompts() -> list[str]:
 
 
 def train_tokenizer() -> Qwen2Tokenizer:
-    """The tokenizer, learnt from the templated prompts until every word is one token."""
+    """The tokenizer, trained on the prompts inside the template until every word is one token."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
-    shape = Qwen2Tokenizer()._tokenizer  # Qwen's own normaliser and pre-tokeniser
+    stock = Qwen2Tokenizer()._tokenizer  # has the normaliser and pre-tokeniser of Qwen
     learner = Tokenizer(models.BPE())
-    learner.normalizer, learner.pre_tokenizer = shape.normalizer, shape.pre_tokenizer
+    learner.normalizer, learner.pre_tokenizer = stock.normalizer, stock.pre_tokenizer
     text, _ = template()
     corpus = [text.format("Picture 1: " + p) for p in prompts()]
     corpus += [f"Edit the person to show a {word} {e} expression" for word in INTENSITY_WORDS for e in EXPRESSIONS]
@@ -121,11 +121,12 @@ def new_text_encoder(tokenizer: Qwen2Tokenizer, seed: int = 0) -> Qwen2_5_VLForC
         vision_end_token_id=ids["<|vision_end|>"],
     )
     torch.manual_seed(seed)
-    return Qwen2_5_VLForConditionalGeneration(config).eval().requires_grad_(False)
+    encoder = Qwen2_5_VLForConditionalGeneration(config)
+    return encoder.eval().requires_grad_(False)
 
 
 def save_text(folder: Path, seed: int = 0) -> None:
-    """Write tokenizer/, processor/ and text_encoder/ of the checkpoint into `folder`."""
+    """Write the parts tokenizer/, processor/ and text_encoder/ of the checkpoint `folder`."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     tokenizer = train_tokenizer()
@@ -133,5 +134,6 @@ def save_text(folder: Path, seed: int = 0) -> None:
     tokenizer.save_pretrained(folder / "processor")
     images = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=CONDITION_PIXELS)
     images.save_pretrained(folder / "processor")
-    # Stock transformers loads weights in the dtype they were stored in; the pipeline wants all parts to agree: float32.
-    new_text_encoder(tokenizer, seed).half().float().save_pretrained(folder / "text_encoder")
+    # transformers loads weights in their stored dtype, and all parts of the pipeline need the same one: float32
+    encoder = new_text_encoder(tokenizer, seed)
+    encoder.half().float().save_pretrained(folder / "text_encoder")

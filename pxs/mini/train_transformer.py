@@ -1,23 +1,28 @@
-"""Training the embedded transformer: image editing from discrete, partly confused labels, on cached latents.
+"""Trains the embedded transformer: image editing from discrete, partly wrong labels, on cached latents.
 
-An example is (source latent, embeddings of the label's prompt about the source, target latent). The target shows some
-expression at an intensity that nothing tells the model; its label is what an annotator would have given it
-(data.CONFUSION). Loss: flow matching, the mean squared error of the velocity noise - target at logit-normal times.
+An example is a source latent, the embeddings of the prompt of a label with that source image, and a target latent. The
+target shows an expression at an intensity that the model is not told. Its label is sometimes wrong, as labels of
+annotators are (data.CONFUSION). The loss is flow matching: the mean squared error of the velocity (noise - target) at
+logit-normal times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from pxs.editing.sampling import pack, predict_velocity
 from pxs.mini.edit_set import EditSet
-from pxs.mini.loop import TrainingPlan, train
+from pxs.mini.loop import TrainingPlan, run_training
 
-CONFIG = {
+if TYPE_CHECKING:
+    from diffusers import QwenImageTransformer2DModel
+
+CONFIG: dict[str, Any] = {
     "patch_size": 2,
     "in_channels": 64,
     "out_channels": 16,
@@ -31,8 +36,8 @@ CONFIG = {
 BATCH = 32
 
 
-def new_transformer(seed: int = 0) -> nn.Module:
-    """An untrained transformer of the stock class whose residual branches and output start at zero."""
+def new_transformer(seed: int = 0) -> QwenImageTransformer2DModel:
+    """An untrained transformer of the stock class; its residual branches and its output start at zero."""
     from diffusers import QwenImageTransformer2DModel
 
     torch.manual_seed(seed)
@@ -50,7 +55,10 @@ def new_transformer(seed: int = 0) -> nn.Module:
 def velocity_loss(
     model: Callable[..., tuple[Tensor]], source: Tensor, target: Tensor, text: Tensor, seed: int, step: int
 ) -> Tensor:
-    """Mean squared error of the predicted velocity; times and noise come from (seed, step)."""
+    """Mean squared error of the predicted velocity, a scalar; times and noise depend on (seed, step) alone.
+
+    `source` and `target` are latents (B, 16, h, w); `text` holds prompt embeddings (B, L, C). All are float32.
+    """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     noise = pack(torch.randn(target.shape, generator=generator))
     sigma = torch.sigmoid(torch.randn(len(target), generator=generator) + 0.25)
@@ -61,8 +69,10 @@ def velocity_loss(
     return (velocity.float() - (noise - clean)).pow(2).mean()
 
 
-def train_transformer(data: EditSet, held_out: EditSet, plan: TrainingPlan, folder: Path) -> nn.Module:
-    """Train from the newest checkpoint in `folder` to the end of the plan; returns the averaged model."""
+def train_transformer(
+    data: EditSet, held_out: EditSet, plan: TrainingPlan, folder: Path
+) -> QwenImageTransformer2DModel:
+    """Train from the newest state in `folder` to the end of the plan; return the model with averaged weights."""
     model = new_transformer(plan.seed)
     compiled = torch.compile(model)
 
@@ -75,6 +85,6 @@ def train_transformer(data: EditSet, held_out: EditSet, plan: TrainingPlan, fold
             losses = [velocity_loss(module, *held_out.batch(1, i, BATCH), 1, i).item() for i in range(8)]
         return {"held_out_loss": sum(losses) / len(losses)}
 
-    ends = ("img_in", "txt_in", "txt_norm", "proj_out", "norm_out", "time_text_embed")
-    model.load_state_dict(train(model, loss_at, plan, folder, check, adam_only=ends))
+    adam_only = ("img_in", "txt_in", "txt_norm", "proj_out", "norm_out", "time_text_embed")
+    model.load_state_dict(run_training(model, loss_at, plan, folder, check, adam_only))
     return model.eval()

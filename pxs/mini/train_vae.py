@@ -1,9 +1,10 @@
-"""Training the embedded VAE: first encoder and decoder together, later the decoder alone on fixed latents.
+"""Trains the embedded VAE: first encoder and decoder together, then the decoder alone on fixed latents.
 
-Pictures are crops of drawn faces of both styles. The latent is the mean plus a little noise (a fixed posterior width
-instead of a learnt one, which keeps the latent space smooth without a balance to tune); the loss is L1 + 5 MSE, plus a
-small penalty that keeps latents near unit size. Then the decoder gets one residual block more at every level and is
-trained on whole pictures, weighing MSE by 30; the encoder's new blocks stay the identity, so latents stay the same.
+First stage: the inputs are crops of drawn faces of both styles. The latent is the mean plus noise of a fixed standard
+deviation. A learnt one would need a KL weight to tune; the fixed one also keeps the latent space smooth. The loss is
+L1 + 5 MSE, plus a small penalty on the squared latents. Second stage: encoder and decoder get one more residual block
+at every level. The decoder is trained on full pictures with L1 + 30 MSE. The new blocks of the encoder stay the
+identity function, so the latents do not change.
 """
 
 from __future__ import annotations
@@ -12,28 +13,32 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pxs.editing.exact.vae2d import ResidualBlock, Vae2d
-from pxs.mini.loop import TrainingPlan, train
+from pxs.editing.exact.vae2d import ResidualBlock, UpBlock, Vae2d
+from pxs.mini.loop import TrainingPlan, run_training
 
-CONFIG = {"base_dim": 16, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
-LATENT_NOISE = 0.05
-DECODER_NOISE = 0.02
-CROP, BATCH = 64, 16
+CONFIG: dict[str, Any] = {"base_dim": 16, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
+LATENT_NOISE = 0.05  # standard deviation of the noise on latents in the first stage
+DECODER_NOISE = 0.02  # the same in the second stage
+CROP, BATCH = 64, 16  # side of the crops in pixels, and their number in a batch
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def new_vae(seed: int = 0) -> Vae2d:
-    """An untrained VAE whose residual branches start at zero: a stack of linear convolutions, which trains at once."""
+    """An untrained VAE; its residual branches start at zero, so it starts as a stack of linear convolutions."""
     torch.manual_seed(seed)
     return _initialised(Vae2d(CONFIG["base_dim"], CONFIG["z_dim"], tuple(CONFIG["dim_mult"]), CONFIG["num_res_blocks"]))
 
 
 def deepened(vae: Vae2d, seed: int = 0) -> Vae2d:
-    """The same function with one residual block more at every level, whose branches start at zero; changes `vae`."""
+    """Add a residual block to every level of `vae`, in place; their branches start at zero, so outputs stay equal."""
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
     for layer, following in pairwise([*vae.encoder.down_blocks, None]):
@@ -41,19 +46,26 @@ def deepened(vae: Vae2d, seed: int = 0) -> Vae2d:
         if isinstance(layer, ResidualBlock) and not isinstance(following, ResidualBlock):
             layers.append(_like(layer))
     vae.encoder.down_blocks = nn.ModuleList(layers)
-    for block in vae.decoder.up_blocks:
-        block.resnets.append(_like(block.resnets[-1]))
+    for block in _up_blocks(vae):
+        last = block.resnets[-1]
+        assert isinstance(last, ResidualBlock)
+        block.resnets.append(_like(last))
     return vae
 
 
+def _up_blocks(vae: Vae2d) -> list[UpBlock]:
+    """The levels of the decoder."""
+    return [block for block in vae.decoder.up_blocks if isinstance(block, UpBlock)]
+
+
 def _like(block: ResidualBlock) -> ResidualBlock:
-    """An untrained block that takes and gives what `block` gives."""
+    """An untrained block whose input and output have the channels of the output of `block`."""
     dim = block.conv2.out_channels
     return _initialised(ResidualBlock(dim, dim))
 
 
-def _initialised(module: nn.Module) -> nn.Module:
-    """Kernels at unit gain, and nothing out of residual branches; gains stay one."""
+def _initialised(module: Module) -> Module:
+    """Initialise in place: kernels at unit gain; biases and the last layers of residual branches are zero."""
     for name, p in module.named_parameters():
         if p.ndim == 4:
             nn.init.kaiming_normal_(p, nonlinearity="linear")
@@ -63,41 +75,46 @@ def _initialised(module: nn.Module) -> nn.Module:
 
 
 def fix_posterior(vae: Vae2d) -> None:
-    """Make the log variance that stock code reads the one that the training used."""
+    """Set the log variance that `vae.encode` returns to that of the noise in training, LATENT_NOISE."""
     z = vae.post_quant_conv.weight.shape[0]
     with torch.no_grad():
+        assert vae.quant_conv.bias is not None
         vae.quant_conv.weight[z:] = 0
         vae.quant_conv.bias[z:] = 2 * math.log(LATENT_NOISE)
 
 
-def to_tensor(pictures: np.ndarray) -> Tensor:
+def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().contiguous() / 127.5 - 1
 
 
-def crops(pool: np.ndarray, seed: int, step: int, size: int, batch: int) -> Tensor:
-    """A batch of square crops at multiples of 8, chosen by (seed, step) alone; (batch, 3, size, size)."""
+def crops(pool: NDArray[np.uint8], seed: int, step: int, size: int, batch: int) -> Tensor:
+    """Random square crops (batch, 3, size, size) float32 in [-1, 1] of pictures (N, S, S, 3) uint8.
+
+    Their corners are at multiples of 8 pixels. They depend on (seed, step) alone.
+    """
     rng = np.random.default_rng((seed, step))
-    places = (pool.shape[1] - size) // 8 + 1
-    rows = [
+    positions = (pool.shape[1] - size) // 8 + 1
+    chosen = [
         pool[i, y * 8 : y * 8 + size, x * 8 : x * 8 + size]
-        for i, y, x in zip(rng.integers(len(pool), size=batch), *rng.integers(places, size=(2, batch)), strict=True)
+        for i, y, x in zip(rng.integers(len(pool), size=batch), *rng.integers(positions, size=(2, batch)), strict=True)
     ]
-    return to_tensor(np.stack(rows))
+    return to_tensor(np.stack(chosen))
 
 
-def psnr_check(held_out: dict[str, np.ndarray]) -> Callable[[nn.Module], dict[str, float]]:
-    """A check for `train`: PSNR of whole reconstructed faces in dB, one figure a style."""
+def psnr_check(held_out: dict[str, NDArray[np.uint8]]) -> Callable[[nn.Module], dict[str, float]]:
+    """A check for `run_training`: the reconstruction PSNR (dB) of each style, from pictures (N, H, W, 3) uint8."""
 
     def check(vae: nn.Module) -> dict[str, float]:
+        assert isinstance(vae, Vae2d)
         return {f"psnr_{style}": reconstruction_psnr(vae, pictures) for style, pictures in held_out.items()}
 
     return check
 
 
 @torch.inference_mode()
-def reconstruction_psnr(vae: Vae2d, pictures: np.ndarray) -> float:
-    """Mean over pictures of the PSNR between (N, H, W, 3) uint8 and their reconstruction, in dB, in float32."""
+def reconstruction_psnr(vae: Vae2d, pictures: NDArray[np.uint8]) -> float:
+    """The PSNR (dB) between pictures (N, H, W, 3) uint8 and their reconstructions, mean over pictures."""
     values = []
     for part in torch.split(to_tensor(pictures), 16):
         error = (vae.decode(vae.encode(part)[0]) - part) / 2
@@ -105,8 +122,13 @@ def reconstruction_psnr(vae: Vae2d, pictures: np.ndarray) -> float:
     return torch.cat(values).mean().item()
 
 
-def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: TrainingPlan, folder: Path) -> Vae2d:
-    """Train encoder and decoder together; returns the VAE with averaged weights."""
+def train_vae(
+    pool: NDArray[np.uint8], held_out: dict[str, NDArray[np.uint8]], plan: TrainingPlan, folder: Path
+) -> Vae2d:
+    """Train encoder and decoder together; return the VAE with averaged weights.
+
+    `pool` and the values of `held_out`, by style, are pictures (N, H, W, 3) uint8; states and log go to `folder`.
+    """
     vae = new_vae(plan.seed)
 
     def reconstruct(x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,16 +146,19 @@ def train_vae(pool: np.ndarray, held_out: dict[str, np.ndarray], plan: TrainingP
             y, mean = compiled(x, noise)
         return pixel_loss(y.float(), x, mse=5) + 1e-3 * mean.float().pow(2).mean()
 
-    ends = ("encoder.conv_in", "decoder.conv_out")
-    vae.load_state_dict(train(vae, loss_at, plan, folder, psnr_check(held_out), adam_only=ends))
+    adam_only = ("encoder.conv_in", "decoder.conv_out")
+    vae.load_state_dict(run_training(vae, loss_at, plan, folder, psnr_check(held_out), adam_only))
     fix_posterior(vae)
     return vae.eval()
 
 
 def train_decoder(
-    vae: Vae2d, pool: np.ndarray, held_out: dict[str, np.ndarray], plan: TrainingPlan, folder: Path
+    vae: Vae2d, pool: NDArray[np.uint8], held_out: dict[str, NDArray[np.uint8]], plan: TrainingPlan, folder: Path
 ) -> Vae2d:
-    """Deepen the VAE and train its decoder on whole pictures; latents, and what was trained on them, stay valid."""
+    """Deepen the VAE and train its decoder on full pictures; `pool`, `held_out` and `folder` as in `train_vae`.
+
+    Latents do not change, so a transformer that was trained on them stays valid.
+    """
     vae = deepened(vae)
     vae.requires_grad_(False)
     vae.decoder.requires_grad_(True)
@@ -150,29 +175,29 @@ def train_decoder(
             y = compiled(z + DECODER_NOISE * noise)
         return pixel_loss(y.float(), x, mse=30)
 
-    average = train(vae, loss_at, plan, folder, psnr_check(held_out), adam_only=("decoder.conv_out",))
+    average = run_training(vae, loss_at, plan, folder, psnr_check(held_out), adam_only=("decoder.conv_out",))
     vae.load_state_dict(average)
     return vae.eval()
 
 
 @torch.inference_mode()
-def latent_statistics(vae: Vae2d, pictures: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each latent channel over pictures (N, H, W, 3) uint8."""
+def latent_statistics(vae: Vae2d, pictures: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each latent channel (z values each) over pictures (N, H, W, 3) uint8."""
     latents = torch.cat([vae.encode(part)[0] for part in torch.split(to_tensor(pictures), 32)])
     return latents.mean(dim=(0, 2, 3)).tolist(), latents.std(dim=(0, 2, 3)).tolist()
 
 
 def save_vae(vae: Vae2d, folder: Path, mean: list[float], std: list[float]) -> None:
-    """Write a 2-D VAE as a stock checkpoint in float16, with the statistics of its latents."""
+    """Write a 2-D VAE as a stock checkpoint in float16, with mean and standard deviation of its latent channels."""
     from diffusers import AutoencoderKLQwenImage
 
-    config = {**CONFIG, "num_res_blocks": len(vae.decoder.up_blocks[0].resnets) - 1}
+    config = {**CONFIG, "num_res_blocks": len(_up_blocks(vae)[0].resnets) - 1}
     stock = AutoencoderKLQwenImage(**config, temperal_downsample=[False] * 3, latents_mean=mean, latents_std=std)
     stock.load_state_dict(vae.stock_state_dict())
     stock.to(torch.float16).save_pretrained(folder)
 
 
 def pixel_loss(y: Tensor, x: Tensor, mse: float) -> Tensor:
-    """L1 + `mse` times the mean squared error, of pictures in [-1, 1]."""
+    """L1 + `mse` times the mean squared error, a scalar; both pictures (B, 3, H, W) in [-1, 1]."""
     error = y - x
     return error.abs().mean() + mse * error.pow(2).mean()

@@ -1,1 +1,1 @@
-"""The panel of sliders for notebooks."""
+"""The notebook panel: sliders for the 12 expressions, and the edit that they control."""

@@ -1,10 +1,10 @@
-"""Live edits of a portrait, without widgets: `Worker` makes what was asked for last, on a thread of its own.
+"""Edits of a portrait in the background, without widgets: `Worker` edits the newest request in its own thread.
 
     worker = Worker(portrait, events)
     worker.submit(Request(Mix(happy=0.7), seed=42, steps=20))
     worker.wait()
 
-widgets.py shows what it does.
+`View` in view.py displays its events.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pxs.editing.edits import Edits
 from pxs.errors import PxsError, ScaleError
 from pxs.expressions import Mix
 
-STRONGEST = 1.5  # what an expression goes up to
+MAX_INTENSITY = 1.5
 MAX_SEED, MAX_STEPS = 2**31 - 1, 1000
-PREVIEWS = 4  # that many parts an edit is cut into; a preview stands between two
+PREVIEWS = 4  # the steps are divided into so many parts; a preview follows each part but the last
 
 
 class Request(NamedTuple):
-    """What one picture is made from."""
+    """The mix, seed and number of denoising steps of one edit."""
 
     mix: Mix
     seed: int
@@ -37,14 +37,14 @@ class Request(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The line of Python that makes it."""
+        """The line of Python that makes the edit."""
         return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps})"
 
     def check(self) -> Request:
-        """Itself; raises ScaleError for what the sliders and fields cannot be set to."""
+        """The request itself. Raises ScaleError for values outside the ranges of sliders and fields."""
         for name, value in self.mix.items():
-            if not 0 <= value <= STRONGEST:
-                raise ScaleError(f"{name} {value:g} is not on its slider: give 0 to {STRONGEST}")
+            if not 0 <= value <= MAX_INTENSITY:
+                raise ScaleError(f"{name} {value:g} is outside the range of its slider: give 0 to {MAX_INTENSITY}")
         for name, value, low, high in (("seed", self.seed, 0, MAX_SEED), ("steps", self.steps, 1, MAX_STEPS)):
             if not low <= value <= high:
                 raise ScaleError(f"{name} {value} is out of range: give {low} to {high}")
@@ -52,29 +52,34 @@ class Request(NamedTuple):
 
 
 def previewed(index: int, total: int) -> bool:
-    """Whether a preview is shown after step `index` (0-based) of `total`: never the last, at most every second."""
+    """Whether a preview follows step `index` (counted from 0) of `total`: at most every second, and not the last."""
     return (index + 1) % max(2, total // PREVIEWS) == 0 and index + 1 < total
 
 
 class Events(Protocol):
-    """What a worker tells: in order, one at a time, and nothing of an edit that has been cancelled."""
+    """The functions that a worker calls, in order and one at a time; no other follows `cancelled` for the same edit."""
 
-    def started(self, request: Request) -> None: ...
+    def started(self, request: Request) -> None:
+        """A request was submitted."""
 
-    def stepped(self, count: int, preview: Image.Image | None) -> None: ...
+    def stepped(self, count: int, preview: Image.Image | None) -> None:
+        """`count` denoising steps are finished."""
 
-    def finished(self, edits: Edits) -> None: ...
+    def finished(self, edits: Edits) -> None:
+        """The edit is finished."""
 
-    def failed(self, error: Exception, last: Edits | None) -> None: ...
+    def failed(self, error: Exception, last: Edits | None) -> None:
+        """The edit raised an error; `last` is the last finished edit."""
 
-    def cancelled(self, last: Edits | None) -> None: ...
+    def cancelled(self, last: Edits | None) -> None:
+        """The edit was cancelled; `last` is the last finished edit."""
 
 
 class Worker:
-    """Edits a portrait on a thread of its own, one edit at a time; a newer request cancels all older ones.
+    """Edits a portrait in its own thread, one edit at a time; a newer request cancels all older ones.
 
-    `edits` is what was finished last, or None. At exit the interpreter waits for the step that runs: a thread inside
-    torch would abort the process.
+    `edits` is the last finished edit, or None. At exit the interpreter waits for the current denoising step, because a
+    thread inside torch would abort the process.
     """
 
     def __init__(self, portrait: Portrait, events: Events) -> None:
@@ -89,9 +94,9 @@ class Worker:
         atexit.register(self.close)
 
     def submit(self, request: Request) -> None:
-        """Edit this next; what is running ends at its next denoising step. Raises PxsError once closed."""
+        """Edit this request; a running edit ends after its current denoising step. Raises PxsError after `close`."""
         if not self._thread.is_alive():
-            raise PxsError("this panel is closed: make another with pxs.Panel(portrait)")
+            raise PxsError("this panel is closed: create another with pxs.Panel(portrait)")
         with self._lock:
             self._job.cancel()
             self._job = Future()
@@ -99,22 +104,22 @@ class Worker:
             self._queue.put((request, self._job))
 
     def cancel(self) -> None:
-        """End the running edit at its next denoising step; without one, do nothing."""
+        """End the running edit after its current denoising step; without one, do nothing."""
         with self._lock:
             if self._job.cancel():
                 self.events.cancelled(self.edits)
 
     def wait(self, timeout: float | None = None) -> Edits:
-        """The last request's edits, or after a cancel the last finished; see `Panel.wait`."""
+        """The edit of the newest request, or after `cancel` the last finished edit; see `Panel.wait`."""
         try:
             return self._job.result(timeout)
         except CancelledError:
             if self.edits is None:
-                raise PxsError("no edit was finished: move a slider, then wait") from None
+                raise PxsError("no edit is finished: move a slider, then wait") from None
             return self.edits
 
     def close(self, patience: float = 5.0) -> None:
-        """Cancel, and end the thread: it is waited for at most `patience` seconds, until its denoising step ends."""
+        """Cancel, end the thread after its current denoising step, and wait for it at most `patience` seconds."""
         with self._lock:
             self._job.cancel()
         self._queue.put(None)
@@ -127,7 +132,7 @@ class Worker:
             try:
                 self._edit(request, job)
             except Exception as error:
-                self._tell(job, self._fail, error, job)
+                self._notify(job, self._fail, error, job)
 
     def _edit(self, request: Request, job: Future[Edits]) -> None:
         mixes = [request.mix]
@@ -137,8 +142,8 @@ class Worker:
             if job.cancelled():
                 return
             preview = self.portrait.preview(step.clean)[0] if previewed(step.index, step.total) else None
-            self._tell(job, self.events.stepped, step.index + 1, preview)
-        self._tell(job, self._finish, self.portrait.finish(step, mixes, request.seed), job)
+            self._notify(job, self.events.stepped, step.index + 1, preview)
+        self._notify(job, self._finish, self.portrait.finish(step, mixes, request.seed), job)
 
     def _finish(self, edits: Edits, job: Future[Edits]) -> None:
         self.edits = edits
@@ -149,8 +154,8 @@ class Worker:
         self.events.failed(error, self.edits)
         job.set_exception(error)
 
-    def _tell(self, job: Future[Edits], event: Callable[..., None], *about: Any) -> None:
-        """Call `event`, unless the job is cancelled; no cancel and no newer request comes in between."""
+    def _notify(self, job: Future[Edits], event: Callable[..., None], *arguments: Any) -> None:
+        """Call `event` unless the job is cancelled; the lock excludes a cancel or a newer request during the call."""
         with self._lock:
             if not job.cancelled():
-                event(*about)
+                event(*arguments)

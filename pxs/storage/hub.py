@@ -1,8 +1,8 @@
-"""The hub: what a download would bring, and where it lies afterwards. Nothing but `pxs download` fetches anything.
+"""Downloads from the hub: planning, fetching and finding them again. Only `pxs download` uses the network.
 
     plan = plan_download("Qwen/Qwen-Image-Edit-2511", MODEL)
     print(plan)             # revision, licence, sizes, free space
-    fetch(plan)             # goes on where it was interrupted
+    fetch(plan)             # continues an interrupted download
 
 Files lie in the cache of huggingface_hub (HF_HOME), under the hash of the revision, so that what was downloaded once
 stays what it was. HF_HUB_OFFLINE=1 keeps even `pxs download` from the network.
@@ -15,7 +15,6 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from pxs.errors import AdapterError, DownloadError, ModelError, PxsError, one_line
@@ -28,7 +27,7 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of repository: the flag of `pxs download`, the files wanted of it, the error where it is missing."""
+    """A kind of repository: its flag of `pxs download`, patterns of its files, and the error when it is missing."""
 
     flag: str
     patterns: tuple[str, ...]
@@ -41,7 +40,7 @@ ADAPTER = Kind("--adapter", ("*.safetensors", "adapter_config.json", "LICENSE*",
 
 @dataclass(frozen=True)
 class Download:
-    """What a download would bring: `files` by their sizes in bytes, of which `missing` bytes are not yet here.
+    """A planned download: `files` with their sizes in bytes; `missing` is how many bytes must be downloaded.
 
     commit: the hash of the revision. folder: of the cache, with `free` bytes on its disk. licence: as the repository
     states it, or "not stated".
@@ -64,7 +63,7 @@ class Download:
 
 
 def size(count: int) -> str:
-    """Bytes for people: 57.7 GB, 3.1 MB, 12 kB."""
+    """A number of bytes as text, such as 57.7 GB, 3.1 MB or 12 kB."""
     for unit, name in ((GB, "GB"), (1e6, "MB")):
         if count >= unit:
             return f"{count / unit:.1f} {name}"
@@ -72,59 +71,62 @@ def size(count: int) -> str:
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name has the form ORG/NAME and is nothing on this disk."""
+    """Whether a name has the form ORG/NAME and no such path exists."""
     return HUB_ID.fullmatch(name) is not None and not Path(name).exists()
 
 
 def downloaded(repository: str, kind: Kind) -> Path:
-    """The folder of a repository that was downloaded before; else raises the kind's error, saying how to get it."""
+    """The folder of a downloaded repository. If it is missing, raises the kind's error."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    options = {"allow_patterns": list(kind.patterns), "local_files_only": True}
     for revision in (REFERENCE, "main"):  # what pxs fetched, or any other tool
         try:
-            return Path(snapshot_download(repository, revision=revision, **options))
+            folder = snapshot_download(
+                repository, revision=revision, allow_patterns=list(kind.patterns), local_files_only=True
+            )
+            return Path(folder)
         except (LocalEntryNotFoundError, HFValidationError):
             continue
     command = f"pxs download {kind.flag} {repository}"
-    raise kind.error(f"{repository!r} is neither here nor downloaded: run '{command}' first, or give a local path")
+    raise kind.error(f"{repository!r} is neither a local path nor downloaded: run '{command}' first")
 
 
 def plan_download(repository: str, kind: Kind, revision: str | None = None) -> Download:
-    """Ask the hub what a repository holds; raises DownloadError."""
-    from huggingface_hub import HfApi, constants, try_to_load_from_cache
+    """Ask the hub for the files of a repository and which of them are missing locally; raises DownloadError."""
+    from huggingface_hub import HfApi, constants, snapshot_download
 
+    patterns = list(kind.patterns)
     try:
-        info = HfApi().model_info(repository, revision=revision, files_metadata=True)
+        info = HfApi().model_info(repository, revision=revision)
+        found = snapshot_download(repository, revision=info.sha, allow_patterns=patterns, dry_run=True)
     except Exception as error:
         raise _refusal(repository, error) from None
-    files = {f.rfilename: f.size or 0 for f in info.siblings if any(fnmatch(f.rfilename, p) for p in kind.patterns)}
-    if not files:
+    if not found or isinstance(found, str):
         raise DownloadError(f"{repository!r} holds none of {', '.join(kind.patterns)}: check the name")
-    here = {name for name in files if isinstance(try_to_load_from_cache(repository, name, revision=info.sha), str)}
+    files = {file.filename: file.file_size or 0 for file in found}
+    missing = sum(file.file_size or 0 for file in found if file.will_download)
     folder = Path(constants.HF_HUB_CACHE)
     existing = next(p for p in (folder, *folder.parents) if p.exists())
-    licence = (info.card_data or {}).get("license") or "not stated"
-    missing = sum(bytes_ for name, bytes_ in files.items() if name not in here)
-    return Download(repository, info.sha, licence, files, missing, folder, shutil.disk_usage(existing).free)
+    licence = str(getattr(info.card_data, "license", None) or "not stated")
+    return Download(repository, str(info.sha), licence, files, missing, folder, shutil.disk_usage(existing).free)
 
 
 def check_space(plans: Sequence[Download]) -> None:
-    """Raise DownloadError if the disk has no room for all that is missing."""
+    """Raise DownloadError if the disk is too small for all missing files."""
     missing = sum(plan.missing for plan in plans)
     for plan in plans:
         if missing > plan.free:
             raise DownloadError(
-                f"the download needs {size(missing)}, but {plan.folder} has {size(plan.free)} left: make room, or set "
+                f"the download needs {size(missing)}, but {plan.folder} has {size(plan.free)} left: free space or set "
                 "HF_HOME to a folder on a larger disk"
             )
 
 
 def fetch(plan: Download) -> Path:
-    """Download what is missing, with progress bars; the folder of the snapshot. Raises DownloadError.
+    """Download the missing files, with progress bars; return the folder of the snapshot. Raises DownloadError.
 
-    What an interrupted download brought is kept and gone on with; only a whole one is found by `downloaded`.
+    An interrupted download is kept and continued by the next call; `downloaded` finds complete ones only.
     """
     from huggingface_hub import snapshot_download
 
@@ -137,7 +139,7 @@ def fetch(plan: Download) -> Path:
 
 
 def _refusal(repository: str, error: Exception) -> DownloadError:
-    """What went wrong with the hub, in one line."""
+    """The error of the hub as one line."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -149,12 +151,12 @@ def _refusal(repository: str, error: Exception) -> DownloadError:
     elif isinstance(error, errors.OfflineModeIsEnabled):
         reason, advice = "HF_HUB_OFFLINE is set", "unset it to download"
     else:
-        reason, advice = one_line(error), "check the connection and run the same command again, it goes on"
+        reason, advice = one_line(error), "check the connection and run the same command again: it continues"
     return DownloadError(f"{repository!r} cannot be downloaded ({reason}): {advice}")
 
 
 def file_hash(file: Path) -> str:
-    """SHA-256 of a file; of a hub download, the name of the blob that the link points to is that hash already."""
+    """SHA-256 of a file. A file in the hub's cache is a link to a blob that is named by this hash."""
     name = file.resolve().name
     if file.is_symlink() and len(name) == 64 and set(name) <= set("0123456789abcdef"):
         return name

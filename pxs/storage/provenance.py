@@ -1,4 +1,4 @@
-"""Where a result comes from: versions of the software that made it, and the folder of a run with its results file."""
+"""Provenance of results: versions of the software, and results files as JSON."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide what a picture looks like."""
+    """Versions of Python and of the packages that influence the pictures."""
     return dict(_versions())
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> Path:
-    """Write JSON whole or not at all; numbers must be finite. Raises OutputError."""
+    """Write `content` as a JSON file, whole or not at all. Raises OutputError for a number that is not finite."""
     target = Path(path)
     output_folder(target.parent)
     try:

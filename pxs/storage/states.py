@@ -1,4 +1,4 @@
-"""States of a training on disk: each appears whole or not at all, carries its SHA-256, and the two newest are kept.
+"""Training states on disk: each is written whole or not at all, with its SHA-256; the two newest are kept.
 
 step-0000500.safetensors    the tensors, as "group/name"
 step-0000500.json           step, SHA-256 of the file, and notes; written last, so it makes the state valid
@@ -30,9 +30,9 @@ class TrainingStates:
         folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, step: int, groups: Mapping[str, Mapping[str, Tensor]], notes: Mapping[str, Any]) -> None:
-        """Write a state, flush it to disk, make it valid; then drop all but the newest KEPT.
+        """Write a state and flush it to disk; then delete all states but the newest KEPT.
 
-        Raises OutputError, keeping what was there, if the disk is full or cannot be written to.
+        Raises OutputError if the disk is full or cannot be written to; earlier states are kept.
         """
         from safetensors.torch import save
 
@@ -47,11 +47,11 @@ class TrainingStates:
             old.unlink()
 
     def files(self) -> list[Path]:
-        """Files of states, oldest first."""
+        """The files of all states, oldest first."""
         return sorted(self.folder.glob("step-*.safetensors"))
 
     def newest(self) -> tuple[int, Groups, dict[str, Any]] | None:
-        """Step, tensor groups and notes of the newest state that is whole; None if there is none."""
+        """Step, tensor groups and notes of the newest state that can be read; None without one."""
         for file in reversed(self.files()):
             try:
                 return _read(file)
@@ -66,7 +66,7 @@ def _read(file: Path) -> tuple[int, Groups, dict[str, Any]]:
     manifest = json.loads(file.with_suffix(".json").read_text())
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
-        raise ValueError("its SHA-256 is not the one that was written")
+        raise ValueError("its SHA-256 differs from the recorded one")
     groups: Groups = {}
     for name, tensor in load(content).items():
         group, key = name.split("/", 1)

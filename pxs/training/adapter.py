@@ -25,7 +25,7 @@ NAME = "default"
 def add_adapter(transformer: QwenImageTransformer2DModel, settings: Settings) -> dict[str, Tensor]:
     """Freeze the transformer and add an untrained LoRA; returns its weights, float32, by name.
 
-    A (rank, inputs) is Gaussian, drawn from the seed. B (outputs, rank) is zero, so the output of the model is unchanged.
+    A (rank, inputs) is Gaussian, drawn from the seed. B (outputs, rank) is zero, so the model computes the same.
     """
     from peft import LoraConfig
 
@@ -33,7 +33,7 @@ def add_adapter(transformer: QwenImageTransformer2DModel, settings: Settings) ->
     module.requires_grad_(False)
     config = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # peft accepts floats
+        lora_alpha=settings.alpha,
         target_modules=list(TARGETS),
         init_lora_weights="gaussian",
     )

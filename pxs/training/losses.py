@@ -71,7 +71,7 @@ FORMS: dict[str, Form] = {"infonce": info_nce, "hinge": hinge, "log_ratio": log_
 def symmetric_contrast(
     generated_a: Tensor, generated_b: Tensor, truth_a: Tensor, truth_b: Tensor, form: Form = info_nce
 ) -> Tensor:
-    """1/2 * (form(G_a, T_a, T_b) + form(G_b, T_b, T_a)), losses (B,): the truth T of each branch against that of the other.
+    """1/2 * (form(G_a, T_a, T_b) + form(G_b, T_b, T_a)), losses (B,): for each branch its truth T against the other.
 
     All features are (B, D). The loss is symmetric in a and b. For another temperature or margin, give a
     functools.partial of a form.

@@ -93,7 +93,7 @@ class Settings:
 
     @classmethod
     def load(cls, path: str | Path) -> Settings:
-        """Settings from a JSON file; missing ones have their defaults. Raises TrainingError for a file it cannot use."""
+        """Settings from a JSON file; missing ones have their defaults. Raises TrainingError for an unusable file."""
         try:
             content = json.loads(Path(path).read_text())
         except (OSError, ValueError) as error:
@@ -133,7 +133,7 @@ PUBLISHED: dict[str, Any] = {
 
 
 def _check(name: str, value: Any, kind: type) -> None:
-    """Raise TrainingError unless a setting has the type of its default, or is an int for a float, and is not negative."""
+    """Raise TrainingError unless a setting has the type of its default (for float also int) and is not negative."""
     number = kind in (int, float) and isinstance(value, (int, kind)) and not isinstance(value, bool)
     if kind in (int, float) and not (number and math.isfinite(value) and value >= 0):
         raise TrainingError(

@@ -1,4 +1,4 @@
-"""What the tests of the research questions share: judges that cost nothing."""
+"""Shared by the tests of analysis: judges and encoders without a network."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import pxs
 
 
 class PixelFeatures:
-    """A feature judge that sees 8 x 8 grey pixels."""
+    """A feature encoder: 8 x 8 grey pixels."""
 
     name, role = "pixels", "train"
 

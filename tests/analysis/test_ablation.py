@@ -1,4 +1,4 @@
-"""The ablation trains and benches every variant and seed once, and tells mean and spread."""
+"""The ablation trains and measures every variant and seed once, and reports mean and standard deviation."""
 
 import json
 
@@ -15,14 +15,14 @@ def rows(tmp_path_factory):
     return read(write_drawn_set(tmp_path_factory.mktemp("ffe"), 3))
 
 
-def test_discrete_labels_keep_the_category_and_forget_the_score(rows):
+def test_discrete_labels_keep_the_category_and_drop_the_scores(rows):
     for before, after in zip(rows, ablation.discrete(rows), strict=True):
         assert after.source == before.source
         for old, new in zip(before.targets, after.targets, strict=True):
             assert dict(new.scores) == {old.category: 1.0} and new.image == old.image
 
 
-def test_the_table_has_mean_and_spread_over_seeds():
+def test_the_table_has_mean_and_deviation_over_seeds():
     empty = dict.fromkeys(ablation.COLUMNS)
     rows = {("a", s): {**empty, "acc_12": v} for s, v in enumerate((0.5, 0.7))} | {("b", 0): {**empty, "acc_12": 1.0}}
     table = ablation.spread(rows)
@@ -44,5 +44,6 @@ def test_a_second_run_trains_nothing(rows, tmp_path, monkeypatch):
 
     monkeypatch.setattr("pxs.training.trainer._Training._step", never)
     monkeypatch.setattr("pxs.benchmark.methods.interpolation.Interpolation.edit", never)
-    assert len(contents) == 2 and ablation.ablate(*arguments) == first
+    assert len(contents) == 3  # expression, identity, PSNR
+    assert ablation.ablate(*arguments) == first
     assert {p: p.read_bytes() for p in contents} == contents

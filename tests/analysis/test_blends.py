@@ -1,4 +1,4 @@
-"""Blending pairs: who is judged how, verdicts by majority, thresholds and muscles."""
+"""Blending pairs: judged pictures, verdicts by majority, thresholds, and compatibility from action units."""
 
 import numpy as np
 import pandas as pd
@@ -39,14 +39,14 @@ def test_every_face_is_edited_with_every_seed_and_drawn_once(run):
         assert image.tobytes() == pxs.draw(identity, mix).tobytes()
 
 
-def test_the_table_says_what_the_judges_said(run, brightness):
+def test_the_table_holds_the_judged_values(run, brightness):
     _, batches = run
     found = table(batches)
     assert len(found) == 3 * 2 * 2
-    seen = brightness.judge(batches[1].images)
+    judged = brightness.judge(batches[1].images)
     first = found[(found.method == "base") & (found.face == "7") & (found.seed == 1)]
-    assert first.a.tolist() == [seen[0]["happy"], seen[1]["sad"]]
-    assert first.b.tolist() == [seen[0]["sad"], seen[1]["fear"]]
+    assert first.a.tolist() == [judged[0]["happy"], judged[1]["sad"]]
+    assert first.b.tolist() == [judged[0]["sad"], judged[1]["fear"]]
     assert first.third.tolist() == ["", "happy"]
     assert (found.similarity > 0.999).all()
     pd.testing.assert_frame_equal(judge_again(found, BlendThresholds()), found)
@@ -57,7 +57,7 @@ def test_plans_are_checked():
     assert BlendPlan([("happy", "sad")], 1.0, "convex").mixes() == [Mix(happy=0.5, sad=0.5)]
     with pytest.raises(ScaleError, match="unknown rule"):
         BlendPlan(rule="mean")
-    with pytest.raises(ScaleError, match="nothing to blend"):
+    with pytest.raises(ScaleError, match="are too few"):
         BlendPlan(seeds=())
     with pytest.raises(ExpressionError, match="is one expression"):
         BlendPlan([("sad", "sad")])
@@ -69,7 +69,7 @@ def test_pairs_can_be_chosen():
     with pytest.raises(ExpressionError, match="did you mean 'sad'"):
         choose_pairs([["fear", "sadd"]])
     for wrong in (["fear"], ["a", "b", "c"], "ab"):
-        with pytest.raises(ScaleError, match="is no pair"):
+        with pytest.raises(ScaleError, match="is not a pair"):
             choose_pairs([wrong])
 
 
@@ -81,7 +81,7 @@ def test_a_pair_gets_the_verdict_of_most_pictures():
     assert pair_verdicts(rows(both, left)).iloc[0].verdict == "collapsed"
 
 
-def test_half_of_each_is_a_collapse_though_the_mean_shows_both():
+def test_pictures_of_one_expression_each_are_a_collapse_whatever_the_mean():
     found = pair_verdicts(rows((0.9, 0.0, 1), (0.0, 0.9, 1), (0.95, 0.0, 1))).iloc[0]
     assert (found.verdict, found.dominant) == ("collapsed", "happy")
     assert found.a > 0.3 <= found.b
@@ -105,28 +105,28 @@ def test_a_higher_threshold_never_makes_a_pair_coherent():
         blends.threshold_effect(pictures, "present", [1.5], BlendThresholds())
 
 
-def test_grids_have_the_first_change_slowest():
+def test_the_first_expression_of_a_grid_changes_slowest():
     mixes = grid_mixes(["happy", "sad"], [0, 1])
     assert mixes == [Mix(), Mix(sad=1), Mix(happy=1), Mix(happy=1, sad=1)]
     with pytest.raises(ScaleError, match="no intensities"):
         grid_mixes(["happy", "sad"], [])
 
 
-def test_muscles_that_pull_both_ways_conflict():
+def test_opposed_action_units_conflict():
     assert conflict("happy", "sad") > conflict("happy", "surprised") > conflict("sad", "disgust") == 0
     assert sharing("surprised", "fear") == max(sharing(a, b) for a, b in PAIRS)
     for a, b in PAIRS:
         assert compatibility(a, b) == pytest.approx((1 - conflict(b, a)) * (1 - sharing(b, a)))
         assert 0 <= compatibility(a, b) <= 1
     np.testing.assert_allclose(pulls("happy"), [0, -0.5, 1, 1, 0])
-    # sad and happy: lips' corners (1 against 1) of brows .1, lids .5, corners 1, lips 1
+    # sad and happy: only the lip corners cancel, 1 of a sum of 2.6 (brows 0.1, lids 0.5, corners 1, lips 1)
     assert conflict("happy", "sad") == pytest.approx(1 / 2.6)
     assert predictions().compatibility.between(0, 1).all()
     with pytest.raises(ExpressionError, match="is one expression"):
         conflict("sad", "sad")
 
 
-def test_rank_correlation_knows_its_limits():
+def test_rank_correlation_is_undefined_for_few_or_constant_values():
     assert rank_correlation(np.arange(8.0), np.arange(8.0) ** 3)["rho"] == pytest.approx(1)
     assert rank_correlation(np.arange(8.0), np.arange(8.0) ** 3)["p"] < 0.01
     assert rank_correlation(np.arange(2.0), np.arange(2.0)) == {"rho": None, "p": None}

@@ -1,4 +1,4 @@
-"""Confusion: stated, judged and correlated, in closed form."""
+"""Confusion matrices and their correlation, in closed form."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from analysis.confusion import (
     correlations,
     generator,
     off_diagonal,
-    said,
+    soft_confusion,
 )
 from analysis.faces import Face, drawn_faces
 from pxs.errors import DataError, JudgeError
@@ -21,16 +21,16 @@ from pxs.mini.data import CONFUSION
 FOUR = ("fear", "surprised", "angry", "disgust")
 
 
-class Seen:
-    """A judge that confuses fear with surprise, whatever the picture."""
+class Constant:
+    """A judge with the same answer for every picture: fear, partly taken for surprise."""
 
-    name, role = "seen", "score"
+    name, role = "constant", "score"
 
     def judge(self, images):
         return [Mix(fear=0.3, surprised=0.1)] * len(images)
 
 
-def test_annotators_are_the_stated_table():
+def test_annotators_follow_the_table_of_the_training_labels():
     matrix = annotators()
     np.testing.assert_allclose(matrix.sum(axis=1), 1)
     for shown, given in CONFUSION.items():
@@ -39,27 +39,27 @@ def test_annotators_are_the_stated_table():
     np.testing.assert_allclose(annotators(FOUR)[0], [0.65, 0.30, 0, 0])
 
 
-def test_what_is_said_is_shares_averaged_over_pictures():
+def test_soft_confusion_is_the_mean_of_shares_over_pictures():
     mixes = [Mix(fear=0.6, surprised=0.2), Mix(fear=1), Mix(), Mix(sad=0.5)]
-    matrix = said(mixes, ["fear", "fear", "fear", "angry"], FOUR)
+    matrix = soft_confusion(mixes, ["fear", "fear", "fear", "angry"], FOUR)
     np.testing.assert_allclose(matrix, [[0.875, 0.125, 0, 0], [0] * 4, [0] * 4, [0] * 4])
     with pytest.raises(JudgeError, match="1 mixes for 2 pictures"):
-        said([Mix()], ["fear", "fear"])
+        soft_confusion([Mix()], ["fear", "fear"])
 
 
-def test_classifier_and_generator_ask_the_same_judge():
+def test_classifier_and_generator_use_the_same_judge():
     import pandas as pd
 
     faces = drawn_faces([1], size=16)
-    np.testing.assert_allclose(classifier(Seen(), faces, (1,), FOUR), np.tile([0.75, 0.25, 0, 0], (4, 1)))
+    np.testing.assert_allclose(classifier(Constant(), faces, (1,), FOUR), np.tile([0.75, 0.25, 0, 0], (4, 1)))
     table = pd.DataFrame({"expression": ["fear", "angry", "angry"], "intensity": [1.0, 1.0, 1.5]})
-    matrix = generator(Seen(), [f.picture for f in faces * 3], table, [1], FOUR)
+    matrix = generator(Constant(), [f.picture for f in faces * 3], table, [1], FOUR)
     np.testing.assert_allclose(matrix, [[0.75, 0.25, 0, 0], [0] * 4, [0.75, 0.25, 0, 0], [0] * 4])
     with pytest.raises(DataError, match="was not drawn"):
-        classifier(Seen(), [Face("me", faces[0].picture, "human")])
+        classifier(Constant(), [Face("me", faces[0].picture, "human")])
 
 
-def test_a_matrix_agrees_with_itself_and_not_with_noise():
+def test_a_matrix_correlates_with_itself_and_not_with_noise():
     itself = correlation(annotators(), 2 * annotators() + 0.1)
     assert itself["pearson"] == pytest.approx(1)
     assert itself["spearman"] == pytest.approx(1)
@@ -77,7 +77,7 @@ def test_correlation_is_off_the_diagonal():
     assert correlation(a, b)["pearson"] == pytest.approx(expected)
 
 
-def test_nothing_to_correlate_is_said():
+def test_matrices_without_a_correlation_are_refused():
     with pytest.raises(DataError, match="nothing to correlate"):
         correlation(np.eye(12), annotators())
     with pytest.raises(DataError, match="2 expressions are too few"):

@@ -1,4 +1,4 @@
-"""Entanglement in tables: found where it was made, and the rise from one collection to another with its p."""
+"""Tables of entanglement: found where the test data has it; the rise between two collections, with its p."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ PAIR = ("fear", "surprised")
 
 
 def made(apart, faces=8, seed=0):
-    """A collection in which fear and surprise lie `apart` (0: one, 1: at right angles) in "picture", 1 elsewhere."""
+    """A collection; fear and surprise are `apart` (0: equal, 1: at right angles) in "picture", "clean", 1 elsewhere."""
     rng = np.random.default_rng(seed)
     rows = [(str(f), 42, name, a) for f in range(faces) for name in ("neutral", *NAMES) for a in _intensities(name)]
     table = pd.DataFrame(rows, columns=["face", "seed", "expression", "intensity"])
@@ -43,7 +43,7 @@ def both():
     return {"base": made(0.0), "adapter": made(1.0, seed=1)}
 
 
-def test_who_is_most_of_the_raw_variance_and_none_of_the_relative(both):
+def test_identity_is_most_of_the_raw_variance_and_little_of_the_relative(both):
     table = variance_table(both, [Place("picture")])
     raw, relative = table[~table["relative to neutral"]], table[table["relative to neutral"]]
     assert (raw.face > 0.95).all()
@@ -51,7 +51,7 @@ def test_who_is_most_of_the_raw_variance_and_none_of_the_relative(both):
     assert (relative.expression > relative.face).all()
 
 
-def test_entanglement_is_found_where_it_was_made(both):
+def test_entanglement_is_found_where_the_data_has_it(both):
     table = measure_pairs(both, PLACES, [PAIR], 19).set_index(["editor", "place", "measure"])
     assert table.value["base", "picture", "overlap"] > 0.5
     assert table.value["adapter", "picture", "overlap"] < 0.1
@@ -103,12 +103,12 @@ def test_figures_have_a_panel_for_each_pair_and_editor(both):
     assert len(cosine_figure({"base": np.eye(3)}, NAMES, [PAIR]).axes[0].patches) == 2
 
 
-def test_what_is_asked_is_checked():
+def test_pairs_are_checked():
     assert check_pairs([["fear", "sad"]], NAMES) == [("fear", "sad")]
     mistakes = {
         "are too few": ([], NAMES),
         "3 expressions": ([PAIR], NAMES[:2]),
-        "is no pair": (["fear"], NAMES),
+        "is not a pair": (["fear"], NAMES),
         "no point shows 'angry'": ([["fear", "angry"]], NAMES),
     }
     for message, (pairs, names) in mistakes.items():

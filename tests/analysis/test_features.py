@@ -1,4 +1,4 @@
-"""The collector: features as the model computes them, hooks that never stay, and one line for every mistake."""
+"""The collector: features as the model computes them, hooks that are always removed, and errors."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def collection(editor, faces, features):
     return collect(editor, faces, PLAN, features, progress=False)
 
 
-def test_everything_asked_for_is_there(collection):
+def test_every_place_is_collected(collection):
     assert len(collection.rows) == len(collection.pictures) == 2 * (1 + 4)
     assert len(collection.table) == len(collection.thumbnails) == 8
     assert collection.table.columns.tolist() == ["face", "seed", "expression", "intensity"]
@@ -51,7 +51,7 @@ def test_everything_asked_for_is_there(collection):
     assert str(Place("image", 5, 1)) == "image, block 5, step 1"
 
 
-def test_features_are_relative_to_the_own_neutral(collection):
+def test_features_are_relative_to_the_neutral_edit(collection):
     raw = collection.raw[Place("picture")].astype(float)
     expected = np.concatenate([raw[1:5] - raw[0], raw[6:10] - raw[5]])
     np.testing.assert_array_equal(collection.points(Place("picture")), expected)
@@ -64,7 +64,7 @@ def test_prompts_grow_with_the_intensity(collection):
 
 
 def test_hidden_states_are_those_of_the_blocks(editor, faces, collection):
-    """The last block's image stream, pooled by hand from a hook of one's own, at the second of two steps."""
+    """The last block's image stream, pooled here from a separate hook, at the second of two steps."""
     portrait = editor.open(faces[0].picture)
     kept = []
     handle = editor.pipe.transformer.transformer_blocks[5].register_forward_hook(lambda m, i, o: kept.append(o))
@@ -78,11 +78,11 @@ def test_hidden_states_are_those_of_the_blocks(editor, faces, collection):
     np.testing.assert_allclose(collection.raw[Place("clean", step=1)][:2], last.clean.flatten(1), atol=1e-4)
 
 
-def test_hooks_are_gone_after_a_collection(collection, hooked):
+def test_hooks_are_removed_after_a_collection(collection, hooked):
     assert hooked() == 0
 
 
-def test_hooks_are_gone_after_an_exception(editor, hooked):
+def test_hooks_are_removed_after_an_exception(editor, hooked):
     before = hooked()
     with pytest.raises(RuntimeError, match="mid-way"), recording(editor.pipe.transformer, [0, 3], 64):
         assert hooked() == before + 2
@@ -90,7 +90,7 @@ def test_hooks_are_gone_after_an_exception(editor, hooked):
     assert hooked() == before
 
 
-def test_hooks_are_gone_when_a_hook_itself_fails(editor, faces, hooked, monkeypatch):
+def test_hooks_are_removed_when_a_hook_itself_fails(editor, faces, hooked, monkeypatch):
     monkeypatch.setattr("analysis.features.EXPRESSION_TOKEN", -1000)
     with pytest.raises(IndexError):
         collect(editor, faces[:1], PLAN, progress=False)
@@ -105,8 +105,8 @@ def test_a_block_out_of_range_hooks_nothing(editor, faces, hooked):
     check_blocks([0, 5], 6)
 
 
-def test_nothing_seen_is_said():
-    with pytest.raises(ModelError, match="nothing was seen"):
+def test_nothing_recorded_is_an_error():
+    with pytest.raises(ModelError, match="no hook of the transformer was called"):
         take([], 3)
 
 
@@ -120,12 +120,12 @@ def test_a_place_not_collected_is_named(collection):
         collection.points(Place("text", 3, 1))
 
 
-def test_watching_changes_nothing(editor, faces):
+def test_recording_changes_no_edit(editor, faces):
     portrait = editor.open(faces[0].picture)
     *_, alone = portrait.steps([Mix(fear=1)], 1, 2)
     with recording(editor.pipe.transformer, [0], 64):
-        *_, watched = portrait.steps([Mix(fear=1)], 1, 2)
-    torch.testing.assert_close(alone.latents, watched.latents, atol=1e-4, rtol=0)
+        *_, recorded = portrait.steps([Mix(fear=1)], 1, 2)
+    torch.testing.assert_close(alone.latents, recorded.latents, atol=1e-4, rtol=0)
 
 
 def test_a_batch_in_several_passes_is_put_together(editor, faces, collection):
@@ -147,7 +147,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_plan_that_cannot_be_is_refused(mistake):
+def test_a_wrong_plan_is_refused(mistake):
     wrong, error, message = MISTAKES[mistake]
     with pytest.raises(error, match=message):
         CollectionPlan(**wrong)

@@ -1,4 +1,4 @@
-"""Gathering results: one row a run or a record, and one clear line for what cannot be gathered."""
+"""Gathering results: one row a run or a record, and clear errors."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_one_row_a_record(tmp_path):
     assert table.score.tolist() == [0.1, 0.5, 0.2, 0.5]
 
 
-def test_what_cannot_be_gathered_is_named(tmp_path):
+def test_files_that_cannot_be_gathered_are_named(tmp_path):
     with pytest.raises(DataError, match="no results.json below"):
         gather(tmp_path)
     write(tmp_path, 1)

@@ -1,4 +1,4 @@
-"""Intensity measured against drawings: exact on drawings themselves, robust to noise, refused for unknown words."""
+"""Intensity measured against drawings: exact for drawings, robust to noise, refused for unknown expressions."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_a_drawing_has_the_intensity_it_was_drawn_at(style):
     np.testing.assert_allclose(measured_intensity(drawings, identity, "sad", style), ASKED, atol=1e-9)
 
 
-def test_noise_moves_the_measure_little():
+def test_noise_changes_the_measure_little():
     identity = Identity.sample(3)
     rng = np.random.default_rng(0)
     noisy = [
@@ -35,7 +35,7 @@ def test_an_unknown_expression_is_refused():
         measured_intensity([Image.new("RGB", (128, 128))], Identity.sample(1), "sadd")
 
 
-def test_the_figure_shows_what_was_measured():
+def test_the_figure_shows_the_measured_values():
     figure = intensity_figure(ASKED, [0, 0.2, 0.5, 0.9, 1.0], "sad")
     line = figure.axes[0].lines[1]
     assert line.get_color() == COLOURS["sad"]

@@ -1,4 +1,4 @@
-"""Maps: the same twice, faithful to clusters, refused without enough points; and what their figures show."""
+"""Maps: repeatable, faithful to clusters, refused without enough points; and the content of their figures."""
 
 import base64
 import io
@@ -72,7 +72,7 @@ def test_the_figure_shows_every_point_in_its_colour(table, pictures, tmp_path):
     assert (tmp_path / "map.png").stat().st_size > 1000
 
 
-def test_names_stand_around_the_map_near_their_points():
+def test_labels_are_around_the_map_near_their_points():
     corners = np.array([[0.5, 0.1], [0.9, 0.5], [0.5, 0.9], [0.1, 0.5]])
     places = around(corners)
     assert ((places > 0.05) & (places < 0.95)).all()
@@ -90,6 +90,6 @@ def test_hovering_shows_the_picture_of_the_point_in_the_colour_of_its_expression
     (answer,) = answers
     shown = Image.open(io.BytesIO(base64.b64decode(answer["preview"].partition(",")[2])))
     assert answer["properties"] == {"face": "1"} and abs(shown.getpixel((5, 5))[0] - 90) < 5
-    assert not widget.tooltip_histograms  # with them, the browser shows neither face nor picture
+    assert not widget.tooltip_histograms  # with them, the browser shows no face and no picture
     for point, name in zip(widget.points, table.expression, strict=True):
         assert np.allclose(widget.color[int(point[2])], matplotlib.colors.to_rgba(COLOURS[name]), atol=1e-3)

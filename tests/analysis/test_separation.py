@@ -74,8 +74,8 @@ def test_accuracy_is_that_of_cross_validation_by_face():
     points -= points.mean(axis=0)
     alpha = separation.RIDGE * (points**2).sum(axis=1).mean()
     folds = GroupKFold(n_splits=separation.FOLDS)
-    said = cross_val_predict(RidgeClassifier(alpha=alpha), points, labels, groups=faces, cv=folds)
-    assert Space(points, faces).probe(labels) == pytest.approx((said == labels).mean(), abs=0.03)
+    predicted = cross_val_predict(RidgeClassifier(alpha=alpha), points, labels, groups=faces, cv=folds)
+    assert Space(points, faces).probe(labels) == pytest.approx((predicted == labels).mean(), abs=0.03)
 
 
 def test_no_face_is_in_training_and_test():

@@ -1,4 +1,4 @@
-"""The recipe "published" against the steps of the public script on stock diffusers, which import nothing of the package."""
+"""The recipe "published" against the steps of the public script on stock diffusers, kept apart from the package."""
 
 import ast
 import runpy

@@ -1,4 +1,4 @@
-"""The pictures that the tests of several judges show."""
+"""Pictures for the tests of several encoders."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from PIL import Image
 
 @pytest.fixture(scope="session")
 def picture():
-    """The function that makes a picture of independent random pixels."""
+    """A function that creates a picture of independent random pixels."""
 
     def make(seed=0, size=(40, 30)):
         values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Alignment: landmarks come to lie on the template, by the fit of Umeyama, as affine warps of others place them."""
+"""Alignment: landmarks are moved onto the template by the fit of Umeyama, as by the affine warp of Pillow."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ GOAL = np.array(TEMPLATE)
 
 
 def face(seed, scale=3.0, angle=0.4, noise=0.0):
-    """Landmarks (5, 2) of a face somewhere in a picture: the template turned, larger, shifted, and disturbed."""
+    """Landmarks (5, 2) of a face in a picture: the template rotated, scaled, shifted, and with noise."""
     random = np.random.default_rng(seed)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return (GOAL - GOAL.mean(0)) @ turn.T + (210, 190) + noise * random.standard_normal((5, 2))
@@ -39,28 +39,30 @@ def ramp(width=400, height=380):
 
 @pytest.mark.parametrize("noise", [0, 8])
 @pytest.mark.parametrize(("scale", "angle"), [(1, 0), (3, 0.4), (2, -1.2), (1.5, 3.0)])
-def test_every_pixel_comes_from_where_umeyamas_fit_says(scale, angle, noise):
+def test_every_pixel_is_sampled_at_the_position_of_umeyamas_fit(scale, angle, noise):
     points = face(1, scale, angle, noise)
     matrix, shift = umeyama(points)
-    there = np.stack(np.meshgrid(range(SIDE), range(SIDE)), axis=-1)
-    expected = (there - shift) @ np.linalg.inv(matrix).T
-    seen = aligned(ramp(), points)[:2].permute(1, 2, 0).numpy() * 1000
+    positions = np.stack(np.meshgrid(range(SIDE), range(SIDE)), axis=-1)
+    expected = (positions - shift) @ np.linalg.inv(matrix).T
+    sampled = aligned(ramp(), points)[:2].permute(1, 2, 0).numpy() * 1000
     inside = ((expected > 1) & (expected < (398, 378))).all(-1)
     assert inside.mean() > 0.5
-    assert np.abs(seen - expected)[inside].max() < 1e-6
+    assert np.abs(sampled - expected)[inside].max() < 1e-6
 
 
-def test_landmarks_lie_on_the_template():
+def test_landmarks_are_moved_onto_the_template():
     points = face(0)
     y, x = np.mgrid[:380, :400]
     for point, goal in zip(points, GOAL, strict=True):
         spot = np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / 2 / 9**2) * 2 - 1
-        seen = aligned(np.stack([spot] * 3), points)[0].numpy() + 1
+        sampled = aligned(np.stack([spot] * 3), points)[0].numpy() + 1
         v, u = np.mgrid[:SIDE, :SIDE]
-        assert ((u * seen).sum() / seen.sum(), (v * seen).sum() / seen.sum()) == pytest.approx(tuple(goal), abs=0.05)
+        assert ((u * sampled).sum() / sampled.sum(), (v * sampled).sum() / sampled.sum()) == pytest.approx(
+            tuple(goal), abs=0.05
+        )
 
 
-def test_it_agrees_with_the_affine_warp_of_pillow():
+def test_alignment_equals_the_affine_warp_of_pillow():
     y, x = np.mgrid[:380, :400] / 40
     image = Image.fromarray((np.stack([np.sin(x + y), np.cos(x), np.sin(y)], -1) * 127 + 128).astype(np.uint8))
     points = face(2, scale=2, noise=4)
@@ -70,14 +72,14 @@ def test_it_agrees_with_the_affine_warp_of_pillow():
     data = (*back[0], corner[0], *back[1], corner[1])
     expected = np.asarray(image.transform((SIDE, SIDE), Image.Transform.AFFINE, data, Image.Resampling.BILINEAR))
     pixels = np.asarray(image).transpose(2, 0, 1) / 127.5 - 1
-    seen = (aligned(pixels, points).permute(1, 2, 0).numpy() + 1) * 127.5
-    assert np.abs(seen - expected).max() < 1.01
+    sampled = (aligned(pixels, points).permute(1, 2, 0).numpy() + 1) * 127.5
+    assert np.abs(sampled - expected).max() < 1.01
 
 
-def test_beyond_the_edges_it_is_black():
+def test_positions_outside_the_picture_are_black():
     points = face(0) - (210, 190)
-    seen = aligned(np.ones((3, 380, 400)), points)
-    assert seen[:, 0, 0].tolist() == [-1, -1, -1] and float(seen.max()) == 1
+    sampled = aligned(np.ones((3, 380, 400)), points)
+    assert sampled[:, 0, 0].tolist() == [-1, -1, -1] and float(sampled.max()) == 1
 
 
 def test_each_picture_has_its_own_landmarks():
@@ -89,7 +91,7 @@ def test_each_picture_has_its_own_landmarks():
         torch.testing.assert_close(both[i], align(pixels[i : i + 1], points[i : i + 1])[0], atol=1e-3, rtol=0)
 
 
-def test_gradients_reach_the_pixels_that_are_seen():
+def test_gradients_reach_the_sampled_pixels_only():
     pixels = torch.zeros(1, 3, 380, 400, requires_grad=True)
     align(pixels, torch.tensor(face(0, scale=1.0))[None]).sum().backward()
     assert float(pixels.grad.sum()) == pytest.approx(3 * SIDE**2, rel=1e-4)

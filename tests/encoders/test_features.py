@@ -1,4 +1,4 @@
-"""CLIP features, of a tiny random CLIP: as transformers computes them, with gradients, and refused in one line."""
+"""CLIP features of a tiny random CLIP: equal to those of transformers, differentiable, with errors of one line."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def clip(clip_folder):
 
 @pytest.fixture(scope="module")
 def stock(clip_folder):
-    """What transformers' own processor and model make of pictures: prepared pixels, and unit vectors."""
+    """A function that applies the processor and model of transformers: images -> pixel values and unit vectors."""
     from transformers import CLIPModel
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -81,7 +81,7 @@ def test_clip_agrees_with_the_processor_and_model_of_transformers(clip, stock, s
     assert (vector * expected).sum() > 0.9999
 
 
-def test_clip_tells_pictures_apart_as_transformers_does(clip, stock, picture):
+def test_clip_similarities_equal_those_of_transformers(clip, stock, picture):
     images = [smooth((120, 90)), picture(1, (70, 70)), smooth((90, 120)), Image.new("RGB", (60, 60), "teal")]
     ours, theirs = clip.embed(images), np.concatenate([stock([image])[1] for image in images])
     assert np.allclose(ours @ ours.T, theirs @ theirs.T, atol=2e-3)
@@ -112,24 +112,24 @@ def test_clip_passes_gradients_to_every_pixel_of_the_crop_and_to_no_weight(clip)
 
 def test_the_gradient_of_clip_is_that_of_finite_differences(clip):
     start = torch.rand(1, 3, 60, 70, generator=torch.Generator().manual_seed(1)) - 0.5
-    way = torch.randn(start.shape, generator=torch.Generator().manual_seed(2))
-    way, pixels = way / way.norm(), start.clone().requires_grad_()
-    goal = torch.nn.functional.normalize(torch.ones(24), dim=0)
-    (clip.embed_pixels(pixels)[0] @ goal).backward()
+    direction = torch.randn(start.shape, generator=torch.Generator().manual_seed(2))
+    direction, pixels = direction / direction.norm(), start.clone().requires_grad_()
+    target = torch.nn.functional.normalize(torch.ones(24), dim=0)
+    (clip.embed_pixels(pixels)[0] @ target).backward()
     with torch.no_grad():
-        ends = [float(clip.embed_pixels(start + side * 0.05 * way)[0] @ goal) for side in (-1, 1)]
-    assert float((pixels.grad * way).sum()) == pytest.approx((ends[1] - ends[0]) / 0.1, rel=0.02, abs=1e-4)
+        ends = [float(clip.embed_pixels(start + side * 0.05 * direction)[0] @ target) for side in (-1, 1)]
+    assert float((pixels.grad * direction).sum()) == pytest.approx((ends[1] - ends[0]) / 0.1, rel=0.02, abs=1e-4)
 
 
 @pytest.mark.parametrize("domain", CLIP_MODELS)
-def test_a_clip_that_is_not_downloaded_says_how_to_get_it(domain, monkeypatch, tmp_path):
+def test_a_missing_clip_names_the_download_command(domain, monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(JudgeError, match=f"run 'hf download {CLIP_MODELS[domain]}' first") as caught:
         ClipFeatures(domain)
     assert "\n" not in str(caught.value)
 
 
-def test_a_clip_that_is_none_is_refused(clip_folder, tmp_path):
+def test_a_model_that_is_not_a_clip_is_rejected(clip_folder, tmp_path):
     with pytest.raises(ExpressionError, match="unknown domain"):
         ClipFeatures("cat")
     with pytest.raises(JudgeError, match="cannot be loaded as a CLIP") as caught:
@@ -141,7 +141,7 @@ def test_a_clip_that_is_none_is_refused(clip_folder, tmp_path):
         ClipFeatures(model=tmp_path)
 
 
-def test_a_clip_without_some_of_its_weights_is_refused(clip_folder, tmp_path):
+def test_a_clip_with_missing_weights_is_rejected(clip_folder, tmp_path):
     from safetensors.torch import load_file, save_file
 
     weights = load_file(clip_folder / "model.safetensors")

@@ -1,4 +1,6 @@
-"""Networks from ONNX files give what onnx's own evaluator gives, with gradients, and refuse what they cannot run."""
+"""Networks from ONNX files: equal to the reference evaluator of onnx, differentiable, with errors of one line."""
+
+import sys
 
 import numpy as np
 import onnx
@@ -38,7 +40,7 @@ class Graph:
     def model(self):
         values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("data", self.last)]
         graph = helper.make_graph(self.nodes, "g", values[:1], values[1:], self.weights)
-        # Before version 14 onnx's evaluator mixes the statistics of the batch in, which no inference does.
+        # Before version 14 the evaluator of onnx mixes in the statistics of the batch, unlike inference.
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7)
 
     def save(self, folder):
@@ -47,7 +49,7 @@ class Graph:
 
 
 def residual():
-    """As iResNet is exported: a block with a shortcut, and a head of one matrix."""
+    """Like an exported iResNet: a block with a shortcut, and a linear head."""
     g = Graph()
     g.add("Conv", g.normal(4, 3, 3, 3), g.normal(4), kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
     x = g.add("PRelu", g.normal(4, 1, 1))
@@ -66,7 +68,7 @@ def residual():
 
 
 def mobile():
-    """As MobileFaceNet is exported, each channel by itself and a fixed shape, with its input normalised inside."""
+    """Like an exported MobileFaceNet: depthwise convolution, a fixed shape, and a graph that normalises its input."""
     g = Graph()
     g.add("Sub", g.weight([0.4]))
     g.add("Mul", g.weight([1.5]))
@@ -85,7 +87,7 @@ def pictures(seed=0, kind=np.float32):
 
 
 @pytest.mark.parametrize("make", [residual, mobile])
-def test_a_network_gives_what_onnx_gives(make, tmp_path):
+def test_a_network_equals_the_reference_evaluator(make, tmp_path):
     graph = make()
     network = OnnxNetwork(graph.save(tmp_path), SHAPE)
     for seed in range(3):
@@ -96,12 +98,12 @@ def test_a_network_gives_what_onnx_gives(make, tmp_path):
 
 
 @pytest.mark.parametrize("make", [residual, mobile])
-def test_its_gradient_is_that_of_finite_differences(make, tmp_path):
+def test_gradients_equal_finite_differences(make, tmp_path):
     network = OnnxNetwork(make().save(tmp_path), SHAPE).double()
     assert torch.autograd.gradcheck(network, torch.from_numpy(pictures(kind=np.float64)).requires_grad_())
 
 
-def test_its_weights_are_frozen_and_move_with_it(tmp_path):
+def test_weights_are_frozen_and_move_with_the_module(tmp_path):
     network = OnnxNetwork(residual().save(tmp_path), SHAPE)
     assert not list(network.parameters())
     assert len(list(network.buffers())) == len(residual().weights)
@@ -109,7 +111,7 @@ def test_its_weights_are_frozen_and_move_with_it(tmp_path):
     assert network(torch.zeros(SHAPE, device="meta")).shape == (1, 5)
 
 
-def test_a_network_that_normalises_by_itself_is_told_from_others(tmp_path):
+def test_a_network_that_normalises_its_input_takes_bytes(tmp_path):
     assert OnnxNetwork(mobile().save(tmp_path), SHAPE).takes_bytes
     assert not OnnxNetwork(residual().save(tmp_path), SHAPE).takes_bytes
 
@@ -124,8 +126,8 @@ def test_weights_may_also_be_named_as_inputs(tmp_path):
     assert old.version != ours.version
 
 
-def refused(path, says):
-    with pytest.raises(JudgeError, match=says) as caught:
+def assert_rejected(path, message):
+    with pytest.raises(JudgeError, match=message) as caught:
         OnnxNetwork(path, SHAPE)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
@@ -134,29 +136,29 @@ def test_unknown_operations_and_attributes_are_named(tmp_path):
     graph = residual()
     graph.add("Softplus")
     graph.add("Erf")
-    refused(graph.save(tmp_path), "unknown operation Erf, Softplus")
+    assert_rejected(graph.save(tmp_path), "unknown operation Erf, Softplus")
     graph = Graph()
     graph.add("Conv", graph.normal(3, 3, 3, 3), auto_pad="SAME_UPPER")
-    refused(graph.save(tmp_path), "auto_pad")
+    assert_rejected(graph.save(tmp_path), "auto_pad")
 
 
 def test_a_damaged_file_is_one_line(tmp_path):
     content = residual().save(tmp_path).read_bytes()
     for damage in (b"", content[: len(content) // 2], content[7:], b"not a network"):
         (tmp_path / "damaged.onnx").write_bytes(damage)
-        refused(tmp_path / "damaged.onnx", "cannot be run .*: download it again")
-    refused(tmp_path / "none.onnx", "No such file")
+        assert_rejected(tmp_path / "damaged.onnx", "cannot be run .*: download it again")
+    assert_rejected(tmp_path / "none.onnx", "No such file")
 
 
-def test_a_network_that_lacks_a_weight_or_takes_other_shapes_is_refused(tmp_path):
+def test_a_missing_weight_or_another_shape_is_rejected(tmp_path):
     graph = residual()
     del graph.weights[3]
-    refused(graph.save(tmp_path), "cannot be run")
+    assert_rejected(graph.save(tmp_path), "cannot be run")
     with pytest.raises(JudgeError, match="cannot be run"):
         OnnxNetwork(residual().save(tmp_path), (1, 3, 112, 112))
 
 
-def test_without_onnx_it_says_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+def test_a_missing_onnx_names_the_pip_command(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(JudgeError, match=r'pip install "pxs\[faces\]"'):
         OnnxNetwork(tmp_path / "network.onnx", SHAPE)

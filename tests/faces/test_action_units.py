@@ -1,4 +1,4 @@
-"""Tests of the table from expressions to action units, and of how units add up and saturate."""
+"""Tests of the action units of each expression, of their sums in blends, and of their saturation."""
 
 import itertools
 import math
@@ -16,18 +16,18 @@ mixes = st.dictionaries(st.sampled_from(EXPRESSIONS), st.floats(-4, 4), max_size
 
 
 def vector(mix: Mix) -> list[float]:
-    """All units of a mix, the left side before the right."""
+    """The contractions of a mix, first the left side, then the right side."""
     action = actions(mix)
     return [*action.left.values(), *action.right.values()]
 
 
 def cosine(a: list[float], b: list[float]) -> float:
-    """How much two sets of units have in common: 1 the same direction, 0 nothing."""
+    """The cosine of two vectors: 1 for the same direction, 0 for no common unit."""
     return sum(x * y for x, y in zip(a, b, strict=True)) / math.hypot(*a) / math.hypot(*b)
 
 
 def moved(units: dict[str, float]) -> set[str]:
-    """The units that are not relaxed."""
+    """The units whose contraction is not 0."""
     return {unit for unit, value in units.items() if value != 0}
 
 
@@ -90,35 +90,35 @@ def test_units_of_a_blend_add_up_below_saturation(a, b):
 
 @quick
 @given(st.floats(-1, 1))
-def test_saturation_leaves_values_up_to_one_alone(x):
+def test_saturation_does_not_change_values_up_to_one(x):
     assert saturate(x) == x
 
 
 @quick
 @given(floats, floats)
-def test_saturation_never_reverses_an_order(x, y):
+def test_saturation_is_monotonic(x, y):
     assert (saturate(x) <= saturate(y)) or x > y
 
 
 @quick
 @given(st.floats(1, 3), st.floats(0.01, 1))
-def test_saturation_keeps_growing_above_one_and_never_faster_than_its_input(x, more):
+def test_saturation_grows_above_one_but_slower_than_its_input(x, more):
     assert 0 < saturate(x + more) - saturate(x) < more
 
 
 @quick
 @given(floats)
-def test_saturation_is_odd_and_stays_below_the_ceiling(x):
+def test_saturation_is_an_odd_function_below_the_ceiling(x):
     assert saturate(-x) == -saturate(x) and abs(saturate(x)) <= CEILING
 
 
-def test_saturation_has_no_kink_at_one():
+def test_the_slope_of_saturation_is_continuous_at_one():
     assert (saturate(1 + 1e-5) - saturate(1)) / 1e-5 == pytest.approx(1, abs=1e-4)
 
 
 @quick
 @given(mixes)
-def test_no_mix_drives_a_unit_past_the_ceiling(mix):
+def test_no_unit_of_any_mix_exceeds_the_ceiling(mix):
     assert max(map(abs, vector(mix))) <= CEILING
 
 
@@ -128,12 +128,12 @@ def test_the_negative_of_a_mix_moves_every_unit_the_other_way(mix):
     assert vector(-1 * mix) == [-x for x in vector(mix)]
 
 
-def test_fear_and_surprise_share_more_muscles_than_any_other_basic_pair():
+def test_fear_and_surprise_share_more_units_than_any_other_basic_pair():
     shared = {pair: cosine(vector(Mix({pair[0]: 1})), vector(Mix({pair[1]: 1}))) for pair in PAIRS}
     assert set(max(shared, key=shared.get)) == {"fear", "surprised"}
     assert sorted(shared.values())[-2] < 0.7 < max(shared.values())
 
 
-def test_no_two_expressions_are_the_same_movement():
+def test_all_expressions_have_clearly_different_units():
     pairs = itertools.combinations(EXPRESSIONS, 2)
     assert max(cosine(vector(Mix({a: 1})), vector(Mix({b: 1}))) for a, b in pairs) < 0.8

@@ -1,4 +1,4 @@
-"""Fitting a picture to the size of a model, and the way back, which changes nothing but what was edited."""
+"""Tests of resizing a picture to the size of a model, and of restoring edits at full size."""
 
 import math
 from collections.abc import Callable
@@ -18,10 +18,12 @@ SIDES = st.integers(64, 900)
 
 @given(SIDES, SIDES, st.sampled_from([256, 500, 512]), st.sampled_from([8, 16, 64]))
 @settings(max_examples=60, deadline=None)
-def test_fitted_size(pixels_of: Callable, width: int, height: int, resolution: int, multiple: int) -> None:
+def test_fitted_size_is_near_the_resolution_and_a_multiple(
+    pixels_of: Callable, width: int, height: int, resolution: int, multiple: int
+) -> None:
     if max(width, height) > 3 * min(width, height):
         height = width
-    fitted, way = fit(Image.new("RGB", (width, height), (9, 90, 200)), resolution, multiple)
+    fitted, record = fit(Image.new("RGB", (width, height), (9, 90, 200)), resolution, multiple)
     assert fitted.width % multiple == 0
     assert fitted.height % multiple == 0
     ideal = np.sqrt(np.array([width / height, height / width])) * resolution
@@ -29,52 +31,52 @@ def test_fitted_size(pixels_of: Callable, width: int, height: int, resolution: i
     assert np.abs(pixels_of(fitted) - (9, 90, 200)).max() == 0  # no border of another colour
     again, _ = fit(fitted, resolution, multiple)
     assert again.tobytes() == fitted.tobytes()
-    assert way.resized == (fitted.size != (width, height))
-    assert way.restore(fitted).size == (width, height)
+    assert record.resized == (fitted.size != (width, height))
+    assert record.restore(fitted).size == (width, height)
 
 
 @pytest.mark.parametrize("size", [(512, 512), (640, 400), (256, 1024)])
-def test_picture_of_the_models_size_is_untouched(noise: Callable, size: tuple[int, int]) -> None:
+def test_picture_that_has_the_models_size_is_not_changed(noise: Callable, size: tuple[int, int]) -> None:
     source, edited = noise(*size), noise(*size, seed=1)
-    fitted, way = fit(source, 512)
-    assert not way.resized
+    fitted, record = fit(source, 512)
+    assert not record.resized
     assert fitted.tobytes() == source.tobytes()
-    assert way.restore(edited).tobytes() == edited.tobytes()
+    assert record.restore(edited).tobytes() == edited.tobytes()
 
 
 @pytest.mark.parametrize("size", [(300, 200), (90, 120)], ids=["larger", "smaller"])
 def test_unedited_picture_is_restored_bit_for_bit(noise: Callable, size: tuple[int, int]) -> None:
     source = noise(*size)
-    fitted, way = fit(source, 128)
+    fitted, record = fit(source, 128)
     assert fitted.size != source.size
-    assert way.restore(fitted).tobytes() == source.tobytes()
+    assert record.restore(fitted).tobytes() == source.tobytes()
 
 
 def test_restoring_keeps_detail_where_nothing_was_edited(noise: Callable) -> None:
     source = noise(512, 512)
-    fitted, way = fit(source, 128)
+    fitted, record = fit(source, 128)
     edited = fitted.copy()
     edited.paste((255, 0, 0), (0, 0, 64, 128))
-    restored = way.restore(edited)
+    restored = record.restore(edited)
     same = np.zeros((512, 512), bool)
     same[:, 256 + 16 :] = True  # beyond the reach of the resampling kernel
     assert psnr(to_array(restored), to_array(source), same) == math.inf
     assert psnr(to_array(restored), to_array(source), ~same) < 20
 
 
-def test_restored_change_is_the_edit(pixels_of: Callable) -> None:
-    """A change of constant strength arrives at full size unchanged, whatever its sign."""
+def test_constant_change_is_restored_exactly(pixels_of: Callable) -> None:
+    """A change that is the same at every pixel is the same at full size, whether positive or negative."""
     calm = Image.new("RGB", (300, 300), (100, 100, 100))
-    small, way = fit(calm, 96)
+    small, record = fit(calm, 96)
     brighter = Image.fromarray((pixels_of(small) + np.array([20, -30, 155])).astype(np.uint8))
-    assert np.abs(pixels_of(way.restore(brighter)) - (120, 70, 255)).max() <= 1
+    assert np.abs(pixels_of(record.restore(brighter)) - (120, 70, 255)).max() <= 1
 
 
-def test_restoring_clips(pixels_of: Callable) -> None:
+def test_restored_values_are_clipped(pixels_of: Callable) -> None:
     source = Image.fromarray(np.tile(np.array([[[0], [255]]], np.uint8), (256, 128, 3)))
-    fitted, way = fit(source, 64)
+    fitted, record = fit(source, 64)
     darker = Image.fromarray((pixels_of(fitted) - 3).clip(0, 255).astype(np.uint8))
-    restored = pixels_of(way.restore(darker))
+    restored = pixels_of(record.restore(darker))
     assert np.abs(restored[:, 0::2] - 0).max() == 0
     assert np.abs(restored[32:-32, 33:-32:2] - 252).max() <= 1
 
@@ -98,16 +100,16 @@ def test_a_change_that_can_hardly_be_seen_keeps_the_detail_of_the_source(noise: 
     assert np.abs(difference[np.asarray(source) < 250] - 4).max() <= 1
 
 
-def test_fit_owns_its_pictures(noise: Callable) -> None:
+def test_fit_keeps_copies_of_its_pictures(noise: Callable) -> None:
     source = noise(300, 300)
-    fitted, way = fit(source, 96)
+    fitted, record = fit(source, 96)
     edited, expected = fitted.copy(), source.tobytes()
     source.paste((0, 0, 0), (0, 0, 300, 300))
     fitted.paste((0, 0, 0), (0, 0, 96, 96))
-    assert way.restore(edited).tobytes() == expected
+    assert record.restore(edited).tobytes() == expected
 
 
-def test_fit_refusals(noise: Callable) -> None:
+def test_fit_refuses_invalid_pictures_and_sizes(noise: Callable) -> None:
     fit(Image.new("RGB", (400, 100)), 64)
     with pytest.raises(ImageError, match="401 x 100"):
         fit(Image.new("RGB", (401, 100)), 64)
@@ -123,8 +125,8 @@ def test_fit_refusals(noise: Callable) -> None:
 
 
 def test_restore_refuses_another_size_or_mode(noise: Callable) -> None:
-    _, way = fit(noise(100, 100), 64)
+    _, record = fit(noise(100, 100), 64)
     with pytest.raises(ImageError, match=r"\(100, 100\).*\(64, 64\)"):
-        way.restore(noise(100, 100))
+        record.restore(noise(100, 100))
     with pytest.raises(ImageError, match="RGBA"):
-        way.restore(Image.new("RGBA", (64, 64)))
+        record.restore(Image.new("RGBA", (64, 64)))

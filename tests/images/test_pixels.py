@@ -1,4 +1,4 @@
-"""Pictures as numbers: arrays of floats and back, and the peak signal-to-noise ratio."""
+"""Tests of the conversion between images and float arrays, and of the peak signal-to-noise ratio."""
 
 import math
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def test_from_array_rounds_and_clips(pixels_of: Callable) -> None:
     assert pixels_of(from_array(values)).ravel().tolist() == [0, 0, 1, 255, 255, 255]
 
 
-def test_array_refusals() -> None:
+def test_invalid_images_and_arrays_are_refused() -> None:
     with pytest.raises(ImageError, match="mode L"):
         to_array(Image.new("L", (4, 4)))
     for array in [np.zeros((4, 4)), np.zeros((4, 4, 4)), np.zeros((4, 4, 3), np.uint8), np.zeros((0, 4, 3))]:
@@ -37,7 +37,7 @@ def test_array_refusals() -> None:
             from_array(array)
 
 
-def test_psnr() -> None:
+def test_psnr_with_and_without_a_mask() -> None:
     a, b = np.zeros((8, 8, 3)), np.full((8, 8, 3), 0.1)
     assert psnr(a, b) == pytest.approx(20)
     assert psnr(a, a) == math.inf
@@ -49,7 +49,7 @@ def test_psnr() -> None:
     assert psnr(a, b, ~mask) == pytest.approx(20)
 
 
-def test_psnr_refusals() -> None:
+def test_psnr_refuses_other_shapes_and_invalid_masks() -> None:
     a = np.zeros((8, 8, 3))
     with pytest.raises(ImageError, match="shapes"):
         psnr(a, np.zeros((8, 1, 3)))

@@ -1,4 +1,4 @@
-"""Sheets of pictures: cells hold exact pixels, and labels stay whole, smooth and in their strips."""
+"""Tests of contact sheets: cells hold exact pixels, and labels are complete and inside their strips."""
 
 import math
 from collections.abc import Callable
@@ -31,11 +31,11 @@ def test_sheet_scale_and_unequal_rows(noise: Callable, pixels_of: Callable) -> N
 
 
 def ink(region: Image.Image) -> tuple[int, int, int, int] | None:
-    """Return the box of everything that is not white."""
+    """The bounding box of all pixels that are not white."""
     return Image.eval(region.convert("L"), lambda value: 255 - value).getbbox()
 
 
-def test_labels_are_whole_and_stay_in_their_strips() -> None:
+def test_labels_are_complete_and_inside_their_strips() -> None:
     white = Image.new("RGB", (96, 80), "white")
     labels = ["-2", "a label much wider than the cell it belongs to", "gyjpQ|"]
     result = sheet([[white] * 3] * 2, ["a rather long name for a row", "b"], labels, gap=4)
@@ -57,11 +57,11 @@ def test_labels_are_whole_and_stay_in_their_strips() -> None:
     assert strip[2] <= left
 
 
-def test_labels_are_smooth_and_dark(pixels_of: Callable) -> None:
+def test_labels_are_dark_and_antialiased(pixels_of: Callable) -> None:
     white = Image.new("RGB", (96, 96), "white")
     values = np.unique(pixels_of(sheet([[white]], ["smile"])))
     assert values.min() < 60
-    assert len(values) > 10  # edges in between: not a bitmap font
+    assert len(values) > 10  # antialiased edges: not a bitmap font
 
 
 def test_long_label_is_shortened_with_dots() -> None:
@@ -74,11 +74,11 @@ def test_long_label_is_shortened_with_dots() -> None:
     assert sheets._shorten("anything", font, 1) == ""
 
 
-def test_labels_beyond_ascii_are_spelled_in_ascii() -> None:
-    assert sheets._flat("\u22122 \u00d7 \u00c9t\u00e9\n\u7b11") == "-2 x Ete ?"
+def test_labels_are_converted_to_ascii() -> None:
+    assert sheets._one_line_ascii("\u22122 \u00d7 \u00c9t\u00e9\n\u7b11") == "-2 x Ete ?"
 
 
-def test_low_cells_get_low_row_labels() -> None:
+def test_row_labels_are_not_higher_than_their_cells() -> None:
     result = sheet([[Image.new("RGB", (64, 8), "white")]], ["gyQ|"], font_size=30, gap=0)
     assert result.height == 8
     box = ink(result)
@@ -92,7 +92,7 @@ def test_sheet_without_images_is_refused(rows: list[list[None]]) -> None:
         sheet(rows)
 
 
-def test_sheet_refuses_wrong_labels_and_measures(noise: Callable) -> None:
+def test_sheet_refuses_wrong_numbers_of_labels_and_invalid_options(noise: Callable) -> None:
     rows = [[noise(20, 20)]]
     with pytest.raises(ValueError, match="2 row labels for 1 rows"):
         sheet(rows, row_labels=["a", "b"])

@@ -1,4 +1,4 @@
-"""ArcFace as a judge of identity, with a stand-in for insightface: which face it embeds, and where a pack is found."""
+"""The ArcFace judge, with a stand-in for insightface: the selection of a face, and the folder of a model pack."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -12,7 +12,7 @@ from pxs.judging.arcface import ArcFaceIdentity
 from pxs.judging.pyfeat import PyFeatJudge
 
 
-def found(left, top, right, bottom, *vector):
+def detected(left, top, right, bottom, *vector):
     """A face as insightface gives it."""
     unit = np.array(vector, float) / np.linalg.norm(vector) if vector else None
     return SimpleNamespace(bbox=np.array([left, top, right, bottom], np.float32), normed_embedding=unit)
@@ -22,14 +22,14 @@ class Analysis:
     """Stands in for insightface's FaceAnalysis."""
 
     def __init__(self, *answers):
-        self.answers, self.seen = list(answers), []
+        self.answers, self.given = list(answers), []
 
     def get(self, image):
-        self.seen.append(image)
+        self.given.append(image)
         return self.answers.pop(0)
 
 
-SMALL, LARGE, EDGE = found(0, 0, 10, 10, 1, 0), found(20, 0, 60, 40, 0, 2), found(0, 0, 9, 39, 3, 4)
+SMALL, LARGE, EDGE = detected(0, 0, 10, 10, 1, 0), detected(20, 0, 60, 40, 0, 2), detected(0, 0, 9, 39, 3, 4)
 
 
 def test_arcface_embeds_the_largest_face_as_a_unit_vector(picture):
@@ -41,20 +41,20 @@ def test_arcface_embeds_the_largest_face_as_a_unit_vector(picture):
     assert ArcFaceIdentity(analysis=Analysis()).embed([]).shape == (0, 512)
 
 
-def test_arcface_hands_over_bgr(picture):
+def test_insightface_gets_bgr(picture):
     analysis = Analysis([SMALL])
     ArcFaceIdentity(analysis=analysis).embed([picture()])
-    (seen,) = analysis.seen
-    assert seen.dtype == np.uint8
-    assert seen.flags.c_contiguous
-    assert np.array_equal(seen[:, :, ::-1], np.asarray(picture()))
+    (array,) = analysis.given
+    assert array.dtype == np.uint8
+    assert array.flags.c_contiguous
+    assert np.array_equal(array[:, :, ::-1], np.asarray(picture()))
 
 
 @pytest.mark.parametrize(
     ("box", "expected"),
     [(None, LARGE), ((1, 1, 12, 12), SMALL), ((15, 0, 50, 50), LARGE), ((0, 0, 60, 40), LARGE), ((0, 0, 9, 30), EDGE)],
 )
-def test_arcface_takes_the_face_of_the_box(picture, box, expected):
+def test_arcface_selects_the_face_of_the_box(picture, box, expected):
     judge = ArcFaceIdentity(analysis=Analysis([SMALL, EDGE, LARGE]))
     assert judge.embed([picture()], [box])[0] == pytest.approx(expected.normed_embedding)
 
@@ -66,11 +66,11 @@ def test_arcface_names_the_picture_without_a_face(picture):
         ArcFaceIdentity(analysis=Analysis([SMALL])).embed([picture()], [(30, 30, 40, 40)])
 
 
-def test_arcface_refuses_what_cannot_be_meant(picture):
+def test_arcface_rejects_invalid_input(picture):
     with pytest.raises(JudgeError, match="1 boxes were given for 2 pictures"):
         ArcFaceIdentity(analysis=Analysis()).embed([picture(), picture()], [None])
     with pytest.raises(JudgeError, match="^picture 0: the model pack gives no embedding"):
-        ArcFaceIdentity(analysis=Analysis([found(0, 0, 9, 9)])).embed([picture()])
+        ArcFaceIdentity(analysis=Analysis([detected(0, 0, 9, 9)])).embed([picture()])
     with pytest.raises(JudgeError, match="^picture 0: insightface failed"):
         ArcFaceIdentity(analysis=Analysis()).embed([picture()])
 
@@ -78,14 +78,14 @@ def test_arcface_refuses_what_cannot_be_meant(picture):
 class FaceAnalysis(Analysis):
     """Stands in for the class of insightface, which needs a folder with .onnx files."""
 
-    made = ()
+    arguments = ()
 
     def __init__(self, name, allowed_modules):
         super().__init__([SMALL])
-        FaceAnalysis.made = (name, allowed_modules)
+        FaceAnalysis.arguments = (name, allowed_modules)
 
     def prepare(self, ctx_id):
-        assert "broken" not in self.made[0], "detection"
+        assert "broken" not in self.arguments[0], "detection"
 
 
 @pytest.fixture
@@ -102,17 +102,17 @@ def test_arcface_finds_a_pack_also_one_folder_deeper(insightface, tmp_path, pict
     folder.mkdir(parents=True)
     (folder / "w600k_r50.onnx").touch()
     assert ArcFaceIdentity(root=tmp_path).embed([picture()]).shape == (1, 2)
-    assert FaceAnalysis.made == (str(folder), ["detection", "recognition"])
+    assert FaceAnalysis.arguments == (str(folder), ["detection", "recognition"])
     judge = ArcFaceIdentity(str(tmp_path / "models" / "buffalo_l"), root=tmp_path / "elsewhere")
     assert judge.name == "arcface buffalo_l"
 
 
-def test_arcface_downloads_nothing_and_says_where_the_pack_belongs(insightface, tmp_path):
-    FaceAnalysis.made = ()
+def test_a_missing_pack_is_not_downloaded_and_its_folder_is_named(insightface, tmp_path):
+    FaceAnalysis.arguments = ()
     with pytest.raises(JudgeError, match=r"buffalo_l\.zip there \(for non-commercial research only\)") as caught:
         ArcFaceIdentity(root=tmp_path)
     assert str(tmp_path / "models" / "buffalo_l") in str(caught.value)
-    assert FaceAnalysis.made == ()
+    assert FaceAnalysis.arguments == ()
 
 
 def test_arcface_with_a_broken_pack_is_one_line(insightface, tmp_path):

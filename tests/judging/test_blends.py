@@ -1,4 +1,4 @@
-"""Blends: the two rules in closed form, every verdict at its threshold, and one line for every mistake."""
+"""Blends: the two rules, verdicts at their thresholds, the command, and one line for every error."""
 
 import json
 
@@ -20,7 +20,7 @@ from pxs.judging.blends import KINDS, BlendThresholds, Verdict, judge_blends, ve
 strengths = st.floats(0.001, 2) | st.just(0.0)
 
 
-class Sees:
+class FixedMixes:
     """An expression judge that reads its mixes from a list."""
 
     name, role = "fake", "score"
@@ -32,7 +32,7 @@ class Sees:
         return self.mixes[: len(images)]
 
 
-class Knows:
+class GreyIdentity:
     """An identity judge for which the cosine to white is 0.6 for grey pictures, 1 for white ones."""
 
     name, role = "fake", "score"
@@ -41,7 +41,7 @@ class Knows:
         return np.array([[1, 0] if i.getpixel((0, 0))[0] == 255 else [0.6, 0.8] for i in images], np.float32)
 
 
-def test_a_sum_asks_for_both_in_full():
+def test_a_sum_has_both_intensities():
     assert sum_of_directions("happy", "sad", 0.7, 1.2) == Mix(happy=0.7, sad=1.2)
 
 
@@ -66,15 +66,15 @@ def test_rules_have_names():
         weigh("mean", "happy", "sad", 1, 1)
 
 
-MISTAKES = {
+ERRORS = {
     "unknown": (("happy", "surprise"), "did you mean 'surprised'"),
     "twice": (("fear", "fear"), "is one expression: blend two different ones"),
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_pair_that_is_none_is_refused_everywhere(mistake):
-    pair, message = MISTAKES[mistake]
+@pytest.mark.parametrize("error_case", ERRORS)
+def test_an_invalid_pair_is_rejected_everywhere(error_case):
+    pair, message = ERRORS[error_case]
     calls = [
         lambda: check_pair(*pair),
         lambda: sum_of_directions(*pair, 1, 1),
@@ -88,7 +88,7 @@ def test_a_pair_that_is_none_is_refused_everywhere(mistake):
 
 
 @pytest.mark.parametrize(("a", "b"), [(-0.1, 1), (1, float("nan")), ("strong", 1)])
-def test_a_convex_blend_refuses_what_is_no_weight(a, b):
+def test_a_convex_blend_rejects_invalid_weights(a, b):
     with pytest.raises(ScaleError):
         convex("happy", "sad", a, b)
 
@@ -114,13 +114,13 @@ def test_verdicts(case):
 
 
 @given(st.lists(st.floats(0, 1), min_size=12, max_size=12), st.floats(-1, 1), st.sampled_from(PAIRS))
-def test_every_face_gets_one_verdict_and_only_a_collapse_has_a_winner(scores, similarity, pair):
+def test_only_a_collapsed_blend_has_a_dominant_expression(scores, similarity, pair):
     found = verdict(Mix.from_vector(scores), similarity, *pair)
     assert found.kind in KINDS
     assert (found.dominant in pair) == (found.kind == "collapsed")
 
 
-def test_thresholds_move_verdicts():
+def test_verdicts_depend_on_the_thresholds():
     judged = Mix(happy=0.5, sad=0.3)
     assert verdict(judged, 0.4, "happy", "sad", BlendThresholds(0.3, 0.4)) == Verdict("coherent")
     assert verdict(judged, 0.4, "happy", "sad", BlendThresholds(0.4, 0.4)) == Verdict("collapsed", "happy")
@@ -137,10 +137,10 @@ def pictures(*greys):
     return [Image.new("RGB", (16, 16), (g, g, g)) for g in greys]
 
 
-def test_blends_are_judged_by_mix_and_likeness():
+def test_blends_are_judged_by_mix_and_identity():
     mixes = [Mix(happy=0.8, sad=0.6), Mix(happy=0.8, fear=0.1)]
     judged = judge_blends(
-        *pictures(255), pictures(255, 90), [("happy", "sad"), ("happy", "fear")], Sees(mixes), Knows()
+        *pictures(255), pictures(255, 90), [("happy", "sad"), ("happy", "fear")], FixedMixes(mixes), GreyIdentity()
     )
     assert [j.judged for j in judged] == mixes
     assert [j.similarity for j in judged] == pytest.approx([1, 0.6])
@@ -150,24 +150,24 @@ def test_blends_are_judged_by_mix_and_likeness():
 
 
 def test_pictures_and_pairs_must_be_equally_many():
-    assert judge_blends(*pictures(255), [], [], Sees([]), Knows()) == []
+    assert judge_blends(*pictures(255), [], [], FixedMixes([]), GreyIdentity()) == []
     with pytest.raises(ExpressionError, match="2 pairs were given for 1 pictures"):
-        judge_blends(*pictures(255), pictures(9), PAIRS[:2], Sees([]), Knows())
+        judge_blends(*pictures(255), pictures(9), PAIRS[:2], FixedMixes([]), GreyIdentity())
 
 
-def test_a_judge_that_fails_is_not_hidden():
-    class Broken(Sees):
+def test_errors_of_a_judge_are_raised():
+    class Broken(FixedMixes):
         def judge(self, images):
             raise JudgeError("out of order")
 
     with pytest.raises(JudgeError, match="out of order"):
-        judge_blends(*pictures(255), pictures(9), PAIRS[:1], Broken([]), Knows())
+        judge_blends(*pictures(255), pictures(9), PAIRS[:1], Broken([]), GreyIdentity())
 
 
 def test_the_sheet_has_a_cell_for_every_pair():
     mixes = [Mix({a: 1, b: 1}) for a, b in PAIRS]
     images = pictures(*range(10, 25))
-    judged = judge_blends(*pictures(255), images, PAIRS, Sees(mixes), Knows())
+    judged = judge_blends(*pictures(255), images, PAIRS, FixedMixes(mixes), GreyIdentity())
     made = verdict_sheet(images, judged)
     assert made.width > 5 * 200
     assert made.height > 3 * 200
@@ -211,7 +211,7 @@ def test_the_command_writes_15_pictures_a_sheet_and_their_verdicts(blend, tmp_pa
     assert printed[0].startswith("happy + sad")
 
 
-COMMAND_MISTAKES = {
+COMMAND_ERRORS = {
     "unknown rule": ({"rule": "mean"}, "unknown rule 'mean'"),
     "no intensity": ({"intensity": 0}, "intensity 0 blends nothing"),
     "threshold": ({"present": 2}, "threshold present 2 is out of range"),
@@ -221,9 +221,9 @@ COMMAND_MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", COMMAND_MISTAKES)
-def test_a_mistake_is_one_line_and_writes_nothing(mistake, blend, tmp_path, capsys):
-    wrong, message = COMMAND_MISTAKES[mistake]
+@pytest.mark.parametrize("error_case", COMMAND_ERRORS)
+def test_an_error_is_one_line_and_writes_nothing(error_case, blend, tmp_path, capsys):
+    wrong, message = COMMAND_ERRORS[error_case]
     assert blend(**wrong) == 2
     printed = capsys.readouterr()
     assert (printed.out, len(printed.err.splitlines())) == ("", 1)

@@ -1,6 +1,6 @@
-"""Tests of the training loop: what a kill, a damaged file or a second start may not change.
+"""Tests of the training loop: a kill, a damaged file or a second start does not change the result.
 
-Run as a script (`test_loop.py FOLDER KILL`), this file trains the toy model and kills itself where KILL says.
+As a script (`test_loop.py FOLDER KILL`) this file trains the toy model and kills itself at the point given by KILL.
 """
 
 import json
@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pxs.mini.loop import Optimiser, TrainingPlan, train
+from pxs.mini.loop import Optimiser, TrainingPlan, run_training
 from pxs.storage.states import TrainingStates
 
 PLAN = TrainingPlan(steps=24, lr=0.02, adam_lr=0.03, warmup=4, ema=0.8, check_every=8)
@@ -51,11 +51,11 @@ def run(folder: Path, at: Callable[[int, nn.Module], None] | None = None) -> dic
         x, y = batch(step)
         return (module(x) - y).square().mean()
 
-    return train(module, loss_at, PLAN, folder, error, save_every=SAVE_EVERY)
+    return run_training(module, loss_at, PLAN, folder, error, save_every=SAVE_EVERY)
 
 
 def error(module: nn.Module) -> dict[str, float]:
-    """The figure for the log: the error on a batch of its own."""
+    """The figure for the log: the error on a separate batch."""
     x, y = batch(10**6)
     return {"error": (module(x) - y).square().mean().item()}
 
@@ -86,26 +86,26 @@ def rows(folder: Path) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[Path, dict[str, Tensor]]:
-    """Folder and result of a training that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
+def uninterrupted(tmp_path_factory) -> tuple[Path, dict[str, Tensor]]:
+    """Folder and result of a training without interruption."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     return folder, run(folder)
 
 
 @pytest.mark.parametrize("kill, resumed", [("step 13", 10), ("save 15", 10), ("step 3", 0)])
-def test_a_training_killed_in_the_middle_ends_with_the_same_weights(tmp_path, whole, capsys, kill, resumed):
+def test_a_training_killed_in_the_middle_ends_with_the_same_weights(tmp_path, uninterrupted, capsys, kill, resumed):
     command = [sys.executable, "-W", "error", __file__, str(tmp_path), kill]
     assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
     assert not (tmp_path / "step-0000015.safetensors").exists()
     average = run(tmp_path)
-    assert same(average, whole[1])
+    assert same(average, uninterrupted[1])
     assert (f"resuming {tmp_path} at step {resumed}\n" in capsys.readouterr().out) == (resumed > 0)
 
 
-def test_a_training_interrupted_again_and_again_ends_with_the_same_weights(tmp_path, whole):
+def test_a_training_interrupted_several_times_ends_with_the_same_weights(tmp_path, uninterrupted):
     for step in (2, 6, 7, 13, 21):
         interrupt(tmp_path, step)
-    assert same(run(tmp_path), whole[1])
+    assert same(run(tmp_path), uninterrupted[1])
 
 
 def cut(file: Path) -> None:
@@ -117,103 +117,103 @@ def cut(file: Path) -> None:
     cut, lambda file: os.truncate(file, 0), lambda file: os.truncate(file, file.stat().st_size - 1),
     lambda file: file.write_bytes(b"\xff" * 400),
 ], ids=["half", "empty", "last byte missing", "garbage"])  # fmt: skip
-def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, whole, capsys, damage):
+def test_a_damaged_newest_state_falls_back_to_the_previous_one(tmp_path, uninterrupted, capsys, damage):
     interrupt(tmp_path, 17)
     damage(tmp_path / "step-0000015.safetensors")
     average = run(tmp_path)
-    said = capsys.readouterr().out
-    assert "step-0000015.safetensors cannot be used" in said and "at step 10\n" in said
-    assert same(average, whole[1])
+    output = capsys.readouterr().out
+    assert "step-0000015.safetensors cannot be used" in output and "at step 10\n" in output
+    assert same(average, uninterrupted[1])
 
 
-def test_with_all_checkpoints_damaged_the_training_starts_again(tmp_path, whole, capsys):
+def test_with_all_states_damaged_the_training_starts_from_the_beginning(tmp_path, uninterrupted, capsys):
     interrupt(tmp_path, 17)
     for file in TrainingStates(tmp_path).files():
         cut(file)
     average = run(tmp_path)
-    assert "resuming" not in capsys.readouterr().out and same(average, whole[1])
+    assert "resuming" not in capsys.readouterr().out and same(average, uninterrupted[1])
 
 
-def test_a_finished_training_is_returned_without_a_further_step(tmp_path, whole):
+def test_a_finished_training_is_returned_without_a_further_step(tmp_path, uninterrupted):
     run(tmp_path)
     before = rows(tmp_path)
 
     def at(step: int, _: nn.Module) -> None:
         raise AssertionError(f"step {step} was run again")
 
-    assert same(run(tmp_path, at=at), whole[1]) and rows(tmp_path) == before
+    assert same(run(tmp_path, at=at), uninterrupted[1]) and rows(tmp_path) == before
 
 
-def test_only_the_two_newest_checkpoints_are_kept_and_nothing_half_written(whole):
-    assert sorted(p.name for p in whole[0].iterdir()) == [
+def test_only_the_two_newest_states_are_kept_and_no_partial_file(uninterrupted):
+    assert sorted(p.name for p in uninterrupted[0].iterdir()) == [
         "curve.jsonl", "step-0000020.json", "step-0000020.safetensors", "step-0000024.json", "step-0000024.safetensors",
     ]  # fmt: skip
 
 
-def test_a_checkpoint_states_its_step_and_plan(whole):
-    step, _, notes = TrainingStates(whole[0]).newest()
+def test_a_state_contains_its_step_and_plan(uninterrupted):
+    step, _, notes = TrainingStates(uninterrupted[0]).newest()
     assert step == 24 and TrainingPlan(**notes["plan"]) == PLAN
 
 
-def test_the_curve_has_one_row_of_json_per_check(whole):
-    curve = rows(whole[0])
+def test_the_curve_has_one_row_of_json_per_check(uninterrupted):
+    curve = rows(uninterrupted[0])
     assert [row["step"] for row in curve] == [8, 16, 24]
     assert all(set(row) == {"step", "loss", "seconds", "error"} for row in curve)
     assert all(math.isfinite(value) for row in curve for value in row.values())
 
 
-def test_the_curve_of_an_interrupted_training_has_the_same_figures(tmp_path, whole):
+def test_the_curve_of_an_interrupted_training_has_the_same_figures(tmp_path, uninterrupted):
     for step in (13, 21):
         interrupt(tmp_path, step)
     run(tmp_path)
     figures = {row["step"]: row["error"] for row in rows(tmp_path)}
-    assert figures == {row["step"]: row["error"] for row in rows(whole[0])}
+    assert figures == {row["step"]: row["error"] for row in rows(uninterrupted[0])}
 
 
-def test_checks_see_the_averaged_weights_and_the_trained_ones_come_back(tmp_path):
-    module, seen = toy(), []
+def test_checks_use_the_averaged_weights_and_then_the_trained_ones_are_restored(tmp_path):
+    module, checked_weights = toy(), []
 
     def check(checked: nn.Module) -> dict[str, float]:
-        seen.append({k: p.detach().clone() for k, p in checked.named_parameters()})
+        checked_weights.append({k: p.detach().clone() for k, p in checked.named_parameters()})
         return {}
 
     def loss_at(step: int) -> Tensor:
         return (module(batch(step)[0]) - batch(step)[1]).square().mean()
 
-    average = train(module, loss_at, replace(PLAN, check_every=100), tmp_path, check)
+    average = run_training(module, loss_at, replace(PLAN, check_every=100), tmp_path, check)
     trained = TrainingStates(tmp_path).newest()[1]["weights"]
-    assert len(seen) == 1 and same(seen[0], average)
+    assert len(checked_weights) == 1 and same(checked_weights[0], average)
     assert same(dict(module.named_parameters()), trained) and not same(trained, average)
 
 
 def test_the_average_is_the_documented_exponential_one(tmp_path):
-    seen = []
+    history = []
 
     def at(_: int, module: nn.Module) -> None:
-        seen.append({k: p.detach().clone() for k, p in module.named_parameters()})
+        history.append({k: p.detach().clone() for k, p in module.named_parameters()})
 
     average = run(tmp_path, at=at)
-    seen.append(TrainingStates(tmp_path).newest()[1]["weights"])
-    expected = {k: v.double() for k, v in seen[0].items()}
-    for step, weights in enumerate(seen[1:]):
+    history.append(TrainingStates(tmp_path).newest()[1]["weights"])
+    expected = {k: v.double() for k, v in history[0].items()}
+    for step, weights in enumerate(history[1:]):
         decay = min(PLAN.ema, (step + 1) / (step + 20))
         expected = {k: decay * v + (1 - decay) * weights[k] for k, v in expected.items()}
     for k, v in expected.items():
         torch.testing.assert_close(average[k].double(), v, rtol=1e-5, atol=1e-6)
 
 
-def test_training_lowers_the_loss(whole):
-    curve = rows(whole[0])
+def test_training_lowers_the_loss(uninterrupted):
+    curve = rows(uninterrupted[0])
     assert curve[-1]["loss"] < curve[0]["loss"]
 
 
-def test_the_last_rate_is_a_hundredth_of_the_peak_and_stays_there():
+def test_the_last_rate_is_a_hundredth_of_the_peak_and_stays_constant():
     plan = TrainingPlan(steps=1000, lr=1, adam_lr=1, warmup=10)
     assert plan.factor(1000) == plan.factor(5000) == pytest.approx(0.01)
     assert plan.factor(999) == pytest.approx(0.01, rel=1e-3)
 
 
-def test_warm_up_is_a_straight_line_to_the_cosine():
+def test_warm_up_is_linear_until_the_cosine():
     plan = TrainingPlan(steps=10**6, lr=1, adam_lr=1, warmup=10)
     assert [plan.factor(step) for step in range(12)] == pytest.approx([*(k / 10 for k in range(1, 11)), 1, 1])
 
@@ -248,7 +248,7 @@ def test_every_weight_moves_and_every_gradient_is_cleared(adam_only):
     assert all(p.grad is None for p in module.parameters())
 
 
-def test_frozen_weights_stay():
+def test_frozen_weights_do_not_change():
     module = toy()
     module[0].requires_grad_(False)
     before = {k: p.detach().clone() for k, p in module[0].named_parameters()}
@@ -256,7 +256,7 @@ def test_frozen_weights_stay():
     assert same(before, dict(module[0].named_parameters()))
 
 
-def test_steps_are_those_of_muon_on_matrices_and_of_adamw_on_the_rest():
+def test_muon_updates_matrices_and_adamw_all_other_weights():
     plan = replace(PLAN, weight_decay=0.1)
     module, reference = toy(), toy()
     named = dict(reference.named_parameters())
@@ -279,7 +279,7 @@ def test_steps_are_those_of_muon_on_matrices_and_of_adamw_on_the_rest():
         assert same(stepped(module, optimiser, range(step, step + 1)), {k: p.detach() for k, p in named.items()})
 
 
-def test_the_state_of_the_optimiser_survives_its_tensors():
+def test_the_state_of_the_optimiser_is_restored_from_its_tensors():
     first, second = toy(), toy(seed=1)
     one, two = Optimiser(first, PLAN), Optimiser(second, PLAN)
     stepped(first, one, range(3))
@@ -289,7 +289,7 @@ def test_the_state_of_the_optimiser_survives_its_tensors():
 
 
 def _kill_where(spec: str) -> Callable[[int, nn.Module], None]:
-    """The hook of a training that kills its own process before a step, or while a checkpoint is being saved."""
+    """A hook for `run` that kills its own process before a step, or while a state is being saved."""
     event, number = spec.split()
 
     def die() -> None:

@@ -1,4 +1,4 @@
-"""The stages that build `mini`, at toy size, not compiled: what they learn from, and what they leave alone."""
+"""Tests of the stages that build `mini`, at toy size and without torch.compile."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def chunk(tmp_path_factory):
     return EditSet.load([target])
 
 
-def test_the_vae_learns_and_its_posterior_is_the_noise_it_was_trained_with(pool, tmp_path):
+def test_the_vae_learns_and_its_posterior_has_the_noise_of_the_training(pool, tmp_path):
     before = train_vae.reconstruction_psnr(train_vae.new_vae(), pool[:2])
     trained = train_vae.train_vae(pool, {"human": pool[:2]}, replace(PLAN, steps=30, lr=1e-2, warmup=5), tmp_path)
     assert train_vae.reconstruction_psnr(trained, pool[:2]) > before + 3
@@ -48,7 +48,7 @@ def test_the_vae_learns_and_its_posterior_is_the_noise_it_was_trained_with(pool,
     torch.testing.assert_close(logvar.exp().sqrt(), torch.full_like(logvar, train_vae.LATENT_NOISE))
 
 
-def test_training_the_decoder_leaves_every_latent_as_it_is(pool, tmp_path):
+def test_training_the_decoder_does_not_change_latents(pool, tmp_path):
     vae = train_vae.new_vae()
     picture = train_vae.to_tensor(pool[:1])
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_training_the_decoder_leaves_every_latent_as_it_is(pool, tmp_path):
         assert not torch.equal(vae.decode(latents), image)
 
 
-def test_a_deepened_vae_is_the_same_function_with_more_to_train(pool):
+def test_a_deepened_vae_has_more_blocks_and_the_same_outputs(pool):
     vae = train_vae.new_vae()
     picture = train_vae.to_tensor(pool[:1])
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_a_deepened_vae_is_the_same_function_with_more_to_train(pool):
         torch.testing.assert_close(deep.decode(deep.encode(picture)[0]), image)
 
 
-def test_a_deepened_vae_is_saved_as_a_stock_one(tmp_path):
+def test_a_deepened_vae_is_saved_as_a_stock_checkpoint(tmp_path):
     deep = train_vae.deepened(train_vae.new_vae())
     train_vae.save_vae(deep, tmp_path, [0.0] * 16, [1.0] * 16)
     loaded = Vae2d.from_stock(AutoencoderKLQwenImage.from_pretrained(tmp_path, dtype=torch.float32))
@@ -79,13 +79,13 @@ def test_a_deepened_vae_is_saved_as_a_stock_one(tmp_path):
         torch.testing.assert_close(loaded.decode(latents), deep.decode(latents), atol=5e-3, rtol=0)
 
 
-def test_an_edit_set_holds_what_the_editor_computes(chunk, editor):
+def test_an_edit_set_has_the_latents_and_embeddings_of_the_editor(chunk, editor):
     face = draw(Identity.sample(11), Mix(), "anime")
     portrait = editor.open(face, "anime")
     assert chunk.latents.shape == (2, 13, 16, 16, 16)
     np.testing.assert_allclose(chunk.latents[0, 0], portrait.latents[0].numpy(), atol=5e-3)
-    for row, word in enumerate(("neutral", *EXPRESSIONS)):
-        np.testing.assert_allclose(chunk.embeddings[0, 0, row], portrait.embeddings[word].numpy(), atol=5e-3)
+    for index, label in enumerate(("neutral", *EXPRESSIONS)):
+        np.testing.assert_allclose(chunk.embeddings[0, 0, index], portrait.embeddings[label].numpy(), atol=5e-3)
 
 
 def test_batches_depend_on_seed_and_step_alone(chunk):
@@ -94,7 +94,7 @@ def test_batches_depend_on_seed_and_step_alone(chunk):
     assert not torch.equal(first[1], later[1])
 
 
-def test_a_neutral_label_asks_for_the_neutral_face(chunk):
+def test_the_target_of_a_neutral_label_is_the_neutral_face(chunk):
     _, targets, text = chunk.batch(3, 0, 256)
     neutral = torch.from_numpy(chunk.embeddings[:, :, 0].reshape(-1, *chunk.embeddings.shape[3:])).float()
     asked = torch.stack([(text == row).flatten(1).all(dim=1) for row in neutral]).any(dim=0)
@@ -104,20 +104,20 @@ def test_a_neutral_label_asks_for_the_neutral_face(chunk):
     assert 0 < asked.float().mean() < 0.3
 
 
-def test_an_untrained_transformer_predicts_nothing_so_its_loss_is_the_power_of_the_velocity(chunk):
+def test_an_untrained_transformer_predicts_zero_so_its_loss_is_the_mean_squared_velocity(chunk):
     source, target, text = chunk.batch(0, 0, 8)
     loss = velocity_loss(new_transformer(), source, target, text, 0, 0)
     assert loss.item() == pytest.approx(1 + target.pow(2).mean().item(), rel=0.05)
 
 
-def test_the_transformer_stage_trains(chunk, tmp_path, monkeypatch):
+def test_the_transformer_stage_changes_the_weights_and_logs_the_loss(chunk, tmp_path, monkeypatch):
     monkeypatch.setattr("pxs.mini.train_transformer.BATCH", 4)
     trained = train_transformer(chunk, chunk, PLAN, tmp_path)
     assert trained.proj_out.weight.abs().max() > 0
     assert (tmp_path / "curve.jsonl").read_text().count("held_out_loss") == 1
 
 
-def test_every_prompt_takes_equally_many_tokens_after_a_prefix_of_64():
+def test_all_prompts_have_the_same_number_of_tokens_after_a_prefix_of_64():
     tokenizer = train_tokenizer()
     text, dropped = template()
     assert len(tokenizer(text.split("{}")[0])["input_ids"]) == dropped == 64
@@ -126,7 +126,7 @@ def test_every_prompt_takes_equally_many_tokens_after_a_prefix_of_64():
     assert words == ["Ġneutral", *(f"Ġ{e}" for e in EXPRESSIONS)] * len(DOMAINS)
 
 
-def test_free_text_survives_the_tokenizer():
+def test_the_tokenizer_encodes_and_decodes_any_text():
     tokenizer = train_tokenizer()
     assert tokenizer.decode(tokenizer("Zwölf Gesichter, 漢字!")["input_ids"]) == "Zwölf Gesichter, 漢字!"
 

@@ -1,4 +1,4 @@
-"""The shipped model does what it is there for, on identities that it never saw."""
+"""Tests of the shipped model on identities that it was not trained on."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from pxs.judging import expression_judge, identity_judge
 from pxs.judging.blends import judge_blends
 from pxs.mini import report
 
-NUMBER = seeds("held_out", 1, 5_000)[0]
+SEED = seeds("held_out", 1, 5_000)[0]
 
 
 @pytest.fixture(scope="module", params=DOMAINS)
@@ -25,13 +25,13 @@ def style(request):
 @pytest.fixture(scope="module")
 def edits(editor, style):
     """All expressions at full intensity, and neutral, of one held-out face."""
-    source = draw(Identity.sample(NUMBER), style=style)
+    source = draw(Identity.sample(SEED), style=style)
     return editor.open(source, style).edit([Mix(), *(Mix({e: 1}) for e in EXPRESSIONS)], steps=12)
 
 
 def nearest(image, style):
     """The expression whose drawing at full intensity is nearest to an image."""
-    identity = Identity.sample(NUMBER)
+    identity = Identity.sample(SEED)
     errors = [np.square(to_array(draw(identity, Mix({e: 1}), style)) - to_array(image)).mean() for e in EXPRESSIONS]
     return EXPRESSIONS[int(np.argmin(errors))]
 
@@ -45,48 +45,48 @@ def test_most_edits_are_nearest_to_the_drawing_of_their_own_expression(edits, st
     assert sum(right) >= 8
 
 
-def test_the_background_stays(edits, style):
-    mask = report.background(Identity.sample(NUMBER), style)
+def test_the_background_does_not_change(edits, style):
+    mask = report.background(Identity.sample(SEED), style)
     assert mask.mean() > 0.2
     assert min(psnr(to_array(image), to_array(edits.source), mask) for image in edits) > 28
 
 
 @pytest.fixture(scope="module")
 def adapted():
-    """What `pxs.load("mini")` gives: the base with its adapter."""
+    """The editor of `pxs.load("mini")`: the base model with its adapter."""
     import pxs
 
     return pxs.load("mini")
 
 
-def test_intensity_rises_with_the_number(adapted, style):
-    source = draw(Identity.sample(NUMBER), style=style)
+def test_measured_intensity_rises_with_the_intensity_of_the_mix(adapted, style):
+    source = draw(Identity.sample(SEED), style=style)
     edits = adapted.open(source, style).sweep("surprised", [0, 0.5, 1.5], steps=12)
-    measured = measured_intensity(list(edits), Identity.sample(NUMBER), "surprised", style)
+    measured = measured_intensity(list(edits), Identity.sample(SEED), "surprised", style)
     assert measured[0] < 0.15
     assert measured[0] < measured[1] < measured[2]
     assert measured[2] > 0.5
 
 
-def test_the_model_comes_with_an_adapter_that_is_its_default(adapted, editor):
+def test_the_model_loads_its_adapter_by_default(adapted, editor):
     assert adapted.provenance["adapter"] == "adapter.safetensors" and editor.provenance["adapter"] == ""
     assert adapted.provenance["model_hash"] == editor.provenance["model_hash"]
     assert adapter_notes(BUNDLED["mini"] / "adapter.safetensors")["pxs.base"] == editor.checkpoint.fingerprint
 
 
-def test_the_adapter_grades_what_the_base_takes_as_a_word(adapted, editor, style):
-    source = draw(Identity.sample(NUMBER), style=style)
+def test_the_adapter_makes_intensity_nearly_linear_and_the_base_does_not(adapted, editor, style):
+    source = draw(Identity.sample(SEED), style=style)
     errors = []
     for one in (editor, adapted):
         edits = one.open(source, style).sweep("happy", [0.25, 0.5, 0.75], steps=12)
-        measured = measured_intensity(list(edits), Identity.sample(NUMBER), "happy", style)
+        measured = measured_intensity(list(edits), Identity.sample(SEED), "happy", style)
         errors.append(np.abs(measured - [0.25, 0.5, 0.75]).mean())
     assert errors[1] < 0.12 < errors[0]
 
 
 def coherent(editor, style):
-    """How many of the 15 pairs, both at 1, the judges see together in a face that nobody was trained on."""
-    portrait = editor.open(draw(Identity.sample(NUMBER), style=style), style)
+    """The number of the 15 pairs, both at intensity 1, that the judges find coherent on a held-out face."""
+    portrait = editor.open(draw(Identity.sample(SEED), style=style), style)
     edits = portrait.edit([weigh("sum", a, b, 1.0, 1.0) for a, b in PAIRS], steps=12, progress=False)
     judged = judge_blends(portrait.source, list(edits), PAIRS, expression_judge(), identity_judge())
     return sum(one.verdict.kind == "coherent" for one in judged)

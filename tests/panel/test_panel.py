@@ -1,9 +1,8 @@
-"""The panel, driven as a browser does it, by traits and clicks: its pictures, what a newer request does, its errors."""
+"""The panel, controlled through traits and clicks like in a browser: its pictures, its line of Python, its widgets."""
 
 import html
 import io
 import re
-import subprocess
 import sys
 import threading
 
@@ -15,63 +14,17 @@ import pxs
 from pxs.errors import PxsError, ScaleError
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.panel.view import View, jpeg, scaled
-from pxs.panel.worker import MAX_STEPS, Request, previewed
+from pxs.panel.worker import previewed
 
-PATIENCE = 60  # seconds after which a test gives up waiting for another thread
+PATIENCE = 60  # seconds that a test waits for another thread
 STEPS = 4
 
 
-@pytest.fixture(scope="module")
-def opened(editor):
-    return editor.open(pxs.draw(pxs.Identity.sample(400003)))
-
-
-@pytest.fixture
-def portrait(opened, monkeypatch):
-    """One whose `steps` a test may replace."""
-    monkeypatch.setattr(opened, "steps", opened.steps)
-    return opened
-
-
-@pytest.fixture
-def make(portrait):
-    """Makes panels that are closed after the test."""
-    made = []
-
-    def panel(*args, **options):
-        made.append(pxs.Panel(portrait, *args, **{"steps": STEPS, **options}))
-        return made[-1]
-
-    yield panel
-    for each in made:
-        each.close()
-
-
-class Gate:
-    """Stops an edit once its step `last` has been dealt with, until it is opened."""
-
-    def __init__(self, portrait, last=0):
-        self.reached, self.opened, self.seen = threading.Event(), threading.Event(), []
-        self.last, self._steps = last, portrait.steps
-        portrait.steps = self.steps
-
-    def steps(self, mixes, seed, steps):
-        for step in self._steps(mixes, seed, steps):
-            self.seen.append((mixes[0], step.index))
-            yield step
-            if step.index >= self.last:
-                self.reached.set()
-                assert self.opened.wait(PATIENCE)
-
-    def wait(self):
-        assert self.reached.wait(PATIENCE)
-
-
 def values(widget, trait="value"):
-    """A list that grows by every new value of a trait."""
-    seen = []
-    widget.observe(lambda change: seen.append(change.new), trait)
-    return seen
+    """A list to which every new value of a trait is added."""
+    changes = []
+    widget.observe(lambda change: changes.append(change.new), trait)
+    return changes
 
 
 def shown(view):
@@ -89,12 +42,12 @@ def picture(edits):
 @pytest.mark.parametrize(
     ("total", "after"), [(1, []), (2, []), (3, [2]), (5, [2, 4]), (20, [5, 10, 15]), (50, [12, 24, 36, 48])]
 )
-def test_previews_stand_between_the_steps(total, after):
+def test_previews_follow_every_part_but_the_last(total, after):
     assert [index + 1 for index in range(total) if previewed(index, total)] == after
 
 
 @pytest.mark.parametrize("mix", [Mix(), Mix(happy=0.7, surprised=0.5), Mix(confused=1.5)], ids=str)
-def test_the_picture_is_that_of_portrait_edit(make, portrait, mix):
+def test_the_picture_equals_that_of_portrait_edit(make, portrait, mix):
     panel = make(Mix(sad=1), seed=7)
     panel.wait(PATIENCE)
     for name in EXPRESSIONS:
@@ -106,7 +59,7 @@ def test_the_picture_is_that_of_portrait_edit(make, portrait, mix):
     assert panel.view.edit.value == picture(expected)
 
 
-def test_a_picture_of_another_size_comes_back_at_its_own(editor):
+def test_an_edit_has_the_size_of_its_source(editor):
     portrait = editor.open(pxs.draw(pxs.Identity.sample(5), size=160))
     panel = pxs.Panel(portrait, Mix(fear=1), steps=3)
     edits = panel.wait(PATIENCE)
@@ -115,7 +68,7 @@ def test_a_picture_of_another_size_comes_back_at_its_own(editor):
     assert shown(panel.view).size == (160, 160)
 
 
-def test_seed_and_steps_make_another_picture(make, portrait):
+def test_seed_and_steps_change_the_picture(make, portrait):
     panel = make(Mix(happy=1))
     first = panel.wait(PATIENCE)
     panel.view.seed.value, panel.view.steps.value = 7, 3
@@ -125,7 +78,7 @@ def test_seed_and_steps_make_another_picture(make, portrait):
     assert second[0].tobytes() == portrait.edit(Mix(happy=1), seed=7, steps=3, progress=False)[0].tobytes()
 
 
-def test_the_line_makes_the_picture(make, portrait):
+def test_the_line_of_python_gives_the_picture(make, portrait):
     panel = make(seed=11)
     panel.view.sliders["happy"].value = 0.1 + 0.2  # not 0.3
     panel.view.sliders["angry"].value = 1.15
@@ -135,7 +88,7 @@ def test_the_line_makes_the_picture(make, portrait):
     assert eval(line(panel.view), {"pxs": pxs, "portrait": portrait})[0].tobytes() == edits[0].tobytes()
 
 
-def test_progress_and_previews_lead_to_the_picture(make, portrait):
+def test_progress_and_previews_precede_the_picture(make, portrait):
     panel = make()
     panel.wait(PATIENCE)
     pictures, counts = values(panel.view.edit), values(panel.view.progress)
@@ -147,133 +100,6 @@ def test_progress_and_previews_lead_to_the_picture(make, portrait):
     assert pictures == [jpeg(preview, preview.size), picture(edits)]
     assert counts == [0, 1, 2, 3, 4] and panel.view.progress.max == STEPS
     assert visible == ["visible", "hidden"]
-
-
-def test_the_newest_request_wins(make, portrait):
-    gate = Gate(portrait)
-    panel = make(Mix(sad=1))
-    gate.wait()
-    lines, pictures = values(panel.view.line), values(panel.view.edit)
-    panel.view.sliders["sad"].value = 0
-    panel.view.sliders["happy"].value = 0.5
-    gate.opened.set()
-    edits = panel.wait(PATIENCE)
-    panel.close()
-    assert edits.mixes == (Mix(happy=0.5),)
-    assert [index for mix, index in gate.seen if mix == Mix(sad=1)] == [0, 1]  # left at its next step
-    assert [index for mix, index in gate.seen if mix == Mix(happy=0.5)] == [0, 1, 2, 3]
-    assert {mix for mix, _ in gate.seen} == {Mix(sad=1), Mix(happy=0.5)}  # what lay between was never begun
-    assert len(lines) == 1 and "happy=0.5" in lines[0]
-    assert len(pictures) == 2 and pictures[-1] == picture(edits)  # a preview of the newest, and the newest
-
-
-def test_cancel_goes_back_to_what_was_finished(make, portrait):
-    panel = make(Mix(happy=1))
-    first, before = panel.wait(PATIENCE), panel.view.line.value
-    gate = Gate(portrait, last=1)
-    panel.view.sliders["happy"].value = 0.2
-    gate.wait()
-    assert panel.view.edit.value != picture(first)  # a preview
-    assert (panel.view.cancel.disabled, panel.view.keep.disabled) == (False, True)
-    panel.view.cancel.click()
-    assert panel.view.request == Request(Mix(happy=1), first.seed, STEPS)
-    assert (panel.view.cancel.disabled, panel.view.keep.disabled) == (True, False)
-    assert panel.wait(PATIENCE) is first
-    gate.opened.set()
-    panel.close()  # the thread has ended: it shows nothing any more
-    assert panel.view.edit.value == picture(first) and panel.view.line.value == before
-    assert panel.view.caption.value == "edit"
-    assert gate.seen[-1] == (Mix(happy=0.2), 2)
-
-
-@pytest.mark.parametrize("what", ["preview", "finish"])
-def test_what_is_decoded_when_cancel_is_pressed_is_never_shown(make, portrait, monkeypatch, what):
-    panel = make(Mix(happy=1))
-    first = panel.wait(PATIENCE)
-    decode, reached, opened = getattr(portrait, what), threading.Event(), threading.Event()
-
-    def slow(*args):
-        reached.set()
-        assert opened.wait(PATIENCE)
-        return decode(*args)
-
-    monkeypatch.setattr(portrait, what, slow)
-    panel.view.seed.value = 5
-    assert reached.wait(PATIENCE)
-    panel.view.cancel.click()
-    opened.set()
-    panel.close()
-    assert panel.view.edit.value == picture(first) and panel.edits is first
-    assert panel.view.message.value == ""
-
-
-def test_cancel_of_the_first_edit_shows_the_source(make, portrait):
-    gate = Gate(portrait, last=1)
-    panel = make()
-    gate.wait()
-    assert panel.view.edit.value != panel.view.source.value
-    panel.view.cancel.click()
-    with pytest.raises(PxsError, match="no edit was finished"):
-        panel.wait(PATIENCE)
-    panel.keep()
-    assert panel.kept == [] and panel.edits is None and panel.view.keep.disabled
-    assert panel.view.edit.value == panel.view.source.value
-    assert eval(line(panel.view), {"portrait": portrait}) is portrait.source
-    gate.opened.set()
-
-
-def test_cancel_with_nothing_running_changes_nothing(make):
-    panel = make(Mix(happy=1))
-    edits = panel.wait(PATIENCE)
-    panel.view.cancel.click()
-    assert panel.wait(PATIENCE) is edits and panel.view.request.mix == Mix(happy=1)
-
-
-def test_waiting_ends_at_its_timeout(make, portrait):
-    gate = Gate(portrait)
-    panel = make()
-    gate.wait()
-    with pytest.raises(TimeoutError):
-        panel.wait(0.01)
-    gate.opened.set()
-    assert panel.wait(PATIENCE).mixes == (Mix(),)
-
-
-def test_an_error_is_shown_and_raised_by_wait(make, portrait):
-    panel = make(Mix(happy=1))
-    first, good = panel.wait(PATIENCE), portrait.steps
-
-    def broken(*_):
-        raise ValueError("no <b>memory</b>\nleft & lost")
-
-    portrait.steps = broken
-    panel.view.sliders["sad"].value = 1
-    for _ in range(2):
-        with pytest.raises(ValueError, match="left & lost"):
-            panel.wait(PATIENCE)
-    assert "no &lt;b&gt;memory&lt;/b&gt; left &amp; lost" in panel.view.message.value
-    assert "<b>" not in panel.view.message.value and "\n" not in panel.view.message.value
-    assert panel.view.edit.value == picture(first) and "sad" not in line(panel.view)
-    assert (panel.view.cancel.disabled, panel.view.progress.layout.visibility) == (True, "hidden")
-    portrait.steps = good
-    panel.view.sliders["sad"].value = 0.5
-    assert panel.wait(PATIENCE).mixes == (Mix(happy=1, sad=0.5),)
-    assert panel.view.message.value == ""
-
-
-def test_an_error_halfway_is_shown_too(make, portrait):
-    good = portrait.steps
-
-    def breaks(*args):
-        yield next(good(*args))
-        raise RuntimeError("the device is lost")
-
-    portrait.steps = breaks
-    panel = make()
-    with pytest.raises(RuntimeError, match="the device is lost"):
-        panel.wait(PATIENCE)
-    assert "the device is lost" in panel.view.message.value
-    assert panel.view.edit.value == panel.view.source.value and panel.view.keep.disabled
 
 
 def test_keep_collects_edits_with_their_labels(make):
@@ -304,37 +130,7 @@ def test_reset_is_one_request_with_all_sliders_at_0(make, portrait):
     assert edits[0].tobytes() == portrait.edit(Mix(), seed=9, steps=STEPS, progress=False)[0].tobytes()
 
 
-def test_close_ends_the_thread_and_the_widgets(make, portrait):
-    panel = make(Mix(happy=1))
-    edits = panel.wait(PATIENCE)
-    gate = Gate(portrait)
-    panel.view.sliders["happy"].value = 0.5
-    gate.wait()
-    panel.close(patience=0)
-    gate.opened.set()
-    panel.close()
-    assert not any(thread.name == "pxs-panel" for thread in threading.enumerate())
-    assert panel.view.box.comm is None and panel.view.sliders["happy"].comm is None
-    assert panel.wait(PATIENCE) is edits and panel.edits is edits
-    with pytest.raises(PxsError, match="this panel is closed"):
-        panel.view.sliders["happy"].value = 1
-
-
-RUNNING = f"""
-import threading, pxs
-portrait = pxs.load("mini", adapter=None).open(pxs.draw(pxs.Identity.sample(1)))
-view, begun = pxs.Panel(portrait, steps={MAX_STEPS}).view, threading.Event()
-view.progress.observe(lambda change: change.new > 1 and begun.set(), "value")
-print(begun.wait({PATIENCE}) and not view.cancel.disabled)
-"""
-
-
-def test_a_running_edit_neither_keeps_nor_breaks_the_interpreter():
-    done = subprocess.run([sys.executable, "-c", RUNNING], capture_output=True, text=True, timeout=PATIENCE)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
-
-
-def test_sliders_are_the_vocabulary_and_wait_for_the_hand(make):
+def test_sliders_are_the_expressions_and_update_on_release(make):
     panel = make()
     view = panel.view
     assert tuple(view.sliders) == EXPRESSIONS and EXPRESSIONS[: len(BASIC)] == BASIC
@@ -346,14 +142,14 @@ def test_sliders_are_the_vocabulary_and_wait_for_the_hand(make):
         assert re.search(rf"\.pxs-{name} [^}}]*{COLOURS[name]}", style)
 
 
-def test_it_displays_itself(make):
+def test_a_panel_displays_itself(make):
     panel = make()
     bundle = panel._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.view.box.model_id
     assert isinstance(panel.view.box, ipywidgets.VBox)
 
 
-def test_a_large_picture_is_shown_small():
+def test_a_large_picture_is_displayed_smaller():
     view = View(Image.new("RGB", (1200, 900)))
     assert shown(view).size == (512, 384)
     assert (view.edit.layout.width, view.edit.layout.height) == ("320px", "240px")
@@ -363,13 +159,13 @@ def test_a_large_picture_is_shown_small():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mix": Mix(happy=1.6)}, "happy 1.6 is not on its slider"),
-        ({"mix": Mix(sad=-0.1)}, "sad -0.1 is not on its slider"),
+        ({"mix": Mix(happy=1.6)}, "happy 1.6 is outside the range of its slider"),
+        ({"mix": Mix(sad=-0.1)}, "sad -0.1 is outside the range of its slider"),
         ({"seed": -1}, "seed -1 is out of range"),
         ({"steps": 0}, "steps 0 is out of range"),
     ],
 )
-def test_what_sliders_cannot_show_is_one_line(portrait, options, message):
+def test_values_outside_the_ranges_are_one_line(portrait, options, message):
     with pytest.raises(ScaleError, match=message):
         pxs.Panel(portrait, **options)
     assert not any(thread.name == "pxs-panel" for thread in threading.enumerate())

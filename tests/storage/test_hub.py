@@ -148,7 +148,7 @@ def test_without_room_nothing_is_fetched(hub, tmp_path):
     code = "import shutil, sys; from pxs.cli import main\n"
     code += "shutil.disk_usage = lambda _: shutil._ntuple_diskusage(0, 0, 5_000_000)\n"
     done = hub(code=code + "sys.exit(main(['download', '--model', 'Qwen/Small']))")
-    assert done.returncode == 2 and "5.0 MB left: make room, or set HF_HOME" in done.stderr
+    assert done.returncode == 2 and "5.0 MB left: free space or set HF_HOME" in done.stderr
     assert not (tmp_path / "home" / "hub").exists()
 
 

@@ -1,4 +1,4 @@
-"""A small drawn set, and untrained networks in the place of judges, for trainings of seconds."""
+"""A small drawn set and untrained encoders, for trainings that take seconds."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from pxs.data.synthetic_ffe import write_drawn_set
 from pxs.encoders.networks import FaceNet
 
 
-class Encoders:
-    """What losses look through: a fixed random network."""
+class RandomEncoder:
+    """A feature and identity encoder with fixed random weights."""
 
     role = "train"
 
@@ -28,8 +28,9 @@ class Encoders:
 
 
 @pytest.fixture(scope="session")
-def eyes():
-    return Encoders("features"), Encoders("identity")
+def encoders():
+    """An encoder of features and one of identity."""
+    return RandomEncoder("features"), RandomEncoder("identity")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""`pxs train` by processes that share out the weights, as `accelerate launch --use_fsdp` has it, but on CPUs.
+"""`pxs train` with sharded weights, as with `accelerate launch --use_fsdp`, but on CPUs.
 
-Accelerate shards on GPUs only; all below it (PyTorch's FSDP2) works on CPUs too.
+Accelerate shards only on GPUs; FSDP2 of PyTorch, which it uses, also works on CPUs.
 """
 
 import sys
@@ -13,7 +13,7 @@ from pxs.training import trainer
 
 
 class Sharding(Accelerator):
-    """Has Accelerate believe that FSDP was asked for."""
+    """An Accelerator configured for FSDP on CPUs."""
 
     def __init__(self, **settings):
         super().__init__(**settings)

@@ -54,7 +54,7 @@ def test_flow_matching_of_both_branches_is_the_mean_of_each():
     assert gradcheck(flow_matching, [v_a.requires_grad_(), shared, clean_a])
 
 
-def test_flow_matching_does_not_stretch_shapes():
+def test_flow_matching_does_not_broadcast():
     with pytest.raises((UserWarning, RuntimeError)):
         flow_matching(torch.zeros(2, 3), torch.zeros(1, 3), torch.zeros(1, 3))
 
@@ -117,7 +117,7 @@ def test_hinge_by_hand():
     assert hinge(at(0), at(180), at(0), margin=0.3).tolist() == pytest.approx([2.3])
 
 
-def test_hinge_beyond_its_margin_has_no_gradient():
+def test_hinge_has_no_gradient_if_the_margin_is_kept():
     g = at(0, 0).requires_grad_()
     loss = hinge(g, at(30, 60), at(90, -60))
     loss.sum().backward()
@@ -131,7 +131,7 @@ def test_log_ratio_by_hand():
     assert loss.tolist() == pytest.approx([math.log(1 / 1.5), 0, math.log(1.5)])
 
 
-def test_log_ratio_is_bounded_and_finite_where_pictures_are_alike():
+def test_log_ratio_is_bounded_and_finite_for_equal_features():
     bound = math.log((2 + 1e-6) / 1e-6)
     g = F.normalize(torch.randn(200, 64, generator=torch.Generator().manual_seed(0)), dim=1).requires_grad_()
     loss = log_ratio(g, g.detach(), -g.detach())  # rounding takes some of these cosines above 1
@@ -151,7 +151,7 @@ def test_a_form_is_smaller_the_nearer_the_positive_and_the_farther_the_negative(
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_form_gives_one_loss_a_sample_each_by_itself(form):
+def test_a_form_gives_one_independent_loss_per_sample(form):
     g, p, n = (v.detach() for v in vectors(3, seed=2, batch=4))
     alone = torch.cat([form(g[i : i + 1], p[i : i + 1], n[i : i + 1]) for i in range(4)])
     assert form(g, p, n).shape == (4,)
@@ -159,7 +159,7 @@ def test_a_form_gives_one_loss_a_sample_each_by_itself(form):
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_only_the_directions_of_features_count(form):
+def test_only_the_directions_of_features_matter(form):
     g, p, n = vectors(3, seed=3)
     torch.testing.assert_close(form(3 * g, 0.5 * p, 7 * n), form(g, p, n))
 
@@ -189,7 +189,7 @@ def test_symmetric_contrast_by_hand():
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_exchanging_the_branches_changes_nothing(form):
+def test_the_symmetric_loss_does_not_change_when_branches_are_exchanged(form):
     for seed in range(20):
         g_a, g_b, t_a, t_b = vectors(4, seed)
         one, other = symmetric_contrast(g_a, g_b, t_a, t_b, form), symmetric_contrast(g_b, g_a, t_b, t_a, form)
@@ -206,7 +206,7 @@ def test_the_symmetric_loss_is_the_mean_of_both_sides(form):
     assert not torch.equal(*sides)
 
 
-def test_the_one_sided_loss_does_not_see_branch_b():
+def test_the_one_sided_loss_does_not_depend_on_branch_b():
     g_a, g_b, t_a, t_b = vectors(4, seed=6)
     one_sided_contrast(g_a, t_a, t_b).sum().backward()
     assert g_a.grad.abs().sum() > 0 and g_b.grad is None
@@ -215,7 +215,7 @@ def test_the_one_sided_loss_does_not_see_branch_b():
     assert g_a.grad.abs().sum() > 0 and g_b.grad.abs().sum() > 0
 
 
-def test_both_are_info_nce_at_0_07_unless_told_otherwise():
+def test_the_default_form_is_info_nce_at_temperature_0_07():
     g_a, g_b, t_a, t_b = vectors(4, seed=7)
     named = partial(info_nce, temperature=0.07)
     assert torch.equal(symmetric_contrast(g_a, g_b, t_a, t_b), symmetric_contrast(g_a, g_b, t_a, t_b, named))
@@ -238,7 +238,7 @@ def test_identity_by_hand():
     assert identity_loss(at(0, 0), at(60, 90), torch.tensor([300, 100]), gate=200).item() == pytest.approx(1)
 
 
-def test_the_gate_is_that_of_each_sample():
+def test_the_gate_applies_to_each_sample():
     g = at(0, 10, 20, 30).requires_grad_()
     identity_loss(g, at(60, 70, 80, 90), torch.tensor([700, 500, 601, 0])).backward()
     moved = g.grad.abs().sum(dim=1) > 0
@@ -248,14 +248,14 @@ def test_the_gate_is_that_of_each_sample():
     torch.testing.assert_close(g.grad[moved], alone.grad)
 
 
-def test_identity_of_no_sample_is_zero_with_a_gradient_of_zero():
+def test_identity_without_samples_is_zero_with_zero_gradient():
     g = at(0, 10).requires_grad_()
     loss = identity_loss(g, at(60, 90), torch.tensor([601, 1000]))
     loss.backward()
     assert loss.item() == 0 and torch.equal(g.grad, torch.zeros_like(g))
 
 
-def test_features_beyond_the_gate_may_be_anything():
+def test_features_above_the_gate_may_be_not_finite():
     g = torch.tensor([[1.0, 0.0], [math.nan, math.inf]], requires_grad=True)
     loss = identity_loss(g, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([100, 800]))
     loss.backward()

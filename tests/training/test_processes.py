@@ -1,4 +1,4 @@
-"""Several processes: one training, the same as by one process, whether they copy the weights or share them out."""
+"""Training by several processes equals that by one, with copied weights (DDP) and with sharded weights (FSDP2)."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from pxs.training.settings import Settings
 from pxs.training.trainer import train
 
 WORKER = Path(__file__).with_name("sharding_worker.py")
-COPIED, SHARED = ["-m", "pxs", "train"], [str(WORKER)]
+COPIED, SHARDED = ["-m", "pxs", "train"], [str(WORKER)]
 GIVEN = {"batch": 2, "rank": 2, "precision": "no", "save_every": 1, "validation": 0.34, "validate_every": 2}
 GIVEN |= {"steps": 3, "lr": 1e-2, "warmup": 0, "identity_weight": 0.0, "sample_every": 3}
 
@@ -27,7 +27,7 @@ def command(script, data, out, **changes):
     """Two processes on CPUs."""
     settings = [f"{name}={value}" for name, value in {**GIVEN, **changes}.items()]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    launch += ["--local-addr", "127.0.0.1"]  # whatever the machine is called
+    launch += ["--local-addr", "127.0.0.1"]  # independent of the host name
     return [*launch, *script, "--data", str(data), "--out", str(out), "--set", *settings]
 
 
@@ -36,7 +36,7 @@ def environment():
 
 
 def launched(script, data, out, **changes):
-    """What two processes said, when they had ended well."""
+    """The words on standard output of two processes, which must succeed."""
     done = subprocess.run(
         command(script, data, out, **changes), capture_output=True, text=True, env=environment(), timeout=240
     )
@@ -63,7 +63,7 @@ def log(folder):
 
 def assert_same_training(folder, alone):
     assert weights(alone).abs().max() > 0.01
-    assert (weights(folder) - weights(alone)).norm() < 0.02 * weights(alone).norm()  # Adam magnifies the last bits
+    assert (weights(folder) - weights(alone)).norm() < 0.02 * weights(alone).norm()  # Adam amplifies rounding errors
     assert [row["step"] for row in log(folder)] == [1, 2, 3]
     for own, theirs in zip(log(folder), log(alone), strict=True):
         assert own["flow"] == pytest.approx(theirs["flow"], rel=1e-2)
@@ -71,17 +71,17 @@ def assert_same_training(folder, alone):
     assert log(folder)[1]["validation"] == pytest.approx(log(alone)[1]["validation"], rel=1e-2)
 
 
-@pytest.fixture(scope="module", params=[COPIED, SHARED], ids=["copied", "shared"])
+@pytest.fixture(scope="module", params=[COPIED, SHARDED], ids=["copied", "sharded"])
 def together(request, data, tmp_path_factory):
-    """How the processes were started, and the folder of their training."""
+    """The script of the processes, and the folder of their training."""
     out = tmp_path_factory.mktemp("together") / "out"
-    said = launched(request.param, data, out)
-    assert said == [str(out / "adapter.safetensors"), str(out / "results.json")]  # by one of them only
+    printed = launched(request.param, data, out)
+    assert printed == [str(out / "adapter.safetensors"), str(out / "results.json")]  # by only one of them
     return request.param, out
 
 
 def before_the_last_step(folder, target):
-    """A copy of a training as it was when one step was left."""
+    """A copy of a training in its state before the last step."""
     shutil.copytree(folder, target)
     for file in (*target.glob("adapter*"), *target.glob("results*"), *(target / "checkpoints").glob("step-0000003.*")):
         file.unlink()
@@ -93,17 +93,17 @@ def test_two_processes_train_as_one(together, alone):
     assert_same_training(out, alone)
     assert (out / "samples" / "step-0000003.png").exists()
     one, two = ({p.name for p in (folder / "cache").iterdir()} for folder in (alone, out))
-    assert one == two  # every row once, whoever made it
+    assert one == two  # every row once
 
 
-def test_two_go_on_with_what_one_began(together, data, alone, tmp_path):
+def test_two_processes_resume_a_training_of_one(together, data, alone, tmp_path):
     out = before_the_last_step(alone, tmp_path / "out")
     launched(together[0], data, out)
-    assert log(out)[:2] == log(alone)[:2]  # those steps were not done again
+    assert log(out)[:2] == log(alone)[:2]  # these steps were not repeated
     assert_same_training(out, alone)
 
 
-def test_one_goes_on_with_what_two_began(together, rows, alone, tmp_path):
+def test_one_process_resumes_a_training_of_two(together, rows, alone, tmp_path):
     out = before_the_last_step(together[1], tmp_path / "out")
     assert [step.index for step in train(rows, Settings(**GIVEN), out)] == [2]
     assert_same_training(out, alone)
@@ -120,7 +120,7 @@ def test_sigterm_to_one_process_stops_both_with_a_state(data, tmp_path):
         time.sleep(0.05)
     *_, last = psutil.Process(process.pid).children()
     last.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=120)
     steps = len(log(out))
-    assert 2 <= steps < 500 and (out / "checkpoints" / f"step-{steps:07d}.json").exists(), said[-3000:]
+    assert 2 <= steps < 500 and (out / "checkpoints" / f"step-{steps:07d}.json").exists(), errors[-3000:]
     assert not (out / "adapter.safetensors").exists() and process.returncode != 0

@@ -1,4 +1,4 @@
-"""Settings are checked when they are made; rates follow warm-up and cosine."""
+"""Settings are checked when they are created; the learning rate follows warm-up and cosine."""
 
 import json
 
@@ -9,7 +9,7 @@ from pxs.training.settings import Settings
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "expected"),
     [
         ({"steps": 0}, "steps 0 is too small"),
         ({"lr": float("nan")}, "lr nan"),
@@ -24,10 +24,10 @@ from pxs.training.settings import Settings
         ({"stepz": 3}, "unknown settings ['stepz']"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_named(changes, says):
+def test_an_invalid_setting_is_named(changes, expected):
     with pytest.raises(TrainingError) as error:
         Settings().updated(changes)
-    assert says in str(error.value) and "\n" not in str(error.value)
+    assert expected in str(error.value) and "\n" not in str(error.value)
 
 
 def test_settings_come_from_json(tmp_path):
@@ -41,7 +41,7 @@ def test_settings_come_from_json(tmp_path):
         Settings.load(tmp_path / "none.json")
 
 
-def test_the_rate_rises_in_a_line_and_falls_to_nothing():
+def test_the_rate_rises_linearly_and_falls_to_0():
     s = Settings(steps=100, warmup=10, lr=1.0)
     assert s.rate(0) == pytest.approx(0.1, abs=1e-3)
     assert max(s.rate(i) for i in range(100)) == pytest.approx(s.rate(9), abs=1e-9)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+from pxs.editing.recipes import AUTO, FITTED
+
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
     from pxs.editing.editor import Editor
-    from pxs.editing.options import LoadOptions
 
 
 @dataclass
@@ -19,7 +21,7 @@ class Context:
     adapter: Choice = "default"
     steps: int = 12
     seed: int = 42
-    options: LoadOptions | None = None
+    options: LoadOptions = DEFAULT_OPTIONS
     _editors: dict[str, Editor] = field(default_factory=dict)
 
     def editor(self, adapter: Choice) -> Editor:
@@ -27,11 +29,9 @@ class Context:
         key = str(adapter)
         if key not in self._editors:
             from pxs.editing.editor import load
-            from pxs.editing.options import LoadOptions
-            from pxs.editing.recipes import AUTO, FITTED
 
             self._editors.clear()  # methods run one after the other, and two models may not fit
-            options = self.options or LoadOptions()
+            options = self.options
             if options.recipe == AUTO:  # tasks compare an edit with its whole source, and by its face box
                 options = replace(options, recipe=FITTED)
             self._editors[key] = load(self.model, adapter, options)

@@ -3,7 +3,7 @@
 The text encoder is causal: what it computes for a token depends on the tokens before it only. All prompts of a portrait
 begin with the same system text, the same picture and the same words up to the expression. So that prefix goes through
 the encoder once, its keys and values are kept, and a batch of suffixes (7 tokens each) continues from them. Of
-logits, which nobody reads, one row a prompt is computed.
+the logits, which are not used, one row a prompt is computed.
 """
 
 from __future__ import annotations

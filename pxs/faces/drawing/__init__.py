@@ -1,1 +1,1 @@
-"""The parts of a drawn face as SVG: head, eyes and brows, nose and mouth, put together by `compose`."""
+"""Draws the parts of a face as SVG: head, hair, eyes and brows, nose and mouth. `compose` combines them."""

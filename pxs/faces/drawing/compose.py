@@ -1,15 +1,15 @@
-"""From an identity and its action units to one SVG document: head, eyes and brows, nose and mouth, in layers.
+"""Combines all parts of a face into one SVG document.
 
-All parts draw in head coordinates (x right, y down, origin in the middle of the face); `compose` places the head in
-the 128 x 128 picture. Raising or lowering the head (AU 53, 54) slides the features over the skull; tilting it (AU 55)
-rolls it.
+The parts use head coordinates: x right, y down, origin in the middle of the face. `compose` places the head in the
+128 x 128 picture. Raising or lowering the head (AU 53, 54) shifts the features over the skull; tilting it (AU 55)
+rotates the head.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pxs.faces.drawing import eyes, head, mouth
+from pxs.faces.drawing import eyes, hair, head, mouth
 from pxs.faces.drawing.style import STYLES
 from pxs.faces.drawing.svg import group, num
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def compose(identity: Identity, action: Action, style_name: str) -> str:
-    """The whole picture as an SVG document."""
+    """The picture as an SVG document; `style_name` is a key of STYLES."""
     style = STYLES[style_name]
     shift_x, shift_y, roll, scale = identity.pose
-    pitch = action.both("54") - action.both("53")  # positive looks down
+    pitch = action.both("54") - action.both("53")  # positive: the face looks down
     features = "".join(
         (
             head.cheeks(identity, action, style),
@@ -34,12 +34,12 @@ def compose(identity: Identity, action: Action, style_name: str) -> str:
             eyes.glasses(identity, style),
         )
     )
-    turning = "".join(
+    front = "".join(
         (
             head.ears(identity, style),
             head.skull(identity, action, style),
             group(features, f"translate(0 {num(3.6 * pitch)})"),
-            head.front_hair(identity, style),
+            hair.front_hair(identity, style),
         )
     )
     tilt = roll + 7.0 * action.both("55")
@@ -47,9 +47,9 @@ def compose(identity: Identity, action: Action, style_name: str) -> str:
     move = f"rotate({num(tilt)} 0 48) translate(0 {num(1.2 * pitch)})"
     body = "".join(
         (
-            group(group(head.back_hair(identity, style), move), place),
+            group(group(hair.back_hair(identity, style), move), place),
             group(head.neck(identity, style), place),
-            group(group(turning, move), place),
+            group(group(front, move), place),
         )
     )
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128">{head.backdrop(identity, style)}{body}</svg>'

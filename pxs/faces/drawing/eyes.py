@@ -1,10 +1,11 @@
-"""Encoders, brows and glasses: the upper face, where AU 1, 2, 4, 5, 6, 7, 43 and the gaze are seen."""
+"""Eyes, brows and glasses: the upper face. AU 1, 2, 4, 5, 6, 7, 9, 43, 61 and 64 move it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pxs.faces.drawing.head import hair_colour, outline_colour
+from pxs.faces.drawing.hair import hair_colour
+from pxs.faces.drawing.head import outline_colour
 from pxs.faces.drawing.svg import blend, clip, ellipse, fill, group, num, path, shade, stroke
 
 if TYPE_CHECKING:
@@ -21,17 +22,18 @@ def eyes(identity: Identity, action: Action, style: Style) -> str:
 
 
 def _eye(identity: Identity, action: Action, style: Style, name: str, sign: int) -> str:
+    """One eye; `name` is the side of the picture, and `sign` is -1 on the left and 1 on the right."""
     au = action.side(name)
     half = style.eye_half_width * identity.eye_size
-    closing = max(0.0, 1 - 0.95 * min(au["43"], 1.05))
+    openness = max(0.0, 1 - 0.95 * min(au["43"], 1.05))
     wide, squint = max(0.0, au["5"]), max(0.0, au["7"])
     smile = max(0.0, au["6"])
-    up = style.lid_up * identity.eye_size * (1 + 0.38 * wide - 0.34 * squint - 0.16 * smile) * closing
-    up = max(up, -0.5 * style.lid_down) - 0.32 * style.lid_down * (1 - closing)
+    up = style.lid_up * identity.eye_size * (1 + 0.38 * wide - 0.34 * squint - 0.16 * smile) * openness
+    up = max(up, -0.5 * style.lid_down) - 0.32 * style.lid_down * (1 - openness)
     down = style.lid_down * identity.eye_size * (1 + 0.22 * wide - 0.30 * squint - 0.72 * smile)
     lower = max(down, -0.75 * style.lid_down)
     upper = max(up, -lower + 0.15)  # the lids never cross
-    tilt = -identity.eye_tilt * 0.5  # outer corner higher
+    tilt = -identity.eye_tilt * 0.5  # the outer corner is higher
     inner, outer = (-half, -tilt), (half, tilt)
     under_brow = 1 - 0.4 * max(0.0, au["4"] - 0.6 * au["1"])  # a lowered brow pushes the inner lid down
     lid = ("M", *inner, "C", -half * 0.55, -upper * 1.32 * under_brow, half * 0.5, -upper * 1.38, *outer)
@@ -40,11 +42,11 @@ def _eye(identity: Identity, action: Action, style: Style, name: str, sign: int)
     lower_line = path("M", *outer, *rim)
     lash = blend(shade(hair_colour(identity, style), 0.4), "#17100e", 0.6)
     skin_line = outline_colour(identity)
-    ball = f"eye{name}"
+    clip_id = f"eye{name}"
     parts = (
-        f"<defs>{clip(ball, shape)}</defs>",
+        f"<defs>{clip(clip_id, shape)}</defs>",
         fill(shape, "#f7f4f1" if style.shaded else "#ffffff"),
-        group(_iris(identity, action, style, sign) + _lid_shadow(upper_line, style), clip=ball),
+        group(_iris(identity, action, style, sign) + _lid_shadow(upper_line, style), clip=clip_id),
         stroke(lower_line, skin_line, 0.7 if style.shaded else 0.9, 0.75),
         stroke(upper_line, lash, 1.5 if style.shaded else 2.4),
         _crease(half, upper, wide, skin_line, style),
@@ -55,7 +57,7 @@ def _eye(identity: Identity, action: Action, style: Style, name: str, sign: int)
 
 
 def _iris(identity: Identity, action: Action, style: Style, sign: int) -> str:
-    """Iris, pupil and highlight, moved by the gaze; the highlight stays on the same side of the picture."""
+    """Iris, pupil and highlight, moved by the gaze; both highlights lie on the same side of the picture."""
     r = style.iris * identity.eye_size
     x = sign * 3.1 * action.both("61") * (1.0 if style.shaded else 0.9)
     y = -0.5 + 2.4 * max(0.0, action.both("64"))
@@ -75,18 +77,19 @@ def _iris(identity: Identity, action: Action, style: Style, sign: int) -> str:
 
 
 def _lid_shadow(upper_line: str, style: Style) -> str:
+    """The shadow of the upper lid on the eye."""
     return stroke(upper_line, "#2a1a18", 3.4 if style.shaded else 4.5, 0.22)
 
 
 def _crease(half: float, upper: float, wide: float, colour: str, style: Style) -> str:
-    """The fold above the lid; it disappears into the lid as the eye opens wide, and follows the lid down."""
+    """The fold above the upper lid; it moves with the lid and fades as the eye opens wide."""
     y = upper * 1.0 + 2.6
     line = path("M", -half * 0.8, -y * 0.55, "C", -half * 0.4, -y * 1.1, half * 0.45, -y * 1.12, half * 0.95, -y * 0.5)
     return stroke(line, colour, style.line, 0.45 * max(0.25, 1 - 0.6 * wide))
 
 
 def _cheek_lines(half: float, lower: float, smile: float, squint: float, colour: str, age: float) -> str:
-    """Raised cheek under the eye and crow's feet (AU 6), tightened lower lid (AU 7), and the bags of age."""
+    """The raised cheek and crow's feet (AU 6), the tightened lower lid (AU 7), and bags under the eye (age)."""
     bag = path(
         "M", -half * 0.7, lower + 3.2, "C", -half * 0.2, lower + 5.4, half * 0.5, lower + 5.0, half * 0.95, lower + 2.4
     )
@@ -98,12 +101,13 @@ def _cheek_lines(half: float, lower: float, smile: float, squint: float, colour:
 
 
 def brows(identity: Identity, action: Action, style: Style) -> str:
-    """Both brows and the lines that they fold into the forehead and between them."""
+    """Both brows, and the lines on the forehead and between the brows."""
     drawn = "".join(_brow(identity, action, style, name, sign) for name, sign in SIDES)
     return _forehead(identity, action, style) + drawn
 
 
 def _brow(identity: Identity, action: Action, style: Style, name: str, sign: int) -> str:
+    """One brow; `name` and `sign` as in `_eye`. Point 0 is its inner end, 1 its arch, 2 its outer end."""
     au = action.side(name)
     inner_up, outer_up, frown = au["1"], au["2"], au["4"] + 0.55 * max(0.0, au["9"])
     squeeze = 0.4 * max(0.0, au["7"]) + 0.15 * max(0.0, action.both("12") - 1)
@@ -117,19 +121,9 @@ def _brow(identity: Identity, action: Action, style: Style, name: str, sign: int
     x1 = x0 + length * 0.52
     t = identity.brow_weight * style.brow_weight
     data = path(
-        "M",
-        sign * x0,
-        y0 - t * 0.5,
-        "Q",
-        sign * x1,
-        y1 - t * 1.3,
-        sign * x2,
-        y2,
-        "Q",
-        sign * x1,
-        y1 + t * 0.7,
-        sign * (x0 + 0.3),
-        y0 + t * 0.9,
+        *("M", sign * x0, y0 - t * 0.5),
+        *("Q", sign * x1, y1 - t * 1.3, sign * x2, y2),
+        *("Q", sign * x1, y1 + t * 0.7, sign * (x0 + 0.3), y0 + t * 0.9),
         "Z",
     )
     colour = shade(hair_colour(identity, style), 0.62)
@@ -137,7 +131,7 @@ def _brow(identity: Identity, action: Action, style: Style, name: str, sign: int
 
 
 def _forehead(identity: Identity, action: Action, style: Style) -> str:
-    """Vertical furrows of the frown (AU 4), horizontal lines of raised brows (AU 1, 2), and those of age."""
+    """Vertical furrows of the frown (AU 4); horizontal lines of raised brows (AU 1, 2) and of age."""
     colour, y = outline_colour(identity), style.brow_y + 1.5
     frown = max(0.0, min(action.left["4"], 1.3) + min(action.right["4"], 1.3)) / 2 + 0.3 * max(0.0, action.both("9"))
     raised = max(0.0, (action.both("1") + action.both("2")) / 2)

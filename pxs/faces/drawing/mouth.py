@@ -1,4 +1,4 @@
-"""Nose, mouth and the folds around them: the lower face, where AU 9, 10, 12, 14, 15, 20, 23, 24 and 26 are seen."""
+"""Nose, mouth and the folds around them: the lower face. AU 9, 10, 12, 14, 15, 20, 23, 24 and 26 move it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lips:
-    """Where the mouth is: corners, and the middles of both lips' inner edges; thickness of upper and lower lip."""
+    """The geometry of the mouth, in head coordinates.
+
+    `left` and `right` are the corners (x, y). The inner edges of the lips pass through (`middle`, `top`) and
+    (`middle`, `bottom`). `upper` and `lower` are the thickness of the two lips.
+    """
 
     left: tuple[float, float]
     right: tuple[float, float]
@@ -28,7 +32,7 @@ class Lips:
 
 
 def lips(identity: Identity, action: Action, style: Style) -> Lips:
-    """The geometry of the mouth under the action units."""
+    """The geometry of the mouth for one identity and its action units."""
     y = identity.mouth_height + (1.5 if not style.shaded else 0.0)
     press, tight = max(0.0, action.both("24")), max(0.0, action.both("23"))
     skew = action.both("skew")
@@ -59,15 +63,15 @@ def lips(identity: Identity, action: Action, style: Style) -> Lips:
 
 
 def mouth(identity: Identity, action: Action, style: Style) -> str:
-    """Lips, teeth, tongue and the dark between them."""
+    """Lips, teeth, tongue and the dark inside of the mouth."""
     m = lips(identity, action, style)
     (lx, ly), (rx, ry) = m.left, m.right
 
-    def edge(y: float, back: bool) -> list[str | float]:
-        """A curve from one corner to the other whose middle lies at y."""
+    def edge(y: float, to_left: bool) -> list[str | float]:
+        """A curve from the left corner to the right one, or with `to_left` back, whose middle lies at y."""
         c = y + (y - (ly + ry) / 2) / 3
         a, b = (m.middle + 0.45 * (lx - m.middle), c), (m.middle + 0.45 * (rx - m.middle), c)
-        return ["C", *b, *a, lx, ly] if back else ["C", *a, *b, rx, ry]
+        return ["C", *b, *a, lx, ly] if to_left else ["C", *a, *b, rx, ry]
 
     inner = path("M", lx, ly, *edge(m.top, False), *edge(m.bottom, True), "Z")
     outer = path("M", lx, ly, *edge(m.top - m.upper, False), *edge(m.bottom + m.lower, True), "Z")
@@ -82,21 +86,9 @@ def mouth(identity: Identity, action: Action, style: Style) -> str:
         ]
     if gap > 0.3:
         teeth = path(
-            "M",
-            lx,
-            ly - 12,
-            "L",
-            lx,
-            m.top,
-            "Q",
-            m.middle,
-            m.top + 2 * min(0.42 * gap + 0.6, 4.2),
-            rx,
-            m.top,
-            "L",
-            rx,
-            ry - 12,
-            "Z",
+            *("M", lx, ly - 12, "L", lx, m.top),
+            *("Q", m.middle, m.top + 2 * min(0.42 * gap + 0.6, 4.2), rx, m.top),
+            *("L", rx, ry - 12, "Z"),
         )
         tongue = ellipse(m.middle, m.bottom + 0.5, 0.45 * (rx - lx) / 2 + 1, 0.42 * gap, "#c4595c")
         inside = fill(inner, "#4a1416") + (tongue if gap > 4 else "") + fill(teeth, "#f5f1ea")
@@ -110,51 +102,24 @@ def mouth(identity: Identity, action: Action, style: Style) -> str:
 
 
 def _corners(m: Lips, action: Action, colour: str) -> str:
-    """Dimples (AU 14) and the short strokes that end a firm mouth (AU 12, 15, 24)."""
+    """Dimples (AU 14), and short lines at the corners of a tense mouth (AU 12, 15, 23, 24)."""
     parts = []
     for (x, y), au, sign in ((m.left, action.left, -1), (m.right, action.right, 1)):
         dimple = max(0.0, au["14"])
-        firm = max(0.0, 0.55 * au["12"], 0.6 * au["15"], 0.5 * au["24"], 0.5 * au["23"])
-        parts.append(
-            stroke(
-                path("M", x + sign * 1.2, y - 3.4, "Q", x + sign * 4.2, y - 0.4, x + sign * 1.4, y + 2.8),
-                colour,
-                1.0,
-                0.9 * dimple,
-            )
-        )
-        parts.append(
-            stroke(
-                path("M", x + sign * 0.3, y - 1.3, "Q", x + sign * 1.5, y, x + sign * 0.5, y + 1.3), colour, 0.8, firm
-            )
-        )
+        tension = max(0.0, 0.55 * au["12"], 0.6 * au["15"], 0.5 * au["24"], 0.5 * au["23"])
+        arc = path("M", x + sign * 1.2, y - 3.4, "Q", x + sign * 4.2, y - 0.4, x + sign * 1.4, y + 2.8)
+        line = path("M", x + sign * 0.3, y - 1.3, "Q", x + sign * 1.5, y, x + sign * 0.5, y + 1.3)
+        parts += [stroke(arc, colour, 1.0, 0.9 * dimple), stroke(line, colour, 0.8, tension)]
     return "".join(parts)
 
 
 def nose(identity: Identity, action: Action, style: Style) -> str:
-    """The nose; wrinkled and drawn up by AU 9, a hint only in the flat style."""
+    """The nose, wrinkled and raised by AU 9; the flat style shows its tip only."""
     wrinkle = max(0.0, action.both("9"))
     lift = 1.6 * wrinkle + 0.4 * max(0.0, action.both("10"))
     colour = outline_colour(identity)
     w, y = identity.nose_width * (1 + 0.14 * wrinkle), style.eye_y + identity.nose_length + 2 - lift
-    creases = "".join(
-        stroke(
-            path(
-                "M",
-                -2.6 + d * 0.3,
-                style.eye_y + 1.2 + 2.6 * d,
-                "Q",
-                0,
-                style.eye_y + 0.2 + 2.6 * d,
-                2.6 - d * 0.3,
-                style.eye_y + 1.2 + 2.6 * d,
-            ),
-            colour,
-            0.8,
-            0.85 * wrinkle,
-        )
-        for d in (0, 1, 2)
-    )
+    creases = _nose_creases(style.eye_y, colour, wrinkle)
     if not style.shaded:
         y = style.eye_y + 12.5 - lift
         wings = stroke(
@@ -162,23 +127,9 @@ def nose(identity: Identity, action: Action, style: Style) -> str:
         )
         return creases + wings + stroke(path("M", -1.3, y, "L", 0.9, y + 0.9, "L", 0.4, y - 1.4), colour, 1.0, 0.85)
     base = path(
-        "M",
-        -w,
-        y - 1.4,
-        "C",
-        -w - 1,
-        y + 2,
-        -w * 0.4,
-        y + 1.4,
-        0,
-        y + 2.2,
-        "C",
-        w * 0.4,
-        y + 1.4,
-        w + 1,
-        y + 2,
-        w,
-        y - 1.4,
+        *("M", -w, y - 1.4),
+        *("C", -w - 1, y + 2, -w * 0.4, y + 1.4, 0, y + 2.2),
+        *("C", w * 0.4, y + 1.4, w + 1, y + 2, w, y - 1.4),
     )
     ridge = path("M", w * 0.34, style.eye_y - 2, "C", w * 0.3, y - 8, w * 0.62, y - 4, w * 0.7, y - 1)
     holes = "".join(ellipse(s * w * 0.45, y + 0.6, 1.25, 0.7, shade(colour, 0.7), 0.75) for s in (-1, 1))
@@ -188,8 +139,24 @@ def nose(identity: Identity, action: Action, style: Style) -> str:
     )
 
 
+def _nose_creases(eye_y: float, colour: str, wrinkle: float) -> str:
+    """Three short lines across the bridge of the nose; `wrinkle` is their strength."""
+    return "".join(
+        stroke(
+            path(
+                *("M", -2.6 + d * 0.3, eye_y + 1.2 + 2.6 * d),
+                *("Q", 0, eye_y + 0.2 + 2.6 * d, 2.6 - d * 0.3, eye_y + 1.2 + 2.6 * d),
+            ),
+            colour,
+            0.8,
+            0.85 * wrinkle,
+        )
+        for d in (0, 1, 2)
+    )
+
+
 def folds(identity: Identity, action: Action, style: Style) -> str:
-    """Nasolabial folds, deepened by AU 9, 10, 12 on each side, and by age."""
+    """The nasolabial folds; AU 9, 10 and 12 deepen each side, age deepens both."""
     colour, parts = outline_colour(identity), []
     m = lips(identity, action, style)
     for (x, y), au, sign in ((m.left, action.left, -1), (m.right, action.right, 1)):

@@ -1,4 +1,4 @@
-"""What separates the two styles: proportions of the features, and how they are painted. One value per difference."""
+"""The two styles of drawing: proportions of the features, and how they are painted."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Style:
-    """Proportions (units of a 128 x 128 picture, in head coordinates: x right, y down from the middle of the face)."""
+    """Proportions in head coordinates: pixels of a 128 x 128 picture, x right, y down, from the middle of the face."""
 
-    shaded: bool  # gradients and soft shadows, or flat colours
+    shaded: bool  # True: gradients and soft shadows; False: flat colours and outlines
     eye_y: float
     eye_half_width: float
     lid_up: float  # height of the open upper lid above the eye line
     lid_down: float  # depth of the lower lid below it
     iris: float  # half width of the iris
-    iris_tall: float  # its height over its width
+    iris_tall: float  # height of the iris divided by its width
     brow_y: float
     brow_length: float
-    brow_weight: float  # factor on the identity's own
-    mouth_width: float  # factor on the identity's own
-    lip_weight: float  # factor on the thickness of the lips; 0 draws none
+    brow_weight: float  # factor on the thickness of the identity's brows
+    mouth_width: float  # factor on the width of the identity's mouth
+    lip_weight: float  # factor on the thickness of the lips; 0 draws no lips
     chin_point: float  # 0 round, 1 pointed
     cheek: float  # factor on the width of the lower face
-    line: float  # width of outlines
+    line: float  # width of the outlines
 
 
 STYLES = {

@@ -1,15 +1,24 @@
-"""Small words for writing SVG: colours, paths, strokes, fills. Nothing here knows what a face is."""
+"""Writes SVG elements: colours, paths, strokes, fills, gradients. Coordinates and widths are in user units.
+
+A colour is "#rrggbb"; opacities are 0 to 1.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+Stop = tuple[float, str, float]
+"""One stop of a gradient: offset (0 to 1), colour, opacity."""
+
 
 def rgb(colour: str) -> tuple[float, float, float]:
-    """Channels of "#rrggbb", each 0..1."""
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))  # type: ignore[return-value]
+    """Red, green and blue of a colour, each 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
 
 
 def blend(colour: str, other: str, share: float) -> str:
-    """`colour` moved towards `other`: share 0 is `colour`, 1 is `other`."""
+    """The linear interpolation between two colours: share 0 is `colour`, 1 is `other`."""
     mixed = (a + (b - a) * share for a, b in zip(rgb(colour), rgb(other), strict=True))
     return "#" + "".join(f"{round(255 * min(max(x, 0), 1)):02x}" for x in mixed)
 
@@ -20,7 +29,7 @@ def shade(colour: str, factor: float) -> str:
 
 
 def num(x: float) -> str:
-    """A coordinate, to a hundredth."""
+    """A number with two decimals."""
     return f"{x:.2f}"
 
 
@@ -30,12 +39,12 @@ def path(*parts: str | float) -> str:
 
 
 def fill(data: str, colour: str, opacity: float = 1.0, extra: str = "") -> str:
-    """A filled path."""
+    """A filled path; empty if it is invisible. `extra` holds further attributes, here and below."""
     return f'<path d="{data}" fill="{colour}" fill-opacity="{num(opacity)}" {extra}/>' if opacity > 0.004 else ""
 
 
 def stroke(data: str, colour: str, width: float, opacity: float = 1.0, extra: str = "") -> str:
-    """A stroked path with round ends."""
+    """A stroked path with round ends; empty if it is invisible."""
     if opacity <= 0.004 or width <= 0.004:
         return ""
     return (
@@ -45,7 +54,7 @@ def stroke(data: str, colour: str, width: float, opacity: float = 1.0, extra: st
 
 
 def ellipse(cx: float, cy: float, rx: float, ry: float, colour: str, opacity: float = 1.0, extra: str = "") -> str:
-    """A filled ellipse."""
+    """A filled ellipse; empty if it is invisible."""
     if opacity <= 0.004 or min(rx, ry) <= 0:
         return ""
     return (
@@ -55,7 +64,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, colour: str, opacity: fl
 
 
 def group(content: str, transform: str = "", clip: str = "") -> str:
-    """Elements under one transform, optionally clipped by a clip path's id."""
+    """A group of elements with a transform and the id of a clip path, both optional."""
     attributes = (f'transform="{transform}" ' if transform else "") + (f'clip-path="url(#{clip})"' if clip else "")
     return f"<g {attributes}>{content}</g>"
 
@@ -65,14 +74,14 @@ def clip(identifier: str, data: str) -> str:
     return f'<clipPath id="{identifier}"><path d="{data}"/></clipPath>'
 
 
-def radial(identifier: str, cx: float, cy: float, r: float, stops: list[tuple[float, str, float]]) -> str:
-    """The definition of a radial gradient; stops are (offset 0..1, colour, opacity); coordinates of the user space."""
+def radial(identifier: str, cx: float, cy: float, r: float, stops: Sequence[Stop]) -> str:
+    """The definition of a radial gradient around (cx, cy)."""
     body = "".join(f'<stop offset="{num(o)}" stop-color="{c}" stop-opacity="{num(a)}"/>' for o, c, a in stops)
     where = f'cx="{num(cx)}" cy="{num(cy)}" r="{num(r)}"'
     return f'<radialGradient id="{identifier}" gradientUnits="userSpaceOnUse" {where}>{body}</radialGradient>'
 
 
-def linear(identifier: str, top: float, bottom: float, stops: list[tuple[float, str, float]]) -> str:
+def linear(identifier: str, top: float, bottom: float, stops: Sequence[Stop]) -> str:
     """The definition of a vertical linear gradient from y = top to y = bottom."""
     body = "".join(f'<stop offset="{num(o)}" stop-color="{c}" stop-opacity="{num(a)}"/>' for o, c, a in stops)
     where = f'x1="0" y1="{num(top)}" x2="0" y2="{num(bottom)}"'

@@ -28,7 +28,7 @@ def test_the_cost_compares_a_way_with_the_exact_one():
     assert found.cls_12 == pytest.approx(-1) and found.intensity_at_1 == 0
 
 
-def test_a_way_with_fewer_steps_takes_fewer(monkeypatch, judges):
+def test_a_way_with_fewer_steps_takes_fewer(monkeypatch):
     taken = []
     edit = approximate.Editor.open
 
@@ -56,9 +56,9 @@ def test_the_command_prints_and_writes_every_way(monkeypatch, tmp_path, capsys):
     names = (EXACT, "reuse 0.2", AGAIN)
     monkeypatch.setattr(approximate, "WAYS", {name: approximate.WAYS[name] for name in names})
     assert approximate.main(["--tasks", "1", "--steps", "8", "--out", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
-    assert set(results["ways"]) == set(names) and all(f"| {name} |" in said for name in names)
+    assert set(results["ways"]) == set(names) and all(f"| {name} |" in printed for name in names)
     again, reused = results["ways"][AGAIN], results["ways"]["reuse 0.2"]
     assert again["psnr_worst"] == SAME and 30 < reused["psnr_worst"] < SAME
 

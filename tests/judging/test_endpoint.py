@@ -1,4 +1,4 @@
-"""The vision-language judge behind an endpoint, which a real server on this machine plays."""
+"""The judge behind an endpoint, tested against a local HTTP server."""
 
 import base64
 import io
@@ -13,8 +13,8 @@ from PIL import Image
 
 from pxs.errors import JudgeError, OutputError
 from pxs.expressions import EXPRESSIONS, Mix
-from pxs.judging import vision_language
-from pxs.judging.vision_language import PROMPT, PROMPT_VERSION, EndpointJudge, Usage
+from pxs.judging import endpoint as judging
+from pxs.judging.endpoint import PROMPT, PROMPT_VERSION, EndpointJudge, Usage
 
 KEY = "sk-a-key-that-nobody-may-see"
 
@@ -26,7 +26,7 @@ MIX = Mix(happy=0.85, confident=0.55, sleepy=1)
 
 
 class Endpoint:
-    """Answers the requests with `answers` in turn, the last one for ever; each is a text, a status or raw bytes."""
+    """A local server. It gives `answers` in turn and repeats the last; each is a text, a status or raw bytes."""
 
     def __init__(self):
         self.answers, self.requests, self.keys = [], [], []
@@ -66,7 +66,7 @@ class Endpoint:
 
 
 def body(answer):
-    """What an OpenAI-compatible endpoint sends: this text as its answer, or for a status an error that has the key."""
+    """The response of an OpenAI-compatible endpoint: a text as the answer, or for a status an error with the key."""
     if isinstance(answer, int):
         return {"error": {"message": f"refused for {KEY}", "type": "test"}}
     message = {"role": "assistant", "content": answer}
@@ -84,30 +84,30 @@ def body(answer):
 def endpoint(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv(VARIABLE, KEY)
-    with Endpoint() as playing:
-        yield playing
+    with Endpoint() as server:
+        yield server
 
 
-def asking(endpoint, **settings):
+def judge_at(endpoint, **settings):
     return EndpointJudge(endpoint.url, "seer", VARIABLE, **{"retries": 1, **settings})
 
 
 def test_a_good_answer_becomes_a_mix(endpoint, picture):
     endpoint.answers = [json.dumps(GOOD)]
-    judge = asking(endpoint)
+    judge = judge_at(endpoint)
     assert judge.role == "score"
     assert judge.judge([picture(), picture(1)]) == [MIX, MIX]
     assert judge.usage == Usage(calls=2, input_tokens=2000, output_tokens=400)
 
 
-def test_the_request_has_the_picture_without_loss_the_prompt_and_the_schema(endpoint, picture):
+def test_the_request_has_the_lossless_picture_the_prompt_and_the_schema(endpoint, picture):
     endpoint.answers = [json.dumps(GOOD)]
-    asking(endpoint).judge([picture()])
+    judge_at(endpoint).judge([picture()])
     (request,) = endpoint.requests
     assert endpoint.keys == [f"Bearer {KEY}"]
     assert (request["model"], request["temperature"]) == ("seer", 0)
-    shown, asked = request["messages"][0]["content"]
-    assert asked == {"type": "text", "text": PROMPT}
+    shown, text = request["messages"][0]["content"]
+    assert text == {"type": "text", "text": PROMPT}
     head, _, png = shown["image_url"]["url"].partition(",")
     assert head == "data:image/png;base64"
     with Image.open(io.BytesIO(base64.b64decode(png))) as sent:
@@ -119,7 +119,7 @@ def test_the_request_has_the_picture_without_loss_the_prompt_and_the_schema(endp
 
 
 def test_nothing_is_sent_before_a_picture_is_judged(endpoint):
-    judge = asking(endpoint)
+    judge = judge_at(endpoint)
     assert judge.judge([]) == []
     assert (endpoint.requests, judge.usage) == ([], Usage())
 
@@ -145,16 +145,16 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("answer", UNUSABLE.values(), ids=UNUSABLE)
-def test_an_unusable_answer_is_asked_for_again(endpoint, picture, answer):
+def test_an_unusable_answer_is_requested_again(endpoint, picture, answer):
     endpoint.answers = [answer, json.dumps(GOOD)]
-    assert asking(endpoint).judge([picture()]) == [MIX]
+    assert judge_at(endpoint).judge([picture()]) == [MIX]
     assert len(endpoint.requests) == 2
 
 
 @pytest.mark.parametrize("answer", UNUSABLE.values(), ids=UNUSABLE)
-def test_unusable_answers_for_ever_are_one_line(endpoint, picture, answer, tmp_path):
+def test_only_unusable_answers_raise_one_line(endpoint, picture, answer, tmp_path):
     endpoint.answers = [answer]
-    judge = asking(endpoint, cache=tmp_path)
+    judge = judge_at(endpoint, cache=tmp_path)
     with pytest.raises(JudgeError, match="^picture 0: no usable answer from 'seer' in 2 tries") as caught:
         judge.judge([picture()])
     assert "\n" not in str(caught.value)
@@ -163,9 +163,9 @@ def test_unusable_answers_for_ever_are_one_line(endpoint, picture, answer, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_error_in_passing_is_survived(endpoint, picture):
+def test_a_temporary_server_error_is_retried(endpoint, picture):
     endpoint.answers = [500, json.dumps(GOOD)]
-    judge = asking(endpoint)
+    judge = judge_at(endpoint)
     assert judge.judge([picture()]) == [MIX]
     assert (len(endpoint.requests), judge.usage.calls) == (2, 1)
 
@@ -173,34 +173,34 @@ def test_a_server_error_in_passing_is_survived(endpoint, picture):
 def test_a_server_that_always_fails_is_one_line(endpoint, picture):
     endpoint.answers = [500]
     with pytest.raises(JudgeError, match=r"^picture 0: the endpoint http.* failed .*500") as caught:
-        asking(endpoint).judge([picture()])
+        judge_at(endpoint).judge([picture()])
     assert "\n" not in str(caught.value)
     assert len(endpoint.requests) == 2
 
 
-def test_a_refused_key_is_neither_tried_again_nor_shown(endpoint, picture):
+def test_a_refused_key_is_neither_retried_nor_shown(endpoint, picture):
     endpoint.answers = [401]
     with pytest.raises(JudgeError, match=r"401.*\*\*\*") as caught:
-        asking(endpoint).judge([picture()])
+        judge_at(endpoint).judge([picture()])
     assert KEY not in str(caught.value)
     assert len(endpoint.requests) == 1
 
 
-def test_no_server_is_one_line(monkeypatch, picture):
+def test_a_missing_server_is_one_line(monkeypatch, picture):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Endpoint() as gone:
+    with Endpoint() as stopped:
         pass
     with pytest.raises(JudgeError, match="^picture 0: the endpoint .* failed"):
-        EndpointJudge(gone.url, "seer", None, retries=0).judge([picture()])
+        EndpointJudge(stopped.url, "seer", None, retries=0).judge([picture()])
 
 
 def test_an_answer_in_the_cache_costs_no_request(endpoint, tmp_path, monkeypatch, picture):
     endpoint.answers = [json.dumps(GOOD)]
     cache = tmp_path / "new" / "cache"
-    assert asking(endpoint, cache=cache).judge([picture()]) == [MIX]
+    assert judge_at(endpoint, cache=cache).judge([picture()]) == [MIX]
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setitem(sys.modules, "openai", None)
-    judge = asking(endpoint, cache=cache, prices=(2, 10))
+    judge = judge_at(endpoint, cache=cache, prices=(2, 10))
     assert judge.judge([picture(), picture().convert("RGBA")]) == [MIX, MIX]
     assert len(endpoint.requests) == 1
     assert judge.usage == Usage(cached=2, cost=0)
@@ -209,12 +209,12 @@ def test_an_answer_in_the_cache_costs_no_request(endpoint, tmp_path, monkeypatch
 def test_an_answer_is_cached_for_its_picture_model_and_prompt_alone(endpoint, tmp_path, monkeypatch, picture):
     endpoint.answers = [json.dumps(GOOD)]
     pictures = [picture(), picture(1), Image.new("RGB", (4, 9)), Image.new("RGB", (9, 4))]
-    asking(endpoint, cache=tmp_path).judge(pictures)
+    judge_at(endpoint, cache=tmp_path).judge(pictures)
     assert len(list(tmp_path.iterdir())) == len(endpoint.requests) == 4
     EndpointJudge(endpoint.url, "other", VARIABLE, cache=tmp_path).judge([picture()])
     assert len(endpoint.requests) == 5
-    monkeypatch.setattr(vision_language, "PROMPT_VERSION", "another")
-    asking(endpoint, cache=tmp_path).judge([picture()])
+    monkeypatch.setattr(judging, "PROMPT_VERSION", "another")
+    judge_at(endpoint, cache=tmp_path).judge([picture()])
     assert len(endpoint.requests) == 6
 
 
@@ -229,50 +229,50 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_a_broken_cache_file_is_written_anew(endpoint, tmp_path, picture, content):
+def test_a_broken_cache_file_is_replaced(endpoint, tmp_path, picture, content):
     endpoint.answers = [json.dumps(GOOD)]
-    asking(endpoint, cache=tmp_path).judge([picture()])
+    judge_at(endpoint, cache=tmp_path).judge([picture()])
     (file,) = tmp_path.iterdir()
-    whole = file.read_bytes()
+    complete = file.read_bytes()
     file.write_bytes(content)
-    assert asking(endpoint, cache=tmp_path).judge([picture()]) == [MIX]
-    assert [f.read_bytes() for f in tmp_path.iterdir()] == [whole]
+    assert judge_at(endpoint, cache=tmp_path).judge([picture()]) == [MIX]
+    assert [f.read_bytes() for f in tmp_path.iterdir()] == [complete]
 
 
-def test_what_came_before_an_error_stays_in_the_cache(endpoint, tmp_path, picture):
+def test_answers_before_an_error_stay_in_the_cache(endpoint, tmp_path, picture):
     endpoint.answers = [json.dumps(GOOD), 401]
     with pytest.raises(JudgeError, match="^picture 1: "):
-        asking(endpoint, cache=tmp_path).judge([picture(), picture(1)])
+        judge_at(endpoint, cache=tmp_path).judge([picture(), picture(1)])
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_cache_that_cannot_be_written_is_found_before_anything_is_sent(endpoint, tmp_path, picture):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
-        asking(endpoint, cache=tmp_path / "file").judge([picture()])
+        judge_at(endpoint, cache=tmp_path / "file").judge([picture()])
     assert not endpoint.requests
 
 
 def test_tokens_and_cost_are_counted_for_unusable_answers_too(endpoint, picture):
     endpoint.answers = ["nonsense", json.dumps(GOOD)]
-    judge = asking(endpoint, prices=(2.0, 10.0))
+    judge = judge_at(endpoint, prices=(2.0, 10.0))
     assert judge.usage.cost == 0
     judge.judge([picture()])
     assert judge.usage == Usage(calls=2, input_tokens=2000, output_tokens=400, cost=pytest.approx(0.008))
 
 
-def test_an_answer_may_keep_its_tokens_to_itself(endpoint, picture):
+def test_an_answer_may_lack_its_token_counts(endpoint, picture):
     answer = {k: v for k, v in body(json.dumps(GOOD)).items() if k != "usage"}
     endpoint.answers = [json.dumps(answer).encode()]
-    judge = asking(endpoint)
+    judge = judge_at(endpoint)
     assert judge.judge([picture()]) == [MIX]
     assert judge.usage == Usage(calls=1)
 
 
-def test_the_key_is_kept_nowhere(endpoint, tmp_path, caplog, picture):
+def test_the_key_is_not_stored(endpoint, tmp_path, caplog, picture):
     caplog.set_level("DEBUG")
     endpoint.answers = ["nonsense", json.dumps(GOOD)]
-    judge = asking(endpoint, cache=tmp_path)
+    judge = judge_at(endpoint, cache=tmp_path)
     judge.judge([picture()])
     assert endpoint.keys == [f"Bearer {KEY}"] * 2
     assert not [f for f in tmp_path.iterdir() if KEY in f.read_text() or KEY in f.name]
@@ -283,27 +283,27 @@ def test_the_key_is_kept_nowhere(endpoint, tmp_path, caplog, picture):
 def test_a_missing_key_names_its_variable(endpoint, monkeypatch, picture, value):
     monkeypatch.setenv(VARIABLE, value) if value is not None else monkeypatch.delenv(VARIABLE)
     with pytest.raises(JudgeError, match=f"set the environment variable {VARIABLE}"):
-        asking(endpoint).judge([picture()])
+        judge_at(endpoint).judge([picture()])
     assert not endpoint.requests
 
 
 def test_a_missing_package_says_how_to_install_it(endpoint, monkeypatch, picture):
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(JudgeError, match=r'pip install "pxs\[judges\]"'):
-        asking(endpoint).judge([picture()])
+        judge_at(endpoint).judge([picture()])
 
 
 @pytest.mark.parametrize("settings", [{"base_url": "localhost:8000/v1"}, {"base_url": ""}, {"retries": -1}])
-def test_settings_that_cannot_work_are_refused(settings):
+def test_invalid_settings_are_rejected(settings):
     with pytest.raises(JudgeError):
         EndpointJudge(**{"base_url": "http://127.0.0.1/v1", "model": "seer", **settings})
 
 
-def test_an_address_that_is_none_is_one_line(monkeypatch, picture):
+def test_an_invalid_address_is_one_line(monkeypatch, picture):
     monkeypatch.setenv(VARIABLE, KEY)
     with pytest.raises(JudgeError):
         EndpointJudge("http://[/v1", "seer", VARIABLE, retries=0).judge([picture()])
 
 
-def test_the_name_tells_model_and_prompt(endpoint):
-    assert asking(endpoint).name == f"seer {PROMPT_VERSION}"
+def test_the_name_contains_model_and_prompt_version(endpoint):
+    assert judge_at(endpoint).name == f"seer {PROMPT_VERSION}"

@@ -1,0 +1,116 @@
+"""Writing FFE rows: what is written is read back, to the last bit, and a file appears whole or not at all."""
+
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pxs.data import ffe
+from pxs.data.ffe import Row, Target
+from pxs.errors import DataError, OutputError
+from pxs.expressions import EXPRESSIONS, Mix
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
+
+PICTURES = ("source", "fear", "surprised")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with three real pictures in images/."""
+    (tmp_path / "images").mkdir()
+    for number, name in enumerate(PICTURES):
+        draw(Identity.sample(number), size=16).save(tmp_path / "images" / f"{name}.png")
+    return tmp_path
+
+
+def document():
+    """A sound row as JSON."""
+    targets = [{"image": f"images/{c}.png", "category": c, "scores": {c: 0.5, "anxious": 0.25}} for c in PICTURES[1:]]
+    return {"src": {"image": "images/source.png"}, "dst": targets}
+
+
+def sample(folder, domain="human", boxes=()):
+    """The row that `document` describes."""
+    source, *images = (folder / "images" / f"{name}.png" for name in PICTURES)
+    targets = [Target(i, c, Mix({c: 0.5, "anxious": 0.25})) for i, c in zip(images, PICTURES[1:], strict=True)]
+    return Row(source, tuple(targets), domain, boxes)
+
+
+def save(folder, *lines):
+    path = folder / "train.jsonl"
+    path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
+    return path
+
+
+def test_what_is_written_is_read_back(folder):
+    rows = [
+        sample(folder),
+        sample(folder, "anime", ((1.0, 2.0, 3.5, 4.0),)),
+        Row(folder / "images" / "source.png", tuple(reversed(sample(folder).targets))),
+    ]
+    path = ffe.write(folder / "train.jsonl", rows)
+    assert ffe.read(path) == rows
+    first = json.loads(path.read_text().splitlines()[0])
+    assert tuple(first["dst"][0]["scores"]) == EXPRESSIONS
+    assert first["src"] == {"image": "images/source.png"}
+
+
+@given(st.lists(st.floats(0, 1), min_size=12, max_size=12))
+def test_every_score_comes_back_to_the_last_bit(tmp_path_factory, values):
+    folder = tmp_path_factory.getbasetemp() / "bits"
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for name in PICTURES:
+        (folder / "images" / f"{name}.png").touch()
+    row = sample(folder)
+    row = Row(row.source, (Target(row.source, "fear", Mix.from_vector(values)), row.targets[1]))
+    assert ffe.read(ffe.write(folder / "t.jsonl", [row], overwrite=True)) == [row]
+
+
+def test_a_written_set_can_be_moved_unless_its_pictures_lie_elsewhere(folder, tmp_path):
+    inside = folder / "set"
+    inside.mkdir()
+    (folder / "images").rename(inside / "images")
+    ffe.write(inside / "a.jsonl", [sample(inside)])
+    ffe.write(folder / "b.jsonl", [sample(inside)])
+    other = inside.rename(folder / "moved")
+    assert ffe.read(other / "a.jsonl") == [sample(other)]
+    with pytest.raises(DataError, match="is not a file"):
+        ffe.read(folder / "b.jsonl")
+
+
+def test_pictures_outside_the_folder_are_named_by_absolute_paths(folder):
+    path = ffe.write(folder / "tables" / "train.jsonl", [sample(folder)])
+    assert ffe.read(path) == [sample(folder)]
+    assert json.loads(path.read_text())["src"]["image"] == str(folder / "images" / "source.png")
+
+
+def test_a_row_that_could_not_be_read_is_not_written(folder):
+    good = sample(folder)
+    strong = Target(good.targets[0].image, "fear", Mix(fear=1.5))
+    with pytest.raises(DataError, match=r"row 2 cannot be written .*scores.fear is 1.5"):
+        ffe.write(folder / "train.jsonl", [good, Row(good.source, (strong, good.targets[1]))])
+    with pytest.raises(DataError, match="no rows to write"):
+        ffe.write(folder / "train.jsonl", [])
+    assert [p.name for p in folder.iterdir()] == ["images"]
+
+
+def test_a_file_is_replaced_whole_or_kept(folder, monkeypatch):
+    path = ffe.write(folder / "train.jsonl", [sample(folder)])
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        ffe.write(path, [sample(folder, "anime")])
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OutputError, match="No space left"):
+            ffe.write(path, [sample(folder, "anime")], overwrite=True)
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in folder.iterdir()) == ["images", "train.jsonl"]
+    ffe.write(path, [sample(folder, "anime")], overwrite=True)
+    assert ffe.read(path) == [sample(folder, "anime")]
