@@ -291,7 +291,7 @@ class Portrait:
         quality = psnr(to_array(self.editor.decode(self.latents)[0]), to_array(self.fitted))
         if quality < floor:
             warnings.warn(
-                f"model {self.editor.checkpoint.name!r} was trained on drawn faces only, and this picture seems to be another (it "
-                f"reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect a poor edit",
+                f"model {self.editor.checkpoint.name!r} was trained on drawn faces only, and this picture seems to "
+                f"be another (it reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect a poor edit",
                 stacklevel=3,
             )

@@ -60,7 +60,7 @@ def queries(attn: Attention, text: Tensor, image: Tensor) -> Tensor:
 
 
 def attend(attn: Attention, query: Tensor, text: Tensor, image: Tensor, rope: Tensor) -> Tensor:
-    """Attention (B, Q, d) of rotated queries (B, Q, heads, d / heads) to all text (B, L, d) and image (B, T, d) tokens."""
+    """Attention (B, Q, d) of rotated queries (B, Q, heads, d / heads) to text (B, L, d) and image (B, T, d) tokens."""
     words = attn.norm_added_k(heads(attn, attn.add_k_proj(text)))
     key = rotate(torch.cat([words, attn.norm_k(heads(attn, attn.to_k(image)))], dim=1), rope)
     value = torch.cat([heads(attn, attn.add_v_proj(text)), heads(attn, attn.to_v(image))], dim=1)
@@ -69,7 +69,7 @@ def attend(attn: Attention, query: Tensor, text: Tensor, image: Tensor, rope: Te
 
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
-    """Rotary embedding of x (B, tokens, heads, d / heads), of the same shape and dtype; `rope` has a row for each token."""
+    """Rotary embedding of x (B, tokens, heads, d / heads), in its shape and dtype; `rope` has a row for each token."""
     if rope.is_complex():
         return apply_rotary_emb_qwen(x, rope, use_real=False)
     real, imaginary = x.float().unflatten(-1, (-1, 2)).unbind(-1)

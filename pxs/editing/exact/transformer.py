@@ -69,7 +69,8 @@ class Lean:
         """Image (B, 2 tokens, d) and text (B, L, d) after the first block.
 
         latents: (B, tokens, C); control (1, tokens, d) and text (B, L, d), both projected; rope: (L + 2 tokens,
-        head / 2), complex, or (L + 2 tokens, head / 2, 2) when compiled; of_image (6, K, d) and of_text (6, d) as in `Modulation`.
+        head / 2), complex, or (L + 2 tokens, head / 2, 2) when compiled; of_image (6, K, d) and of_text
+        (6, d) as in `Modulation`.
         """
         image = torch.cat([transformer.img_in(latents), control.expand(len(latents), -1, -1)], dim=1)
         block = transformer.transformer_blocks[0]
