@@ -54,14 +54,14 @@ def run(args: argparse.Namespace) -> None:
     """`pxs edit`: check the input, load the model, edit, write the pictures and print their paths."""
     mixes, asked = _mixes(args)
     box = None if args.face_box is None else tuple(args.face_box)
-    from pxs.editing.checkpoints import find_model, recipe_of, resolution_of
+    from pxs.editing.checkpoints import find_model, recipe_of, sides_of
     from pxs.images import open_image
     from pxs.storage.files import output_folder
 
     image = open_image(args.image_path)
     folder, stem = Path(args.output_dir), Path(args.image_path).stem
     recipe = recipe_of(args.model_path, adapter_of(args), load_options(args))
-    recipe.prepare(image, resolution_of(find_model(args.model_path)), box)  # raises for a picture or box it cannot use
+    recipe.prepare(image, sides_of(find_model(args.model_path)), box)  # raises for a picture or box it cannot use
     names = [recipe.file_name(stem, mix, one) for mix, one in zip(mixes, asked, strict=True)]
     refuse_existing([folder / name for name in names], args.overwrite)
     editor = load_editor(args)

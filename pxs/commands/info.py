@@ -60,11 +60,11 @@ def _estimate(args: argparse.Namespace) -> None:
     """Print the memory that each mode needs in bfloat16, and the smallest GPU that has it."""
     import torch
 
-    from pxs.editing.checkpoints import find_model, recipe_of, resolution_of
+    from pxs.editing.checkpoints import find_model, recipe_of, sides_of
     from pxs.editing.memory import ASSUMED_BATCH, GPU_SIZES_GB, USABLE_SHARE, estimate, sizes
 
     folder = find_model(args.model_path)
-    side = resolution_of(folder) * recipe_of(args.model_path, adapter_of(args), load_options(args)).enlarge
+    side = recipe_of(args.model_path, adapter_of(args), load_options(args)).generated(sides_of(folder))
     print(f"{args.model_path}, bfloat16, {ASSUMED_BATCH} intensities at {side} x {side}:")
     for mode, need in estimate(sizes(folder), torch.bfloat16, side).items():
         fits = [card for card in GPU_SIZES_GB if need <= USABLE_SHARE * card]

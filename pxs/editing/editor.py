@@ -165,7 +165,7 @@ class Portrait:
 
     def __init__(self, editor: Editor, source: Image.Image, domain: str, box: Box | None = None) -> None:
         self.editor, self.source, self.domain = editor, source, domain
-        self.prepared = editor.recipe.prepare(source, editor.checkpoint.resolution, box)
+        self.prepared = editor.recipe.prepare(source, editor.checkpoint.sides, box)
         self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
         self._warn_if_not_drawn()
@@ -292,6 +292,7 @@ class Portrait:
         if quality < floor:
             warnings.warn(
                 f"model {self.editor.checkpoint.name!r} was trained on drawn faces only, and this picture seems to "
-                f"be another (it reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect a poor edit",
+                f"be another (it reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect "
+                "a poor edit",
                 stacklevel=3,
             )

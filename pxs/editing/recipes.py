@@ -1,16 +1,18 @@
-"""Recipes: the steps between a picture and its edit that two published ways of running one model do differently.
+"""Recipes: the steps between a picture and its edit in which two ways of running one model differ.
 
                             fitted                                  published
     picture                 whole, at the model's area              square crop, around a face where its box is given
     the text encoder sees   384 x 384 pixels of it                  the crop itself
-    size generated          the model's area                        twice the crop's side: 1024 x 1024 for 512 x 512
+    size generated          the model's area                        the pipeline's own: 1024 x 1024
     noise                   float32 from a generator on the CPU     in the model's dtype, from one on its device
     interpolation           in float32                              in the model's dtype
     what comes out          the change, carried to the source       the model's own picture
     files of `pxs edit`     face_happy_1.png                        face_happy_1.0.jpg
 
-"published" follows the public PixelSmile script step by step. The noise levels differ with the size alone: both take
-them from the checkpoint's own scheduler, shifted for the number of tokens that are generated.
+"published" follows the public PixelSmile script step by step. The pipeline of diffusers enlarges the script's crop of
+512 x 512 to the size that the full model was made for. A model that was trained at one size, such as mini, has that
+size for both: its crop is not enlarged. The noise levels differ with the size alone: both recipes take them from the
+checkpoint's own scheduler, shifted for the number of tokens that are generated.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +47,13 @@ AUTO = "auto"
 NOTE, TRAINED_HERE = "pxs.recipe", "pxs.base"  # entries in the notes of an adapter
 
 
+class Sides(NamedTuple):
+    """Sides of squares in pixels. trained: those of a model's training pictures; pipeline: what diffusers generates."""
+
+    trained: int
+    pipeline: int
+
+
 class Prepared(NamedTuple):
     """A picture as a recipe prepares it. All images are RGB.
 
@@ -62,9 +72,9 @@ class Prepared(NamedTuple):
 class Recipe:
     """The functions in which one way from a picture to its edit differs from another.
 
-    prepare: from an RGB picture, the side in pixels that the model was trained at, and a face box or None; raises
-        ImageError for a picture or a box that cannot be used.
-    enlarge: side of the generated square per side that the model was trained at.
+    prepare: from an RGB picture, the sides of the model, and a face box or None; raises ImageError for a picture or a
+        box that cannot be used.
+    generated: side in pixels of the square whose area is generated.
     see: what the text encoder's processor gets, from `Prepared.described`.
     encode: from the pipeline, `Prepared.described`, N prompts and `see` to embeddings (N, L, C), where the saving
         `prefix` is off.
@@ -77,8 +87,8 @@ class Recipe:
     """
 
     name: str
-    prepare: Callable[[Image.Image, int, Box | None], Prepared]
-    enlarge: int
+    prepare: Callable[[Image.Image, Sides, Box | None], Prepared]
+    generated: Callable[[Sides], int]
     see: See
     encode: Callable[[Any, Image.Image, Sequence[str], See], Tensor]
     interpolate: Callable[[dict[str, Tensor], Sequence[Mix]], Tensor]
@@ -87,19 +97,19 @@ class Recipe:
     file_name: Callable[[str, Mix, tuple[str, float] | None], str]
 
 
-def _whole(image: Image.Image, side: int, box: Box | None) -> Prepared:
-    """The whole picture at the area of `side` squared."""
+def _whole(image: Image.Image, sides: Sides, box: Box | None) -> Prepared:
+    """The whole picture at the area that the model was trained at."""
     if box is not None:
         raise ImageError("the recipe 'fitted' edits the whole picture: leave the face box out, or take 'published'")
-    fitted, way = fit(image, side)
+    fitted, way = fit(image, sides.trained)
     return Prepared(fitted, fitted, image, way.restore)
 
 
-def _square(image: Image.Image, side: int, box: Box | None) -> Prepared:
-    """A crop of `side` squared; the pipeline doubles its sides before the VAE."""
-    crop = crop_square(image, side, box)
-    doubled = crop.resize((2 * side, 2 * side), Image.Resampling.LANCZOS)
-    return Prepared(crop, doubled, doubled, Image.Image.copy)
+def _square(image: Image.Image, sides: Sides, box: Box | None) -> Prepared:
+    """A square crop, which the pipeline enlarges before the VAE."""
+    crop = crop_square(image, sides.trained, box)
+    enlarged = crop.resize((sides.pipeline, sides.pipeline), Image.Resampling.LANCZOS)
+    return Prepared(crop, enlarged, enlarged, Image.Image.copy)
 
 
 def _noise_on_cpu(seed: int, channels: int, grid: Grid, text: Tensor) -> Tensor:
@@ -125,12 +135,20 @@ def _jpg_name(stem: str, mix: Mix, asked: tuple[str, float] | None) -> str:
 
 
 FITTED = Recipe(
-    "fitted", _whole, 1, condition_image, encode_prompts, interpolate, _noise_on_cpu, _develop_fitted, _png_name
+    "fitted",
+    _whole,
+    attrgetter("trained"),
+    condition_image,
+    encode_prompts,
+    interpolate,
+    _noise_on_cpu,
+    _develop_fitted,
+    _png_name,
 )
 PUBLISHED = Recipe(
     "published",
     _square,
-    2,
+    attrgetter("pipeline"),
     same_image,
     encode_singly,
     partial(interpolate_by, all_tokens),

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import pxs
 from pxs.benchmark.methods.context import Context
 from pxs.cli import main
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.checkpoints import BUNDLED, sides_of
 from pxs.editing.conditioning import interpolate_by, last_seven
 from pxs.editing.options import LoadOptions
 from pxs.editing.recipes import AUTO, FITTED, PUBLISHED, find_recipe
@@ -77,9 +77,9 @@ def test_benchmarks_compare_whole_pictures(monkeypatch):
 def test_the_published_recipe_hands_out_the_models_own_picture(published):
     portrait = published.open(draw(FACE, size=200), box=(50, 40, 150, 160))
     edits = portrait.sweep("happy", [0, 1], steps=2, progress=False)
-    assert portrait.prepared.described.size == (128, 128) and portrait.fitted.size == (256, 256)
-    assert {image.size for image in (*edits, edits.source)} == {(256, 256)} and edits.raw == edits.images
-    assert edits.sheet().width >= 3 * 256 and edits.differences()[0].size == (256, 256)
+    assert portrait.prepared.described.size == (128, 128) and portrait.fitted.size == (128, 128)
+    assert {image.size for image in (*edits, edits.source)} == {(128, 128)} and edits.raw == edits.images
+    assert edits.sheet().width >= 3 * 128 and edits.differences()[0].size == (128, 128)
 
 
 @pytest.mark.parametrize("size", [128, 256])
@@ -138,7 +138,7 @@ def test_the_command_writes_the_files_of_the_script(face, published, monkeypatch
     assert capsys.readouterr().out.split() == [str(out / name) for name in names]
     with Image.open(out / names[1]) as image:
         told = json.loads(image.info["comment"])
-        assert (image.format, image.size, told["recipe"]) == ("JPEG", (256, 256), "published")
+        assert (image.format, image.size, told["recipe"]) == ("JPEG", (128, 128), "published")
         assert json.loads(told["mix"]) == {"happy": 0.5} and told["seed"] == "42"
     made = published.open(open_image(face), box=(20, 20, 100, 110)).edit(pxs.Mix(happy=0.5), steps=1)[0]
     assert np.abs(np.asarray(open_image(out / names[1]), int) - np.asarray(made, int)).mean() < 8  # as JPEG stores it
@@ -174,4 +174,9 @@ def test_info_names_the_recipe_and_counts_what_it_generates(published, monkeypat
     assert main(["info", "--recipe", "published"]) == 0
     assert "recipe               published\n" in capsys.readouterr().out
     assert main(["info", "--recipe", "published", "--estimate"]) == 0
-    assert "256 x 256" in capsys.readouterr().out
+    assert "128 x 128" in capsys.readouterr().out
+
+
+def test_the_full_model_generates_the_pipelines_own_size_when_published(tmp_path):
+    assert sides_of(tmp_path) == (512, 1024) and sides_of(BUNDLED["mini"]) == (128, 128)
+    assert PUBLISHED.generated(sides_of(tmp_path)) == 1024 and FITTED.generated(sides_of(tmp_path)) == 512
