@@ -10,7 +10,7 @@ from pxs.faces.portraits.chance import Chance
 
 Colour = tuple[float, float, float]
 
-TONES = ("#f3d6c6", "#e6bfa5", "#d3a27f", "#b07b57", "#84583c", "#5c3d2b", "#3e2a21")
+TONES = ("#f3d6c6", "#e6bfa5", "#d3a27f", "#b07b57", "#84583c", "#634330", "#493128")
 """Skin from very light to very dark, sRGB: hue and chroma follow photographs of skin (dark skin is brown, not red)."""
 
 HAIR_COLOURS = {
@@ -86,8 +86,9 @@ def hair(luck: Chance, sex: str, age: float, origin: tuple[float, float, float])
     """Hair style and colour, brows and lashes."""
     main = max(range(3), key=origin.__getitem__)
     style = luck.pick(*_styles(sex, age, main))
-    colour = _hair_colour(luck, age, main)
-    brow_colour = _tuple(0.75 * np.array(colour) ** 1.05)
+    young, grey, share = _hair_colours(luck, age, main)
+    colour = _tuple(young * (1 - share) + grey * share)
+    brow_colour = _tuple(0.8 * (young * (1 - 0.45 * share) + 0.5 * grey * 0.45 * share))
     return {
         "hair": style,
         "hair_colour": colour,
@@ -109,13 +110,14 @@ def _styles(sex: str, age: float, main: int) -> tuple[list[str], list[float]]:
     return list(weights), list(weights.values())
 
 
-def _hair_colour(luck: Chance, age: float, main: int) -> Colour:
+def _hair_colours(luck: Chance, age: float, main: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """The colour of youth, the grey of age, and the share 0..1 of the grey."""
     names = ("black", "dark brown", "brown", "light brown", "dark blond", "blond", "red", "auburn")
     weights = ((5, 2, 0.4, 0, 0, 0.1, 0, 0.2), (5, 2, 0.5, 0.1, 0, 0, 0, 0.2), (1, 2, 2, 2, 1.5, 1.5, 0.9, 0.8))[main]
     young = np.array(_varied(luck, HAIR_COLOURS[luck.pick(names, weights)], 0.12))
     grey = np.array(_varied(luck, HAIR_COLOURS[luck.pick(("grey", "white"))], 0.1))
     share = min(max((age - luck.uniform(40, 65)) / 18, 0.0), 1.0)
-    return _tuple(young * (1 - share) + grey * share)
+    return young, grey, share
 
 
 def _brows(sex: str) -> tuple[str, ...]:

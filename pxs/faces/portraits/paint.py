@@ -66,11 +66,11 @@ def _moles(albedo: Floats, person: Person, luck: Chance) -> None:
 
 def _hair_roots(albedo: Floats, person: Person, fine: Floats) -> None:
     """The scalp takes the colour of the hair where hair grows; a bald head keeps a faint ring of stubble."""
-    lift = 8 + 40 * person.hair_line + (70 if person.hair == "bald" else 0)
-    cover = {"bald": 0.22, "shaved": 0.78}.get(person.hair, 0.9)
+    lift = {"bald": 78, "shaved": 6}.get(person.hair, 12) + 40 * person.hair_line
+    cover = {"bald": 0.22, "shaved": 0.78}.get(person.hair, 0.85)
     if person.hair == "bald" and person.blemishes == 0:
         return
-    grown = scalp(soft=9, lift=float(round(lift))) * np.float32(cover)
+    grown = scalp(soft=9 if person.hair == "shaved" else 18, lift=float(round(lift))) * np.float32(cover)
     _mix(albedo, grown * np.clip(0.92 + 0.16 * fine, 0, 1), np.array(person.hair_colour, np.float32) * 1.1 + 0.004)
 
 
@@ -159,7 +159,7 @@ def background(person: Person, side: int) -> Floats:
 
 def _scene(first: Floats, second: Floats, luck: Chance, side: int) -> Floats:
     """Blurred upright and flat shapes of related colours, as a room or a street out of focus."""
-    small = 64
+    small = 48
     y, x = np.mgrid[0:small, 0:small].astype(np.float32) / small
     picture = np.broadcast_to(first, (small, small, 3)).copy()
     horizon = luck.uniform(0.5, 0.95)
@@ -168,7 +168,7 @@ def _scene(first: Floats, second: Floats, luck: Chance, side: int) -> Floats:
         colour = (first if luck.chance(0.5) else second) * np.float32(luck.uniform(0.35, 1.7))
         colour = colour * np.array([luck.uniform(0.85, 1.15) for _ in range(3)], np.float32)
         px, py, w, h = luck.uniform(0, 1), luck.uniform(0, 1), luck.uniform(0.05, 0.22), luck.uniform(0.05, 0.5)
-        soft = luck.uniform(0.02, 0.06)
+        soft = luck.uniform(0.04, 0.14)
         inside = smooth(w + soft, w - soft, np.abs(x - px)) * smooth(h + soft, h - soft, np.abs(y - py))
         picture += inside[..., None] * np.float32(luck.uniform(0.4, 0.9)) * (colour - picture)
     channels = [Image.fromarray(picture[..., k]).resize((side, side), Image.Resampling.BICUBIC) for k in range(3)]

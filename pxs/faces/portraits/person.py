@@ -19,6 +19,11 @@ NEAREST = 4.6
 """The least distance between two people of a block in shape space, in standard deviations over all axes."""
 
 
+RESTING = {"eyebrows-trans": 0.45, "eyebrows-angle": 0.3, "eye-height2": 0.25, "head-outline-1": -0.3,
+           "head-outline-2": 0.12, "chin-width": -0.3, "chin-bones": -0.15, "nose-scale-horiz": -0.1}  # fmt: skip
+"""Means of shape axes that are not 0: the brows of the base mesh lie low, which strangers read as anger."""
+
+
 @dataclass(frozen=True)
 class Person:
     """A person, the clothes, the light and the camera. Colours are (red, green, blue) in linear light, 0..1.
@@ -136,8 +141,8 @@ def _draw(number: int, attempt: int) -> Person:
         details=number,
         blemishes=luck.uniform(0.6, 1.0),
         pose=_pose(luck),
-        face_share=luck.uniform(0.61, 0.735),
-        offset=(luck.uniform(-0.06, 0.06), luck.uniform(-0.04, 0.05)),
+        face_share=luck.uniform(0.605, 0.68),
+        offset=(luck.uniform(-0.06, 0.06), luck.uniform(0.02, 0.07)),
         mouth_open=luck.uniform(0.03, 0.12) if luck.chance(0.25) else 0.0,
     )
 
@@ -153,7 +158,7 @@ def _origin(luck: Chance) -> tuple[float, float, float]:
 
 
 def _shape(luck: Chance, age: float) -> tuple[float, ...]:
-    drawn = [min(max(luck.bell(0, d.spread), -1.0), 1.0) for d in (*SYMMETRIC, *ASYMMETRIC)]
+    drawn = [min(max(luck.bell(RESTING.get(d.name, 0.0), d.spread), -1.0), 1.0) for d in (*SYMMETRIC, *ASYMMETRIC)]
     ageing = -0.25 if age < 22 else 0.0 if age < 60 else 0.25
     values = dict(zip((*SYMMETRIC, *ASYMMETRIC), drawn, strict=True)) | {AGEING: ageing}
     return tuple(values[d] for d in DETAILS)

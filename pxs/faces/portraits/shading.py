@@ -80,8 +80,9 @@ def _surface(r, g, b, nx, ny, nz, vx, vy, vz, lit, lamp, kind, open_sky):  # typ
             sr = np.float32(0.2) + np.float32(0.8) * s
         elif kind == 1:
             p = n16 * n16
+            p = p * p * p * p
             p = p * p * p
-            gloss = np.float32(1.6) * min(np.float32(1.0), p * p * np.float32(3.0)) + np.float32(0.03) * n8
+            gloss = np.float32(2.2) * min(np.float32(1.0), p * np.float32(4.0)) + np.float32(0.02) * n8
         elif kind == 2:
             gloss = np.float32(0.22) * n16 * n16
         elif kind == 5:

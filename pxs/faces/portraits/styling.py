@@ -8,11 +8,16 @@ from pxs.faces.portraits.asset import Fitted, Floats
 from pxs.faces.portraits.geometry import eye_centre
 
 
+FRINGES = ("hair/bob01", "hair/bob02", "hair/long01", "hair/ponytail01")
+"""Hair whose fringe would hang over an eye."""
+
+
 def hair_points(style: str, mesh: Fitted, head: Floats, mirrored: bool) -> Floats:
     """The points (n, 3) of a hair mesh on a head at rest; a fringe that hangs over the eyes is lifted above the brows."""
     points = mesh.fit(head)
     eyes = eye_centre(head)
-    points = _lift_fringe(points, eyes)
+    if style in FRINGES:
+        points = _lift_fringe(points, eyes)
     if mirrored:
         points = points * np.float32([-1, 1, 1])
     return np.ascontiguousarray(points, np.float32)
@@ -20,7 +25,7 @@ def hair_points(style: str, mesh: Fitted, head: Floats, mirrored: bool) -> Float
 
 def _lift_fringe(points: Floats, eyes: Floats) -> Floats:
     """Squeeze what hangs in front of the face into the band above the brows."""
-    line, top = eyes[1] + 0.40, eyes[1] + 0.85
+    line, top = eyes[1] + 0.36, eyes[1] + 0.85
     before = (points[:, 2] > eyes[2] - 0.12) & (np.abs(points[:, 0]) < 0.66)
     y = points[:, 1]
     low = eyes[1] - 0.9
