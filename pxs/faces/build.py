@@ -75,12 +75,12 @@ def _skins(mesh: Mesh, arrays: dict[str, Any], table: Ints, sources: Sources) ->
     layout = skins.Layout(heads.cylinder(points), skin, mesh.uvs, textures, radius)
     cheeks = np.zeros((skins.SIDE, skins.SIDE), bool)
     cheeks[240:290, 170:210] = True
-    hair = scalp(soft=14)
+    hair = {"african": scalp(soft=22, lift=-24), "asian": scalp(soft=14), "caucasian": scalp(soft=14)}
     encoded = {}
     for name, files in skins.skin_files(sources).items():
         for number, file in enumerate(files):
             texture = np.asarray(Image.open(file).convert("RGB"), np.float32) / 255
-            encoded[f"{name}_{number}"] = skins.encode(skins.relative_map(layout.read(texture), cheeks, hair))
+            encoded[f"{name}_{number}"] = skins.encode(skins.relative_map(layout.read(texture), cheeks, hair[name.split("_")[1]]))
     return encoded
 
 

@@ -57,7 +57,7 @@ def _rim(middle: Floats, wide: float, high: float, power: float, side: float) ->
 def _temple(head: Floats, side: float, start: float, height: float, front: float) -> Floats:
     """From the hinge back to above the ear."""
     ears = head[np.abs(head[:, 1] - height) < 0.3]
-    reach = float(np.abs(ears[:, 0]).max()) - 0.17
+    reach = float(np.abs(ears[:, 0]).max()) - 0.20
     back = front - 1.05
     t = np.linspace(0, 1, 10)[:, None]
     bow = np.minimum(t * 3, 1.0)

@@ -47,33 +47,57 @@ def vertex_normals(points: Array, triangles: Array) -> Array:
 
 @compiled
 def rasterise(screen: Array, triangles: Array, base: int, depth: Array, ident: Array, bary: Array) -> None:
-    """Write the triangles into the buffers under the numbers base, base + 1, ...; the nearest surface wins."""
+    """Write the triangles into the buffers under the numbers base, base + 1, ...; the nearest surface wins.
+
+    With an `ident` of shape (1, 1) only the depth is written.
+    """
     height, width = depth.shape
+    depth_only = ident.shape[0] == 1
+    half = np.float32(0.5)
     for i in range(triangles.shape[0]):
         a, b, c = triangles[i]
         x0, y0, z0 = screen[a, 0], screen[a, 1], screen[a, 2]
-        x1, y1, z1 = screen[b, 0], screen[b, 1], screen[b, 2]
-        x2, y2, z2 = screen[c, 0], screen[c, 1], screen[c, 2]
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+        ux, uy, uz = screen[b, 0] - x0, screen[b, 1] - y0, screen[b, 2] - z0
+        vx, vy, vz = screen[c, 0] - x0, screen[c, 1] - y0, screen[c, 2] - z0
+        area = ux * vy - vx * uy
         if abs(area) < 1e-9:
             continue
-        left, right = max(0, int(math.floor(min(x0, x1, x2)))), min(width - 1, int(math.ceil(max(x0, x1, x2))))
-        top, bottom = max(0, int(math.floor(min(y0, y1, y2)))), min(height - 1, int(math.ceil(max(y0, y1, y2))))
+        left = max(0, int(math.ceil(x0 + min(0, ux, vx) - half)))
+        right = min(width - 1, int(math.floor(x0 + max(0, ux, vx) - half)))
+        top = max(0, int(math.ceil(y0 + min(0, uy, vy) - half)))
+        bottom = min(height - 1, int(math.floor(y0 + max(0, uy, vy) - half)))
         inverse = 1 / area
+        ux, uy, vx, vy = ux * inverse, uy * inverse, vx * inverse, vy * inverse
         for y in range(top, bottom + 1):
+            py = y + half - y0
             for x in range(left, right + 1):
-                px, py = x + np.float32(0.5), y + np.float32(0.5)
-                w1 = ((px - x0) * (y2 - y0) - (x2 - x0) * (py - y0)) * inverse
-                w2 = ((x1 - x0) * (py - y0) - (px - x0) * (y1 - y0)) * inverse
-                w0 = 1 - w1 - w2
-                if w0 < 0 or w1 < 0 or w2 < 0:
+                px = x + half - x0
+                w1 = px * vy - vx * py
+                w2 = ux * py - px * uy
+                if w1 < 0 or w2 < 0 or w1 + w2 > 1:
                     continue
-                z = w0 * z0 + w1 * z1 + w2 * z2
+                z = z0 + w1 * uz + w2 * vz
                 if z > depth[y, x]:
                     depth[y, x] = z
-                    ident[y, x] = base + i
-                    bary[y, x, 0] = w1
-                    bary[y, x, 1] = w2
+                    if not depth_only:
+                        ident[y, x] = base + i
+                        bary[y, x, 0] = w1
+                        bary[y, x, 1] = w2
+
+
+@compiled
+def downsample(image: Array, layer: Array, samples: int) -> Array:
+    """Lay premultiplied `layer` (h, w, 4) over image (h, w, 3) and average squares of `samples` x `samples`."""
+    size = image.shape[0] // samples
+    out = np.zeros((size, size, 3), np.float32)
+    share = np.float32(1.0 / (samples * samples))
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            rest = 1 - layer[y, x, 3]
+            for k in range(3):
+                value = image[y, x, k] * rest + layer[y, x, k]
+                out[y // samples, x // samples, k] += min(value, np.float32(2.0)) * share
+    return out
 
 
 @compiled

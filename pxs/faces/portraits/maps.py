@@ -72,11 +72,12 @@ def scalp(soft: float = 10, lift: float = 0) -> Floats:
 def masks() -> dict[str, Floats]:
     """Where beards grow and cheeks redden, each (SIDE, SIDE), 0..1: moustache, chin, cheeks, lips, blush, freckles."""
     side, y = _grid()
-    edge = (3 * np.sin(side * 0.5 + y * 0.11) + 3 * np.sin(y * 0.43)).astype(np.float32)
+    edge = 5 * noise(3)
+    edge = (edge + edge[:, ::-1]) / 2
     lips = smooth(1.15, 0.8, np.sqrt((side / 40) ** 2 + ((y - 312) / 19) ** 2).astype(np.float32))
-    moustache = smooth(1.1, 0.75, np.sqrt((side / (50 + edge)) ** 2 + ((y - 291) / 16) ** 2).astype(np.float32))
-    goatee = smooth(1.15, 0.8, np.sqrt((side / (48 + edge)) ** 2 + ((y - 352) / 34) ** 2).astype(np.float32))
-    sides = smooth(-9, 9, (side - np.interp(y, [200, 240, 280, 300, 330], [150, 138, 112, 88, 50]) + edge).astype(np.float32))
+    moustache = smooth(1.2, 0.6, np.sqrt((side / (50 + edge)) ** 2 + ((y - 291) / 16) ** 2).astype(np.float32))
+    goatee = smooth(1.25, 0.65, np.sqrt((side / (48 + edge)) ** 2 + ((y - 352) / 34) ** 2).astype(np.float32))
+    sides = smooth(-16, 16, (side - np.interp(y, [200, 240, 280, 300, 330], [150, 138, 112, 88, 50]) + edge).astype(np.float32))
     jaw = smooth(238, 262, y + edge) * sides
     under = smooth(325, 345, y + edge) * smooth(170, 130, side)
     throat = smooth(425, 395, y + edge)
@@ -116,7 +117,7 @@ CREASES: dict[str, tuple[tuple[tuple[tuple[float, float], ...], float, float], .
         (((88, 216), (103, 219), (118, 224)), 2.2, 0.9),
         (((36, 226), (52, 232), (70, 230)), 2.6, 0.7),
     ),
-    "cheek": ((((24, 268), (38, 280), (48, 296), (52, 314)), 3.6, 1.3),),
+    "cheek": ((((24, 268), (38, 280), (48, 296), (52, 314)), 5.0, 0.9),),
     "corner": ((((46, 306), (49, 316), (47, 328)), 2.6, 0.9), (((50, 318), (54, 332), (52, 346)), 3.0, 0.5)),
     "chin": ((((0, 342), (16, 344), (28, 350)), 3.0, 0.8),),
 }

@@ -29,9 +29,7 @@ def head_sky() -> Floats:
         flat[:, :2] = flat[:, :2] * (SIDE / SPAN) + SIDE / 2
         screen = flat.astype(np.float32)
         depth = np.full((SIDE, SIDE), -1e9, np.float32)
-        rasterise(
-            screen, triangles, 0, depth, np.empty((SIDE, SIDE), np.int32), np.empty((SIDE, SIDE, 2), np.float32)
-        )
+        rasterise(screen, triangles, 0, depth, np.empty((1, 1), np.int32), np.empty((1, 1, 2), np.float32))
         x, y = (np.clip(screen[:, k].astype(int), 0, SIDE - 1) for k in (0, 1))
         weight = np.maximum(normals @ direction, 0)
         seen += weight * (screen[:, 2] > depth[y, x] - 0.06)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pxs.faces.portraits.asset import Fitted, Floats, asset
 from pxs.faces.portraits.chance import Chance
-from pxs.faces.portraits.maps import SIDE, creases, masks, noise, scalp, smooth
+from pxs.faces.portraits.maps import SIDE, blurred, creases, masks, noise, scalp, smooth
 from pxs.faces.portraits.person import Person
 
 EYE_SIDE = 128
@@ -66,7 +66,7 @@ def _moles(albedo: Floats, person: Person, luck: Chance) -> None:
 
 def _hair_roots(albedo: Floats, person: Person, fine: Floats) -> None:
     """The scalp takes the colour of the hair where hair grows; a bald head keeps a faint ring of stubble."""
-    lift = {"bald": 78, "shaved": 6}.get(person.hair, 12) + 40 * person.hair_line
+    lift = {"bald": 78, "shaved": 6}.get(person.hair, 24) + 40 * person.hair_line
     cover = {"bald": 0.22, "shaved": 0.78}.get(person.hair, 0.85)
     if person.hair == "bald" and person.blemishes == 0:
         return
@@ -79,16 +79,23 @@ def _beard(albedo: Floats, person: Person, fine: Floats) -> None:
         return
     regions = masks()
     where = {
-        "stubble": regions["full"] * np.float32(0.3 + 0.25 * person.beard_density),
+        "stubble": blurred_full() * np.float32(0.22 + 0.2 * person.beard_density),
         "moustache": regions["moustache"] * np.float32(0.75),
         "goatee": np.maximum(regions["goatee"], regions["moustache"]) * np.float32(0.85),
         "full": regions["full"] * np.float32(0.72 + 0.2 * person.beard_density),
     }[person.beard]
-    strands = noise_strands() if person.beard != "stubble" else fine * np.float32(0.8)
-    density = np.clip(where * (1 + 0.28 * strands), 0, 0.97)
-    _mix(albedo, density, np.array(person.brow_colour, np.float32) * (1 + 0.25 * strands[..., None]) + 0.004)
+    strands = noise_strands() if person.beard != "stubble" else fine * np.float32(0.6)
+    density = np.clip(where * (1 + 0.3 * strands), 0, 0.95)
+    _mix(albedo, density, np.array(person.brow_colour, np.float32) * (1 + 0.3 * strands[..., None]) + 0.004)
 
 
+@cache
+def blurred_full() -> Floats:
+    """The region of a full beard with soft edges, for stubble."""
+    return blurred(masks()["full"], 9) * (1 - masks()["lips"])
+
+
+@cache
 def noise_strands() -> Floats:
     """Noise (512, 512) that is drawn out downwards, like hair."""
     field = sum((np.roll(noise(0), (k, k // 3), axis=(0, 1)) for k in range(7)), np.zeros((SIDE, SIDE), np.float32))

@@ -19,7 +19,7 @@ NEAREST = 4.6
 """The least distance between two people of a block in shape space, in standard deviations over all axes."""
 
 
-RESTING = {"eyebrows-trans": 0.45, "eyebrows-angle": 0.3, "eye-height2": 0.25, "head-outline-1": -0.3,
+RESTING = {"eyebrows-trans": 0.45, "eyebrows-angle": 0.12, "mouth-angles": 0.3, "eye-height2": 0.25, "head-outline-1": -0.3,
            "head-outline-2": 0.12, "chin-width": -0.3, "chin-bones": -0.15, "nose-scale-horiz": -0.1}  # fmt: skip
 """Means of shape axes that are not 0: the brows of the base mesh lie low, which strangers read as anger."""
 

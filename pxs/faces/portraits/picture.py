@@ -14,7 +14,7 @@ from pxs.expressions import Mix
 from pxs.faces.portraits import geometry, paint
 from pxs.faces.portraits.asset import Fitted, Floats, Ints, asset
 from pxs.faces.portraits.glasses import glasses
-from pxs.faces.portraits.kernels import rasterise, strand_directions, vertex_normals
+from pxs.faces.portraits.kernels import downsample, rasterise, strand_directions, vertex_normals
 from pxs.faces.portraits.light import Lamp, cast, lamp
 from pxs.faces.portraits.looks import HAIRS
 from pxs.faces.portraits.occlusion import head_sky, mouth_sky
@@ -31,6 +31,9 @@ STRAIGHT = ("hair/bob01", "hair/bob02", "hair/long01", "hair/short03", "hair/sho
 """Hair whose strands run along v of the texture and so shine in a band."""
 
 FLAT = np.zeros((1, 1, 3), np.float32)
+Lock = tuple[Fitted, Floats, Floats, float, float]
+"""A mesh of hair: its parts, points (n, 3), colour (3,), depth bias and gloss."""
+
 WHITE = np.ones((1, 1, 4), np.float32)
 
 
@@ -92,8 +95,8 @@ class Sitter:
         for lock in locks[:1]:
             cast(lamp_, lock[1], lock[0].triangles[::2])
         image, depth = self._opaque(surfaces, moved, lamp_, size * SAMPLES)
-        self._hair(image, depth, locks, lamp_, size * SAMPLES)
-        pixels: Floats = np.minimum(image, 2.0).reshape(size, SAMPLES, size, SAMPLES, 3).mean(axis=(1, 3))
+        layer = self._hair(depth, locks, lamp_)
+        pixels: Floats = downsample(image, layer, SAMPLES)
         return pixels
 
     def _surfaces(self, base: Floats, matrix: Floats, moved: Motion) -> Iterator[Surface]:
@@ -129,7 +132,7 @@ class Sitter:
                 self.neck.turn(points, matrix), flat, triangles, WHITE, tint, PLASTIC, np.ones(len(points), np.float32)
             )
 
-    def _locks(self, base: Floats, matrix: Floats) -> Iterator[tuple[Fitted, Floats, Floats, float, float]]:
+    def _locks(self, base: Floats, matrix: Floats) -> Iterator[Lock]:
         """Hair, lashes and brows: mesh, points, colour, depth bias and gloss."""
         parts, person = asset(), self.person
         style = HAIRS[person.hair]
@@ -143,7 +146,7 @@ class Sitter:
             (f"eyebrows/{person.brows}", np.float32(person.brow_colour) + np.float32(0.003)),
         ):
             mesh = parts.fitted(key)
-            yield mesh, self.neck.turn(mesh.fit(base), matrix), colour, 0.004, 0.03
+            yield mesh, self.neck.turn(mesh.fit(base), matrix), colour, 0.006, 0.03
 
     def _opaque(self, surfaces: list[Surface], moved: Motion, lamp_: Lamp, side: int) -> tuple[Floats, Floats]:
         """Image (side, side, 3) and depth (side, side) of all opaque meshes over the background."""
@@ -174,7 +177,9 @@ class Sitter:
         paint.add_creases(relief, {key: depth * w for key, w in moved.wrinkles.items()})
         return relief
 
-    def _hair(self, image: Floats, depth: Floats, locks: list, lamp_: Lamp, side: int) -> None:  # type: ignore[type-arg]
+    def _hair(self, depth: Floats, locks: list[Lock], lamp_: Lamp) -> Floats:
+        """All hair over the opaque surfaces, as a premultiplied layer (side, side, 4)."""
+        side = len(depth)
         layer = np.zeros((side, side, 4), np.float32)
         for mesh, points, colour, bias, gloss in locks:
             screen = self.camera.project(points, side)
@@ -186,8 +191,7 @@ class Sitter:
                 layer, depth, screen, order, parts, strands, mesh.texture, colour, lamp_, np.float32(bias),
                 np.float32(gloss),
             )  # fmt: skip
-        image *= 1 - layer[..., 3:]
-        image += layer[..., :3]
+        return layer
 
 
 @lru_cache(maxsize=8)

@@ -20,7 +20,7 @@ HAIR_SHADOW = 0.45
 
 @compiled
 def _shadow(lamp, x, y, z):  # type: ignore[no-untyped-def]
-    """Share of the key light that reaches a point, 0..1, averaged over 9 places of the shadow map."""
+    """Share of the key light that reaches a point, 0..1, averaged over 5 places of the shadow map."""
     matrix, depth = lamp[4], lamp[5]
     sx = x * matrix[0, 0] + y * matrix[0, 1] + z * matrix[0, 2] + matrix[0, 3]
     sy = x * matrix[1, 0] + y * matrix[1, 1] + z * matrix[1, 2] + matrix[1, 3]
@@ -30,25 +30,43 @@ def _shadow(lamp, x, y, z):  # type: ignore[no-untyped-def]
     if ix < 3 or iy < 3 or ix >= side - 3 or iy >= side - 3:
         return np.float32(1.0)
     lit = np.float32(0.0)
-    for dy in range(-3, 4, 3):
-        for dx in range(-3, 4, 3):
-            if sz > depth[iy + dy, ix + dx] - SHADOW_BIAS:
-                lit += np.float32(1.0)
-    return lit / np.float32(9.0)
+    for dy, dx in ((0, 0), (2, 1), (-2, -1), (1, -2), (-1, 2)):
+        if sz > depth[iy + dy, ix + dx] - SHADOW_BIAS:
+            lit += np.float32(0.2)
+    return lit
 
 
 @compiled
-def _fetch(texture, u, v, channel):  # type: ignore[no-untyped-def]
-    """One channel of a texture (h, w, c) at u, v (v up), bilinear, repeated at the edges."""
+def _fetch(texture, u, v):  # type: ignore[no-untyped-def]
+    """The first three channels of a texture (h, w, c) at u, v (v up), bilinear, the edge going on beyond."""
     height, width = texture.shape[0], texture.shape[1]
     x, y = u * width - np.float32(0.5), (1 - v) * height - np.float32(0.5)
     x0, y0 = int(math.floor(x)), int(math.floor(y))
     fx, fy = x - x0, y - y0
     x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
     x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-    top = texture[y0, x0, channel] * (1 - fx) + texture[y0, x1, channel] * fx
-    low = texture[y1, x0, channel] * (1 - fx) + texture[y1, x1, channel] * fx
-    return top * (1 - fy) + low * fy
+    a, b, c, d = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    return (
+        texture[y0, x0, 0] * a + texture[y0, x1, 0] * b + texture[y1, x0, 0] * c + texture[y1, x1, 0] * d,
+        texture[y0, x0, 1] * a + texture[y0, x1, 1] * b + texture[y1, x0, 1] * c + texture[y1, x1, 1] * d,
+        texture[y0, x0, 2] * a + texture[y0, x1, 2] * b + texture[y1, x0, 2] * c + texture[y1, x1, 2] * d,
+    )
+
+
+@compiled
+def _grey_alpha(texture, u, v):  # type: ignore[no-untyped-def]
+    """Channels 0 and 3 of a texture (h, w, 4) at u, v (v up), bilinear."""
+    height, width = texture.shape[0], texture.shape[1]
+    x, y = u * width - np.float32(0.5), (1 - v) * height - np.float32(0.5)
+    x0, y0 = int(math.floor(x)), int(math.floor(y))
+    fx, fy = x - x0, y - y0
+    x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
+    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+    a, b, c, d = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    return (
+        texture[y0, x0, 0] * a + texture[y0, x1, 0] * b + texture[y1, x0, 0] * c + texture[y1, x1, 0] * d,
+        texture[y0, x0, 3] * a + texture[y0, x1, 3] * b + texture[y1, x0, 3] * c + texture[y1, x1, 3] * d,
+    )
 
 
 @compiled
@@ -138,9 +156,8 @@ def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, k
             sees = sky[a] * w0 + sky[b] * w1 + sky[c] * w2
             dark = np.float32(1.0)
             if bumpy:
-                slope = _fetch(relief, u, v, 0)
-                fall = _fetch(relief, u, v, 1)
-                dark = max(np.float32(0.3), 1 - np.float32(0.30) * _fetch(relief, u, v, 2))
+                slope, fall, crease = _fetch(relief, u, v)
+                dark = max(np.float32(0.3), 1 - np.float32(0.30) * crease)
                 flat = 1 / (math.sqrt(nx * nx + nz * nz) + np.float32(1e-6))
                 tx, tz = nz * flat, -nx * flat
                 nx, ny, nz = nx - slope * tx, ny + fall, nz - slope * tz
@@ -153,9 +170,8 @@ def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, k
                 nx, ny, nz = -nx, -ny, -nz
             if kind == 1 or kind == 2 or kind == 4:
                 sees = sees * (1 - np.float32(0.75) * _under_lid(ident, y, x, step, skin_end))
-            red = _fetch(texture, u, v, 0) * tint[0] * dark
-            green = _fetch(texture, u, v, 1) * tint[1] * dark * dark
-            blue = _fetch(texture, u, v, 2) * tint[2] * dark * dark
+            red, green, blue = _fetch(texture, u, v)
+            red, green, blue = red * tint[0] * dark, green * tint[1] * dark * dark, blue * tint[2] * dark * dark
             lit = _shadow(lamp, px, py, pz)
             o = _surface(red, green, blue, nx, ny, nz, vx, vy, vz, lit, lamp, kind, sees)
             image[y, x, 0] = o[0]
@@ -219,7 +235,7 @@ def blend_strands(layer, depth, screen, order, mesh, strands, texture, colour, l
                     continue
                 u = uvs[a, 0] * w0 + uvs[b, 0] * w1 + uvs[c, 0] * w2
                 v = uvs[a, 1] * w0 + uvs[b, 1] * w1 + uvs[c, 1] * w2
-                alpha = _fetch(texture, u, v, 3)
+                level, alpha = _grey_alpha(texture, u, v)
                 if alpha < 0.02:
                     continue
                 alpha = alpha * left_over
@@ -242,7 +258,7 @@ def blend_strands(layer, depth, screen, order, mesh, strands, texture, colour, l
                     points[a, 1] * w0 + points[b, 1] * w1 + points[c, 1] * w2,
                     points[a, 2] * w0 + points[b, 2] * w1 + points[c, 2] * w2,
                 )
-                level = _fetch(texture, u, v, 0) * 2
+                level = level * 2
                 o = _strand(lamp, colour, level * level, n, t, view, np.float32(0.4) + np.float32(0.6) * lit, gloss)
                 layer[y, x, 0] += o[0] * alpha
                 layer[y, x, 1] += o[1] * alpha

@@ -68,6 +68,7 @@ SYMMETRIC = (
     _pair("mouth/mouth-upperlip-volume", 0.32),
     _pair("mouth/mouth-scale-horiz", 0.29),
     _pair("mouth/mouth-trans", 0.18, "down", "up"),
+    _pair("mouth/mouth-angles", 0.15, "down", "up"),
     _pair("chin/chin-bones", 0.29),
     _pair("chin/chin-height", 0.25),
     _pair("chin/chin-prominent", 0.29),

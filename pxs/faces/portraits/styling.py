@@ -8,7 +8,7 @@ from pxs.faces.portraits.asset import Fitted, Floats
 from pxs.faces.portraits.geometry import eye_centre
 
 
-FRINGES = ("hair/bob01", "hair/bob02", "hair/long01", "hair/ponytail01")
+FRINGES = ("hair/bob01", "hair/bob02", "hair/long01", "hair/ponytail01", "hair/short03", "hair/short04")
 """Hair whose fringe would hang over an eye."""
 
 
@@ -26,7 +26,7 @@ def hair_points(style: str, mesh: Fitted, head: Floats, mirrored: bool) -> Float
 def _lift_fringe(points: Floats, eyes: Floats) -> Floats:
     """Squeeze what hangs in front of the face into the band above the brows."""
     line, top = eyes[1] + 0.36, eyes[1] + 0.85
-    before = (points[:, 2] > eyes[2] - 0.12) & (np.abs(points[:, 0]) < 0.66)
+    before = (points[:, 2] > eyes[2] - 0.2) & (np.abs(points[:, 0]) < 0.7)
     y = points[:, 1]
     low = eyes[1] - 0.9
     squeezed = line + (top - line) * (y - low) / (top - low)

@@ -118,6 +118,8 @@ def _grey(image: Image.Image, flat: bool) -> Image.Image:
     level[~opaque] = 128
     if flat:
         level[:] = 128
+        alpha = np.minimum(rgba[..., 3] * 1.35, 255)
+        image.putalpha(Image.fromarray(alpha.astype(np.uint8)))
     soft = np.asarray(Image.fromarray(level.astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.2)), np.float32)
     level = np.where(opaque, level, soft)
     return Image.merge("RGBA", [Image.fromarray(level.astype(np.uint8))] * 3 + [image.getchannel("A")])
