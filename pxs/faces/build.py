@@ -80,7 +80,10 @@ def _skins(mesh: Mesh, arrays: dict[str, Any], table: Ints, sources: Sources) ->
     for name, files in skins.skin_files(sources).items():
         for number, file in enumerate(files):
             texture = np.asarray(Image.open(file).convert("RGB"), np.float32) / 255
-            encoded[f"{name}_{number}"] = skins.encode(skins.relative_map(layout.read(texture), cheeks, hair[name.split("_")[1]]))
+            origin = name.split("_")[1]
+            loss = 0.65 if origin == "african" else 0.0
+            ratio = skins.relative_map(layout.read(texture), cheeks, hair[origin], loss)
+            encoded[f"{name}_{number}"] = skins.encode(ratio)
     return encoded
 
 

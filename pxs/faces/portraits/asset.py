@@ -1,7 +1,7 @@
 """The asset of the portraits, read once: the head, its shape space, what is fitted to it, and its textures.
 
-Made by `python -m pxs.faces.build`. Lengths are in units of 10 cm, y up, z towards the viewer; x grows towards the right
-side of the picture, which is the person's left.
+Made by `python -m pxs.faces.build`. Lengths are in units of 10 cm, y up, z towards the viewer; x grows towards the
+right side of the picture, which is the person's left.
 """
 
 from __future__ import annotations

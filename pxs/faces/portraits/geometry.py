@@ -14,6 +14,9 @@ from pxs.faces.portraits.shape import MACROS, detail_weights, macro_weights
 CAMERA_DISTANCE = 11.0
 """From the eyes to the camera, in units of 10 cm."""
 
+RELAXED = {"browInnerUp": 0.25, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}
+"""Face units that are part of every resting face: strangers take the low brows of the base mesh for anger."""
+
 NECK_PIVOT = (1.15, 1.1)
 """The head turns about a point so far below and behind the eyes (units)."""
 
@@ -42,7 +45,7 @@ def rest(person: Person) -> Floats:
     points = parts.points.copy()
     parts.targets.add(points, dict(enumerate(weights)))
     assert len(weights) == len(MACROS) + 2 * len(person.shape)
-    return points
+    return move(points, RELAXED)
 
 
 def move(points: Floats, units: dict[str, float]) -> Floats:
@@ -54,7 +57,7 @@ def move(points: Floats, units: dict[str, float]) -> Floats:
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Floats:
-    """A rotation (3, 3) from degrees: yaw turns to the right of the picture, pitch up, roll clockwise in the picture."""
+    """A rotation (3, 3) from degrees: yaw to the right of the picture, pitch up, roll clockwise in the picture."""
     a, b, c = (math.radians(x) for x in (yaw, -pitch, -roll))
     about_y = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])

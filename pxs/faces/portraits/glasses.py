@@ -50,8 +50,7 @@ def _rim(middle: Floats, wide: float, high: float, power: float, side: float) ->
     cosine, sine = np.cos(turn), np.sin(turn)
     x = np.sign(cosine) * np.abs(cosine) ** (2 / power) * wide
     y = np.sign(sine) * np.abs(sine) ** (2 / power) * high
-    outward = side * x / wide
-    return middle + np.stack([x, y, -0.04 * np.clip(outward, 0, 1) ** 2], axis=1)
+    return middle + np.stack([side * x, y, -0.04 * np.clip(x / wide, 0, 1) ** 2], axis=1)
 
 
 def _temple(head: Floats, side: float, start: float, height: float, front: float) -> Floats:

@@ -1,4 +1,4 @@
-"""What people look like: skin tones, hair, brows, beards, glasses, clothes and surroundings, and how often each occurs."""
+"""What people look like: skin tones, hair, brows, beards, glasses, clothes, surroundings, and how often each occurs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HAIR_COLOURS = {
     "black": "#1c1718", "dark brown": "#35241b", "brown": "#583b27", "light brown": "#80593a", "dark blond": "#a07b50",
     "blond": "#c9a673", "red": "#8a4423", "auburn": "#5f2e1e", "grey": "#8d8a88", "white": "#d6d2cc",
 }  # fmt: skip
-IRISES = ("#2f1c10", "#3f2714", "#54371c", "#6b5a32", "#5f6f4d", "#5e7f94", "#4a6f96", "#77868c")
+IRISES = ("#2f1c10", "#3f2714", "#54371c", "#6b5a32", "#5f6f4d", "#64798a", "#587089", "#77828a")
 
 HAIRS: dict[str, str | None] = {
     "bald": None, "shaved": None, "short 1": "hair/short01", "short 2": "hair/short02", "short 3": "hair/short03",
@@ -88,7 +88,7 @@ def hair(luck: Chance, sex: str, age: float, origin: tuple[float, float, float])
     style = luck.pick(*_styles(sex, age, main))
     young, grey, share = _hair_colours(luck, age, main)
     colour = _tuple(young * (1 - share) + grey * share)
-    brow_colour = _tuple(0.8 * (young * (1 - 0.45 * share) + 0.5 * grey * 0.45 * share))
+    brow_colour = _tuple(0.95 * (young * (1 - 0.45 * share) + 0.5 * grey * 0.45 * share))
     return {
         "hair": style,
         "hair_colour": colour,
@@ -101,8 +101,16 @@ def hair(luck: Chance, sex: str, age: float, origin: tuple[float, float, float])
 
 
 def _styles(sex: str, age: float, main: int) -> tuple[list[str], list[float]]:
-    male = {"bald": 0.3 + age / 60, "shaved": 1.5, "short 1": 2, "short 2": 2, "short 3": 1.5, "short 4": 2, "afro": 0.1}
-    female = {"short 2": 0.7, "short 3": 0.5, "bob 1": 2, "bob 2": 2, "long": 2, "ponytail": 2, "braid": 1.5,
+    male = {
+        "bald": 0.3 + age / 60,
+        "shaved": 1.5,
+        "short 1": 2,
+        "short 2": 2,
+        "short 3": 1.5,
+        "short 4": 2,
+        "afro": 0.1,
+    }
+    female = {"short 2": 0.7, "short 3": 0.5, "bob 1": 1, "bob 2": 2, "long": 2, "ponytail": 2, "braid": 1.5,
               "afro": 0.1, "shaved": 0.1, "short 1": 0.3}  # fmt: skip
     weights = dict(male if sex == "male" else female)
     if main == 0:

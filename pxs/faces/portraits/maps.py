@@ -77,7 +77,9 @@ def masks() -> dict[str, Floats]:
     lips = smooth(1.15, 0.8, np.sqrt((side / 40) ** 2 + ((y - 312) / 19) ** 2).astype(np.float32))
     moustache = smooth(1.2, 0.6, np.sqrt((side / (50 + edge)) ** 2 + ((y - 291) / 16) ** 2).astype(np.float32))
     goatee = smooth(1.25, 0.65, np.sqrt((side / (48 + edge)) ** 2 + ((y - 352) / 34) ** 2).astype(np.float32))
-    sides = smooth(-16, 16, (side - np.interp(y, [200, 240, 280, 300, 330], [150, 138, 112, 88, 50]) + edge).astype(np.float32))
+    sides = smooth(
+        -16, 16, (side - np.interp(y, [200, 240, 280, 300, 330], [150, 138, 112, 88, 50]) + edge).astype(np.float32)
+    )
     jaw = smooth(238, 262, y + edge) * sides
     under = smooth(325, 345, y + edge) * smooth(170, 130, side)
     throat = smooth(425, 395, y + edge)
@@ -126,7 +128,7 @@ CREASES: dict[str, tuple[tuple[tuple[tuple[float, float], ...], float, float], .
 
 @dataclass(frozen=True)
 class Relief:
-    """A part of the map with a relief: its top left corner (y, x), and (h, w, 3): slopes right and down, and darkness."""
+    """A part of the map with a relief: top left corner (y, x); values (h, w, 3): slopes right and down, darkness."""
 
     corner: tuple[int, int]
     values: Floats

@@ -60,13 +60,13 @@ def _moles(albedo: Floats, person: Person, luck: Chance) -> None:
         x, y, radius = luck.uniform(110, 400), luck.uniform(120, 370), luck.uniform(1.2, 2.4)
         top, left = int(y) - 6, int(x) - 6
         rows, columns = np.mgrid[top : top + 13, left : left + 13]
-        spot = np.exp(-(((columns - x) ** 2 + (rows - y) ** 2) / radius**2) ** 1.5)[..., None].astype(np.float32)
+        spot = np.exp(-((((columns - x) ** 2 + (rows - y) ** 2) / radius**2) ** 1.5))[..., None].astype(np.float32)
         albedo[top : top + 13, left : left + 13] *= 1 - spot * np.float32([0.45, 0.55, 0.6])
 
 
 def _hair_roots(albedo: Floats, person: Person, fine: Floats) -> None:
     """The scalp takes the colour of the hair where hair grows; a bald head keeps a faint ring of stubble."""
-    lift = {"bald": 78, "shaved": 6}.get(person.hair, 24) + 40 * person.hair_line
+    lift = {"bald": 78, "shaved": 6}.get(person.hair, 45) + 40 * person.hair_line
     cover = {"bald": 0.22, "shaved": 0.78}.get(person.hair, 0.85)
     if person.hair == "bald" and person.blemishes == 0:
         return
@@ -136,7 +136,8 @@ def iris(person: Person) -> Floats:
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     luck = Chance(person.details, 5)
     rays = sum(
-        np.sin(angle * (8 + 5 * k) + np.float32(luck.uniform(0, 6.28))) * np.float32(0.13 / (1 + 0.3 * k)) for k in range(6)
+        np.sin(angle * (8 + 5 * k) + np.float32(luck.uniform(0, 6.28))) * np.float32(0.13 / (1 + 0.3 * k))
+        for k in range(6)
     )
     t = radius / np.float32(IRIS)
     shade = (0.75 + 0.75 * t) * (1 + rays * smooth(0.3, 0.8, t)) * (1 - 0.72 * smooth(0.8, 1.0, t))

@@ -15,13 +15,23 @@ from pxs.faces.portraits.shape import AGEING, ASYMMETRIC, DETAILS, SYMMETRIC
 BLOCK = 100
 """People are drawn in blocks of so many consecutive numbers, within which no two may look too much alike."""
 
-NEAREST = 4.6
+NEAREST = 9.0
 """The least distance between two people of a block in shape space, in standard deviations over all axes."""
 
 
-RESTING = {"eyebrows-trans": 0.45, "eyebrows-angle": 0.12, "mouth-angles": 0.3, "eye-height2": 0.25, "head-outline-1": -0.3,
-           "head-outline-2": 0.12, "chin-width": -0.3, "chin-bones": -0.15, "nose-scale-horiz": -0.1}  # fmt: skip
-"""Means of shape axes that are not 0: the brows of the base mesh lie low, which strangers read as anger."""
+RESTING = {
+    "eyebrows-trans": 0.7,
+    "eyebrows-angle": 0.4,
+    "mouth-angles": 0.45,
+    "eye-scale": 0.12,
+    "eye-height2": 0.45,
+    "head-outline-1": -0.3,
+    "head-outline-2": 0.12,
+    "chin-width": -0.3,
+    "chin-bones": -0.15,
+    "nose-scale-horiz": -0.1,
+}
+"""Means of shape axes that are not 0: its brows lie low, which strangers read as anger."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,7 @@ class Person:
         return replace(
             self, shape=shape, hair="bald", blemishes=0.0, background="plain", light=(0.0, 30.0, 1.0, 0.0),
             pose=(0.0, self.pose[1], 0.0), offset=(0.0, self.offset[1]), freckles=0.0, beard="none", clothes="none",
+            glasses="none",
         )  # fmt: skip
 
 
@@ -143,7 +154,7 @@ def _draw(number: int, attempt: int) -> Person:
         pose=_pose(luck),
         face_share=luck.uniform(0.605, 0.68),
         offset=(luck.uniform(-0.06, 0.06), luck.uniform(0.02, 0.07)),
-        mouth_open=luck.uniform(0.03, 0.12) if luck.chance(0.25) else 0.0,
+        mouth_open=luck.uniform(0.02, 0.08) if luck.chance(0.25) else 0.0,
     )
 
 

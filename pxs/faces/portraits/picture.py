@@ -93,7 +93,7 @@ class Sitter:
         locks = [*self._locks(base, matrix)] if hair else []
         cast(lamp_, surfaces[0].points, surfaces[0].triangles)
         for lock in locks[:1]:
-            cast(lamp_, lock[1], lock[0].triangles[::2])
+            cast(lamp_, lock[1], lock[0].triangles)
         image, depth = self._opaque(surfaces, moved, lamp_, size * SAMPLES)
         layer = self._hair(depth, locks, lamp_)
         pixels: Floats = downsample(image, layer, SAMPLES)
@@ -111,7 +111,7 @@ class Sitter:
         yield Surface(posed, parts.uvs, parts.triangles[split:], WHITE, inside, MOUTH, mouth_sky(base, base))
         for key, kind, tint, texture in (
             ("eyes/HighPolyEyes", EYE, (1.0, 1.0, 1.0), self.iris),
-            ("teeth/Teeth_Base", TEETH, (0.86, 0.80, 0.70), None),
+            ("teeth/Teeth_Base", TEETH, (1.25, 1.17, 1.03), None),
             ("tongue/tongue01", MOUTH, (0.62, 0.42, 0.40), None),
             (person.clothes, CLOTH, person.clothes_colour, None),
         ):
@@ -203,7 +203,8 @@ def sit(person: Person) -> Sitter:
 def render(person: Person, mix: Mix = Mix(), size: int = 256, *, hair: bool = True) -> Image.Image:  # noqa: B008
     """The picture of a person with an expression: RGB, `size` x `size` pixels, always the same bits.
 
-    `hair=False` leaves out hair, brows and lashes (for tests of what they cover). Raises ScaleError for a size below 32.
+    `hair=False` leaves out hair, brows and lashes (for tests of what they cover).
+    Raises ScaleError for a size below 32.
     """
     if size < 32:
         raise ScaleError(f"size {size} is too small for a portrait: use 32 or more, 256 as a rule")

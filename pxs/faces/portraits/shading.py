@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from pxs.faces.portraits.kernels import Array, compiled
+from pxs.faces.portraits.kernels import compiled
 
 SKIN, EYE, TEETH, CLOTH, MOUTH, PLASTIC = range(6)
 
@@ -20,19 +20,33 @@ HAIR_SHADOW = 0.45
 
 @compiled
 def _shadow(lamp, x, y, z):  # type: ignore[no-untyped-def]
-    """Share of the key light that reaches a point, 0..1, averaged over 5 places of the shadow map."""
+    """Share of the key light that reaches a point, 0..1, averaged over 13 places of the shadow map."""
     matrix, depth = lamp[4], lamp[5]
     sx = x * matrix[0, 0] + y * matrix[0, 1] + z * matrix[0, 2] + matrix[0, 3]
     sy = x * matrix[1, 0] + y * matrix[1, 1] + z * matrix[1, 2] + matrix[1, 3]
     sz = x * matrix[2, 0] + y * matrix[2, 1] + z * matrix[2, 2]
     side = depth.shape[0]
     ix, iy = int(sx), int(sy)
-    if ix < 3 or iy < 3 or ix >= side - 3 or iy >= side - 3:
+    if ix < 5 or iy < 5 or ix >= side - 5 or iy >= side - 5:
         return np.float32(1.0)
     lit = np.float32(0.0)
-    for dy, dx in ((0, 0), (2, 1), (-2, -1), (1, -2), (-1, 2)):
+    for dy, dx in (
+        (0, 0),
+        (4, 1),
+        (-4, -1),
+        (1, -4),
+        (-1, 4),
+        (2, 2),
+        (-2, -2),
+        (2, -2),
+        (-2, 2),
+        (5, 4),
+        (-5, -4),
+        (4, -5),
+        (-4, 5),
+    ):
         if sz > depth[iy + dy, ix + dx] - SHADOW_BIAS:
-            lit += np.float32(0.2)
+            lit += np.float32(1.0 / 13)
     return lit
 
 
@@ -95,7 +109,7 @@ def _surface(r, g, b, nx, ny, nz, vx, vy, vz, lit, lamp, kind, open_sky):  # typ
             fresnel = np.float32(0.035) + np.float32(0.9) * f2 * f2 * f
             gloss = (np.float32(1.5) * n16 + np.float32(0.9) * n16 * n16 * n8) * fresnel
             wr, wg, wb = np.float32(0.40), np.float32(0.22), np.float32(0.16)
-            sr = np.float32(0.2) + np.float32(0.8) * s
+            sr = np.float32(0.09) + np.float32(0.91) * s
         elif kind == 1:
             p = n16 * n16
             p = p * p * p * p
@@ -169,7 +183,7 @@ def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, k
             if nx * vx + ny * vy + nz * vz < 0 and kind != 0:
                 nx, ny, nz = -nx, -ny, -nz
             if kind == 1 or kind == 2 or kind == 4:
-                sees = sees * (1 - np.float32(0.75) * _under_lid(ident, y, x, step, skin_end))
+                sees = sees * (1 - np.float32(0.5 if kind == 2 else 0.75) * _under_lid(ident, y, x, step, skin_end))
             red, green, blue = _fetch(texture, u, v)
             red, green, blue = red * tint[0] * dark, green * tint[1] * dark * dark, blue * tint[2] * dark * dark
             lit = _shadow(lamp, px, py, pz)
@@ -197,9 +211,15 @@ def _strand(lamp, colour, level, n, t, view, lit, gloss):  # type: ignore[no-unt
         th = (t[0] * hx + t[1] * hy + t[2] * hz) * length
         across = max(np.float32(0.0), 1 - th * th)
         shine = across**24 * gloss * max(np.float32(0.0), min(np.float32(1.0), 2 * d + np.float32(0.3)))
-        red += colours[i, 0] * s * level * (colour[0] * wrapped + shine * (np.float32(0.05) + np.float32(0.6) * colour[0]))
-        green += colours[i, 1] * s * level * (colour[1] * wrapped + shine * (np.float32(0.05) + np.float32(0.6) * colour[1]))
-        blue += colours[i, 2] * s * level * (colour[2] * wrapped + shine * (np.float32(0.05) + np.float32(0.6) * colour[2]))
+        red += (
+            colours[i, 0] * s * level * (colour[0] * wrapped + shine * (np.float32(0.05) + np.float32(0.6) * colour[0]))
+        )
+        green += (
+            colours[i, 1] * s * level * (colour[1] * wrapped + shine * (np.float32(0.05) + np.float32(0.6) * colour[1]))
+        )
+        blue += (
+            colours[i, 2] * s * level * (colour[2] * wrapped + shine * (np.float32(0.05) + np.float32(0.6) * colour[2]))
+        )
     return red, green, blue
 
 

@@ -27,15 +27,13 @@ ITEMS = {
 }  # fmt: skip
 """What is taken from the npm package, by folder."""
 
-SIDES = {"hair": 384, "eyebrows": 256, "eyelashes": 192, "teeth": 192, "tongue": 96, "clothes": 192}
+SIDES = {"hair": 512, "eyebrows": 320, "eyelashes": 192, "teeth": 192, "tongue": 96, "clothes": 192}
 """Width and height in pixels to which the textures of a kind are reduced."""
 
 
 def read_fitted(sources: Sources) -> dict[str, Proxy]:
     """All items of ITEMS by "kind/name", cut to what a portrait can show."""
-    return {
-        f"{kind}/{name}": read_proxy(sources.proxy(kind, name)) for kind, names in ITEMS.items() for name in names
-    }
+    return {f"{kind}/{name}": read_proxy(sources.proxy(kind, name)) for kind, names in ITEMS.items() for name in names}
 
 
 def visible(key: str, proxy: Proxy, mesh: Mesh, sources: Sources) -> Ints:
@@ -84,7 +82,7 @@ def eye_centres(mesh: Mesh) -> Floats:
 
 
 def _eye_uvs(points: Floats, mesh: Mesh) -> Floats:
-    """Own coordinates for eyeballs: the distance from (0.5, 0.5) is the angle from straight ahead, 0.5 being 90 degrees."""
+    """Coordinates for eyeballs: the distance from (0.5, 0.5) is the angle from straight ahead, 0.5 at 90 degrees."""
     left, right = eye_centres(mesh)
     axes = points - np.where(points[:, :1] > 0, left, right)
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
@@ -101,15 +99,18 @@ def encode_texture(key: str, sources: Sources) -> bytes | None:
         return None
     image = Image.open(texture_file(key, sources)).convert("RGBA")
     if kind in ("hair", "eyebrows", "eyelashes"):
-        image = _grey(image, flat=kind != "hair")
+        image = _grey(image, flat=kind != "hair", strength=0.7 if kind == "eyelashes" else 1.35)
     side = SIDES[kind]
     stream = io.BytesIO()
     image.resize((side, side), Image.Resampling.LANCZOS).save(stream, "WEBP", quality=72, alpha_quality=70, method=6)
     return stream.getvalue()
 
 
-def _grey(image: Image.Image, flat: bool) -> Image.Image:
-    """Luminance with its mean at 128 and moderate contrast, flooded over transparent parts; `flat`: 128 everywhere."""
+def _grey(image: Image.Image, flat: bool, strength: float) -> Image.Image:
+    """Luminance with its mean at 128 and moderate contrast, flooded over transparent parts.
+
+    `flat`: 128 everywhere, and the alpha times `strength`.
+    """
     rgba = np.asarray(image, np.float32)
     opaque = rgba[..., 3] > 70
     grey = rgba[..., :3].mean(axis=2)
@@ -118,7 +119,7 @@ def _grey(image: Image.Image, flat: bool) -> Image.Image:
     level[~opaque] = 128
     if flat:
         level[:] = 128
-        alpha = np.minimum(rgba[..., 3] * 1.35, 255)
+        alpha = np.minimum(rgba[..., 3] * strength, 255)
         image.putalpha(Image.fromarray(alpha.astype(np.uint8)))
     soft = np.asarray(Image.fromarray(level.astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.2)), np.float32)
     level = np.where(opaque, level, soft)

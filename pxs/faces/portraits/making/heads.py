@@ -76,7 +76,9 @@ def identity_targets(sources: Sources, mesh: Mesh) -> list[Floats]:
         targets.append(offsets - offsets[eyes].mean(axis=0) * np.float32([0, 1, 1]))
     for detail in DETAILS:
         for names in (detail.low, detail.high):
-            targets.append(sum((read_target(sources.target(n), count) for n in names), np.zeros((count, 3), np.float32)))
+            targets.append(
+                sum((read_target(sources.target(n), count) for n in names), np.zeros((count, 3), np.float32))
+            )
     return targets
 
 

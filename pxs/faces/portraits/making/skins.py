@@ -18,8 +18,6 @@ SIDE = 512
 FULL = 1.6
 """Stored value 255 stands for a relative brightness of FULL squared (linear light)."""
 
-ORIGIN_OF = {"african": "african", "asian": "asian", "caucasian": "caucasian"}
-
 
 def skin_files(sources: Sources) -> dict[str, list[str]]:
     """Files of the skins by "age_origin_sex", without those that have clothes painted on."""
@@ -61,12 +59,16 @@ class Layout:
         return picture
 
 
-def relative_map(picture: Floats, cheeks: np.ndarray, scalp: Floats) -> Floats:
-    """A skin (SIDE, SIDE, 3) in sRGB 0..1 as linear light relative to the mean of its cheeks, symmetric, no scalp hair."""
+def relative_map(picture: Floats, cheeks: np.ndarray, scalp: Floats, chroma_loss: float) -> Floats:
+    """A skin (SIDE, SIDE, 3) in sRGB 0..1 as linear light relative to the mean of its cheeks, symmetric, no scalp hair.
+
+    `chroma_loss` 0..1 takes out differences of hue: relative to the red-brown dark skins of MakeHuman, lips are blue.
+    """
     linear = picture**2.2
     tone = linear[cheeks].mean(axis=0)
     share = linear / tone
     share = (share + share[:, ::-1]) / 2
+    share += chroma_loss * (share.mean(axis=2, keepdims=True) - share)
     ratio: Floats = np.clip(share * (1 - scalp[..., None]) + scalp[..., None], 0, FULL**2).astype(np.float32)
     return ratio
 

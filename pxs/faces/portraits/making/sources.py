@@ -70,7 +70,7 @@ def _run(command: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Mesh:
-    """The base mesh: points (19158, 3), texture coordinates (m, 2), and triangles of point and texture numbers by group."""
+    """The base mesh: points (19158, 3), texture coordinates (m, 2), triangles of point and texture numbers by group."""
 
     points: Floats
     uvs: Floats
@@ -91,7 +91,9 @@ def read_mesh(sources: Sources) -> Mesh:
             group = words[0]
         elif key == "f":
             corners = [[int(x) - 1 for x in w.split("/")[:2]] for w in words]
-            quads.setdefault(group, []).extend([corners[0], corners[i], corners[i + 1]] for i in range(1, len(words) - 1))
+            quads.setdefault(group, []).extend(
+                [corners[0], corners[i], corners[i + 1]] for i in range(1, len(words) - 1)
+            )
     tables = {name: np.array(rows, np.int64) for name, rows in quads.items()}
     groups = {name: (table[..., 0], table[..., 1]) for name, table in tables.items()}
     return Mesh(np.array(points, np.float32), np.array(uvs, np.float32), groups)
@@ -99,7 +101,8 @@ def read_mesh(sources: Sources) -> Mesh:
 
 def read_target(path: Path, count: int) -> Floats:
     """Offsets (count, 3) of one target file, .target or .target.gz."""
-    text = gzip.open(path, "rt").read() if path.suffix == ".gz" else path.read_text()
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
     offsets = np.zeros((count, 3), np.float32)
     for line in text.splitlines():
         words = line.split()
