@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from pxs.errors import exit_status
-from pxs.faces.portraits.asset import FILE
+from pxs.faces.portraits.asset import FILE, floats
 from pxs.faces.portraits.making import fitted, heads, skins
 from pxs.faces.portraits.making.sources import Floats, Ints, Mesh, Sources, fetch, read_mesh
 from pxs.faces.portraits.maps import scalp
@@ -79,7 +79,7 @@ def _skins(mesh: Mesh, arrays: dict[str, Any], table: Ints, sources: Sources) ->
     encoded = {}
     for name, files in skins.skin_files(sources).items():
         for number, file in enumerate(files):
-            texture = np.asarray(Image.open(file).convert("RGB"), np.float32) / 255
+            texture = floats(np.asarray(Image.open(file).convert("RGB"))) / np.float32(255)
             origin = name.split("_")[1]
             loss = 0.65 if origin == "african" else 0.0
             ratio = skins.relative_map(layout.read(texture), cheeks, hair[origin], loss)
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as temporary:
             arrays = build(fetch(options.packages or Path(temporary)))
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(options.out, **arrays)
+            np.savez_compressed(options.out, allow_pickle=False, **arrays)
         print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, {len(arrays['points'])} vertices")
 
     return exit_status("python -m pxs.faces.build", action)

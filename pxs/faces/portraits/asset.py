@@ -20,6 +20,12 @@ from PIL import Image
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
+
+def floats(values: Any) -> Floats:
+    """Any numbers as a float32 array."""
+    return np.asarray(values, np.float32)
+
+
 FILE = Path(__file__).parent / "assets" / "people.npz"
 FULL = np.float32(1.6)
 
@@ -84,8 +90,8 @@ class Asset:
         return np.ascontiguousarray(self._arrays[name], np.int32)
 
     def _sparse(self, prefix: str) -> Sparse:
-        names = ("starts", "indices")
-        return Sparse(*(self._ints(f"{prefix}/{n}") for n in names), self._floats(f"{prefix}/deltas"))
+        starts, indices = self._ints(f"{prefix}/starts"), self._ints(f"{prefix}/indices")
+        return Sparse(starts, indices, self._floats(f"{prefix}/deltas"))
 
     @cached_property
     def targets(self) -> Sparse:
@@ -100,10 +106,12 @@ class Asset:
     def fitted(self, key: str) -> Fitted:
         """A fitted mesh by "kind/name", such as "hair/bob01"."""
         if key not in self._fitted:
-            floats = (self._floats(f"{key}/{n}") for n in ("weights", "offsets", "uvs"))
+            weights, offsets, uvs = (self._floats(f"{key}/{n}") for n in ("weights", "offsets", "uvs"))
             name = f"{key}/texture"
             texture = _decode(self._arrays[name], "RGBA") if name in self._arrays else None
-            self._fitted[key] = Fitted(self._ints(f"{key}/refs"), *floats, self._ints(f"{key}/triangles"), texture)
+            self._fitted[key] = Fitted(
+                self._ints(f"{key}/refs"), weights, offsets, uvs, self._ints(f"{key}/triangles"), texture
+            )
         return self._fitted[key]
 
     def skin(self, name: str) -> Floats:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pxs.faces.portraits.asset import Asset, Floats, Ints, asset
+from pxs.faces.portraits.asset import Asset, Floats, Ints, asset, floats
 from pxs.faces.portraits.person import Person
 from pxs.faces.portraits.shape import MACROS, detail_weights, macro_weights
 
 CAMERA_DISTANCE = 11.0
 """From the eyes to the camera, in units of 10 cm."""
 
-RELAXED = {"browInnerUp": 0.25, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}
+RELAXED = {"browInnerUp": 0.45, "browOuterUpLeft": 0.15, "browOuterUpRight": 0.15}
 """Face units that are part of every resting face: strangers take the low brows of the base mesh for anger."""
 
 NECK_PIVOT = (1.15, 1.1)
@@ -62,7 +62,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> Floats:
     about_y = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
     about_z = np.array([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
-    return (about_z @ about_y @ about_x).astype(np.float32)
+    return floats(about_z @ about_y @ about_x)
 
 
 def eye_centre(points: Floats) -> Floats:
@@ -92,7 +92,7 @@ def face_vertices() -> Ints:
     used = np.unique(parts.triangles[: parts.outside])
     u, v = parts.uvs[used, 0] * 512 - 255.5, (1 - parts.uvs[used, 1]) * 512
     inside = (np.abs(u) < 158) & (v > 95) & (v < 380)
-    return used[inside].astype(np.int32)
+    return np.asarray(used[inside], np.int32)
 
 
 def frame(person: Person, posed: Floats, eyes: Floats) -> Camera:

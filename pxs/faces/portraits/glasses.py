@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pxs.faces.portraits.asset import Floats, Ints, asset
+from pxs.faces.portraits.asset import Floats, Ints, asset, floats
 from pxs.faces.portraits.geometry import face_vertices
 
 SHAPES = {"round": (0.255, 0.235, 2.0), "square": (0.285, 0.205, 3.6), "wide": (0.30, 0.20, 2.7)}
@@ -31,7 +31,8 @@ def glasses(kind: str, head: Floats) -> tuple[Floats, Ints]:
         parts.append(_tube(_temple(head, side, centre_x + wide, height + 0.05, front), closed=False))
     arch = np.linspace(-1, 1, 9)
     gap = centre_x - wide
-    bridge = np.stack([arch * gap, height + 0.05 + 0.03 * (1 - arch**2), front + 0.03 * (1 - arch**2)], axis=1)
+    bow = 0.03 * (1 - arch**2)
+    bridge = floats(np.stack([arch * gap, height + 0.05 + bow, front + bow], axis=1))
     parts.append(_tube(bridge, closed=False))
     return _joined(parts)
 

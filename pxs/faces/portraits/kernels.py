@@ -46,10 +46,13 @@ def vertex_normals(points: Array, triangles: Array) -> Array:
 
 
 @compiled
-def rasterise(screen: Array, triangles: Array, base: int, depth: Array, ident: Array, bary: Array) -> None:
+def rasterise(
+    screen: Array, triangles: Array, base: int, depth: Array, ident: Array, bary: Array, front_only: bool
+) -> None:
     """Write the triangles into the buffers under the numbers base, base + 1, ...; the nearest surface wins.
 
-    With an `ident` of shape (1, 1) only the depth is written.
+    With an `ident` of shape (1, 1) only the depth is written. `front_only` leaves out triangles seen from behind
+    (those whose corners run clockwise on a screen with y down are seen from the front here: area < 0).
     """
     height, width = depth.shape
     depth_only = ident.shape[0] == 1
@@ -60,7 +63,7 @@ def rasterise(screen: Array, triangles: Array, base: int, depth: Array, ident: A
         ux, uy, uz = screen[b, 0] - x0, screen[b, 1] - y0, screen[b, 2] - z0
         vx, vy, vz = screen[c, 0] - x0, screen[c, 1] - y0, screen[c, 2] - z0
         area = ux * vy - vx * uy
-        if abs(area) < 1e-9:
+        if abs(area) < 1e-9 or (front_only and area > 0):
             continue
         left = max(0, int(math.ceil(x0 + min(0, ux, vx) - half)))
         right = min(width - 1, int(math.floor(x0 + max(0, ux, vx) - half)))

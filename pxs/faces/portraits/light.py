@@ -42,7 +42,7 @@ def cast(lamp: Lamp, points: Floats, triangles: Ints) -> None:
     """Add a mesh to the shadow map in place."""
     matrix, shadows = lamp[4], lamp[5]
     seen = (points @ matrix[:, :3].T + matrix[:, 3]).astype(np.float32)
-    rasterise(seen, triangles, 0, shadows, np.empty((1, 1), np.int32), np.empty((1, 1, 2), np.float32))
+    rasterise(seen, triangles, 0, shadows, np.empty((1, 1), np.int32), np.empty((1, 1, 2), np.float32), False)
 
 
 def _direction(azimuth: float, elevation: float) -> np.ndarray:

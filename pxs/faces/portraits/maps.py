@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from pxs.faces.portraits.asset import Floats, floats
 
 SIDE = 512
 CENTRE = (SIDE - 1) / 2
@@ -72,8 +72,8 @@ def scalp(soft: float = 10, lift: float = 0) -> Floats:
 def masks() -> dict[str, Floats]:
     """Where beards grow and cheeks redden, each (SIDE, SIDE), 0..1: moustache, chin, cheeks, lips, blush, freckles."""
     side, y = _grid()
-    edge = 5 * noise(3)
-    edge = (edge + edge[:, ::-1]) / 2
+    rough = noise(3)
+    edge = floats(2.5 * (rough + rough[:, ::-1]))
     lips = smooth(1.15, 0.8, np.sqrt((side / 40) ** 2 + ((y - 312) / 19) ** 2).astype(np.float32))
     moustache = smooth(1.2, 0.6, np.sqrt((side / (50 + edge)) ** 2 + ((y - 291) / 16) ** 2).astype(np.float32))
     goatee = smooth(1.25, 0.65, np.sqrt((side / (48 + edge)) ** 2 + ((y - 352) / 34) ** 2).astype(np.float32))
@@ -92,7 +92,7 @@ def masks() -> dict[str, Floats]:
         "moustache": moustache * (1 - lips),
         "goatee": goatee * (1 - lips),
         "full": np.maximum(np.maximum(np.maximum(cheeks, goatee), moustache), burns * 0.8) * (1 - lips),
-        "blush": np.maximum(_blob(68, 250, 34, 24), 0.35 * nose),
+        "blush": np.maximum(_blob(70, 252, 42, 30), 0.3 * nose),
         "freckles": np.clip(_blob(60, 245, 46, 28) + _blob(0, 235, 30, 26) + 0.25 * _blob(0, 150, 90, 40), 0, 1),
         "redness": np.clip(_blob(70, 252, 36, 26) + _blob(0, 262, 22, 16) + 0.5 * _blob(0, 365, 26, 16), 0, 1),
     }
@@ -144,7 +144,7 @@ def creases() -> dict[str, tuple[Relief, Relief]]:
             depth = np.maximum(depth, np.float32(strength) * _line(line, width))
         right = _relief(depth)
         corner = (right.corner[0], SIDE - right.corner[1] - right.values.shape[1])
-        left = Relief(corner, np.ascontiguousarray(right.values[:, ::-1] * np.float32([-1, 1, 1])))
+        left = Relief(corner, np.ascontiguousarray(right.values[:, ::-1] * floats([-1, 1, 1])))
         reliefs[name] = (left, right)
     return reliefs
 
@@ -182,7 +182,7 @@ def _relief(depth: Floats) -> Relief:
 def noise(blur: float) -> Floats:
     """Smooth noise (SIDE, SIDE) with mean 0 and standard deviation 1; always the same, to be shifted per person."""
     raw = np.random.PCG64(np.random.SeedSequence([12, int(blur * 10)])).random_raw(SIDE * SIDE)
-    field = ((raw >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)).reshape(SIDE, SIDE)
+    field = floats((raw >> np.uint64(40)) / (1 << 24)).reshape(SIDE, SIDE)
     if blur:
         tiled = np.tile(field, (2, 2))
         field = blurred(tiled, blur)[SIDE // 2 : SIDE // 2 + SIDE, SIDE // 2 : SIDE // 2 + SIDE]

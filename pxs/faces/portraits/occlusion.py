@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from pxs.faces.portraits.asset import Floats, asset
+from pxs.faces.portraits.asset import Floats, asset, floats
 from pxs.faces.portraits.kernels import rasterise, vertex_normals
 
 DIRECTIONS, SIDE, SPAN = 64, 192, 4.6
@@ -29,12 +29,12 @@ def head_sky() -> Floats:
         flat[:, :2] = flat[:, :2] * (SIDE / SPAN) + SIDE / 2
         screen = flat.astype(np.float32)
         depth = np.full((SIDE, SIDE), -1e9, np.float32)
-        rasterise(screen, triangles, 0, depth, np.empty((1, 1), np.int32), np.empty((1, 1, 2), np.float32))
+        rasterise(screen, triangles, 0, depth, np.empty((1, 1), np.int32), np.empty((1, 1, 2), np.float32), False)
         x, y = (np.clip(screen[:, k].astype(int), 0, SIDE - 1) for k in (0, 1))
         weight = np.maximum(normals @ direction, 0)
         seen += weight * (screen[:, 2] > depth[y, x] - 0.06)
         total += weight
-    return np.clip(0.2 + 0.9 * seen / total, 0, 1).astype(np.float32)
+    return floats(np.clip(0.2 + 0.9 * seen / total, 0, 1))
 
 
 def _sphere(count: int) -> Floats:

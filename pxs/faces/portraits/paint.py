@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from pxs.faces.portraits.asset import Fitted, Floats, asset
+from pxs.faces.portraits.asset import Fitted, Floats, asset, floats
 from pxs.faces.portraits.chance import Chance
 from pxs.faces.portraits.maps import SIDE, blurred, creases, masks, noise, scalp, smooth
 from pxs.faces.portraits.person import Person
@@ -51,7 +51,7 @@ def _freckles(albedo: Floats, person: Person, luck: Chance) -> None:
         return
     shift = (int(luck.uniform(0, SIDE)), int(luck.uniform(0, SIDE)))
     dots = smooth(1.0, 2.0, _shifted(noise(1.4), shift)) * masks()["freckles"] * np.float32(0.75 * person.freckles)
-    albedo *= 1 - dots[..., None] * np.float32([0.28, 0.45, 0.55])
+    albedo *= 1 - dots[..., None] * floats([0.28, 0.45, 0.55])
 
 
 def _moles(albedo: Floats, person: Person, luck: Chance) -> None:
@@ -61,7 +61,7 @@ def _moles(albedo: Floats, person: Person, luck: Chance) -> None:
         top, left = int(y) - 6, int(x) - 6
         rows, columns = np.mgrid[top : top + 13, left : left + 13]
         spot = np.exp(-((((columns - x) ** 2 + (rows - y) ** 2) / radius**2) ** 1.5))[..., None].astype(np.float32)
-        albedo[top : top + 13, left : left + 13] *= 1 - spot * np.float32([0.45, 0.55, 0.6])
+        albedo[top : top + 13, left : left + 13] *= 1 - spot * floats([0.45, 0.55, 0.6])
 
 
 def _hair_roots(albedo: Floats, person: Person, fine: Floats) -> None:
@@ -85,7 +85,7 @@ def _beard(albedo: Floats, person: Person, fine: Floats) -> None:
         "full": regions["full"] * np.float32(0.72 + 0.2 * person.beard_density),
     }[person.beard]
     strands = noise_strands() if person.beard != "stubble" else fine * np.float32(0.6)
-    density = np.clip(where * (1 + 0.3 * strands), 0, 0.95)
+    density = floats(np.clip(where * (1 + 0.3 * strands), 0, 0.95))
     _mix(albedo, density, np.array(person.brow_colour, np.float32) * (1 + 0.3 * strands[..., None]) + 0.004)
 
 
@@ -142,8 +142,8 @@ def iris(person: Person) -> Floats:
     t = radius / np.float32(IRIS)
     shade = (0.75 + 0.75 * t) * (1 + rays * smooth(0.3, 0.8, t)) * (1 - 0.72 * smooth(0.8, 1.0, t))
     colour = np.array(person.iris, np.float32) * shade[..., None]
-    white = np.float32([0.66, 0.62, 0.58]) * (1 - 0.3 * smooth(0.2, 0.5, radius))[..., None]
-    blood = np.float32([1.0, 0.93, 0.92])
+    white = floats([0.66, 0.62, 0.58]) * (1 - 0.3 * smooth(0.2, 0.5, radius))[..., None]
+    blood = floats([1.0, 0.93, 0.92])
     white = white * (blood + (1 - blood) * (1 - smooth(0.2, 0.42, radius))[..., None])
     edge = smooth(IRIS + 0.012, IRIS - 0.006, radius)[..., None]
     hole = smooth(PUPIL + 0.01, PUPIL - 0.006, radius)[..., None]
@@ -186,7 +186,7 @@ def _scene(first: Floats, second: Floats, luck: Chance, side: int) -> Floats:
 def blushed(albedo: Floats, blush: float) -> Floats:
     """The skin with reddened cheeks; blush 1 is strong."""
     share = masks()["blush"][..., None] * np.float32(min(blush, 1.6))
-    red: Floats = albedo * (1 - share * np.float32([0.0, 0.36, 0.30]))
+    red: Floats = albedo * (1 - share * floats([0.0, 0.26, 0.21]))
     return red
 
 
@@ -195,7 +195,7 @@ def squared(key: str) -> Floats:
     """A fitted mesh's texture (h, w, 4) in linear light."""
     texture = asset().fitted(key).texture
     assert texture is not None
-    return np.ascontiguousarray(texture**2, np.float32)
+    return floats(texture**2)
 
 
 def fabric(mesh: Fitted) -> Floats:
@@ -203,4 +203,4 @@ def fabric(mesh: Fitted) -> Floats:
     assert mesh.texture is not None
     grey = mesh.texture[..., :3].mean(axis=-1, keepdims=True)
     level = np.clip(0.45 + 0.55 * grey / max(float(grey.mean()), 0.05), 0.2, 1.8) ** 2
-    return np.ascontiguousarray(np.repeat(level, 4, axis=-1), np.float32)
+    return floats(np.repeat(level, 4, axis=-1))

@@ -21,7 +21,7 @@ NEAREST = 9.0
 
 RESTING = {
     "eyebrows-trans": 0.7,
-    "eyebrows-angle": 0.4,
+    "eyebrows-angle": 0.5,
     "mouth-angles": 0.45,
     "eye-scale": 0.12,
     "eye-height2": 0.45,

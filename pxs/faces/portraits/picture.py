@@ -12,7 +12,7 @@ from PIL import Image
 from pxs.errors import ScaleError
 from pxs.expressions import Mix
 from pxs.faces.portraits import geometry, paint
-from pxs.faces.portraits.asset import Fitted, Floats, Ints, asset
+from pxs.faces.portraits.asset import Fitted, Floats, Ints, asset, floats
 from pxs.faces.portraits.glasses import glasses
 from pxs.faces.portraits.kernels import downsample, rasterise, strand_directions, vertex_normals
 from pxs.faces.portraits.light import Lamp, cast, lamp
@@ -33,6 +33,9 @@ STRAIGHT = ("hair/bob01", "hair/bob02", "hair/long01", "hair/short03", "hair/sho
 FLAT = np.zeros((1, 1, 3), np.float32)
 Lock = tuple[Fitted, Floats, Floats, float, float]
 """A mesh of hair: its parts, points (n, 3), colour (3,), depth bias and gloss."""
+
+EYE_BEHIND = np.float32(0.9965)
+"""Eyeballs are tested a little (4 mm) deeper than they are, so that none pierces a lid that squints."""
 
 WHITE = np.ones((1, 1, 4), np.float32)
 
@@ -107,7 +110,7 @@ class Sitter:
         split = parts.outside
         albedo = self.albedo if moved.blush <= 0 else paint.blushed(self.albedo, moved.blush)
         yield Surface(posed, parts.uvs, parts.triangles[:split], albedo, np.ones(3, np.float32), SKIN, sky)
-        inside = np.float32([0.25, 0.055, 0.05])
+        inside = floats([0.25, 0.055, 0.05])
         yield Surface(posed, parts.uvs, parts.triangles[split:], WHITE, inside, MOUTH, mouth_sky(base, base))
         for key, kind, tint, texture in (
             ("eyes/HighPolyEyes", EYE, (1.0, 1.0, 1.0), self.iris),
@@ -122,15 +125,13 @@ class Sitter:
             open_sky = np.ones(len(fitted), np.float32) if kind in (EYE, CLOTH) else mouth_sky(fitted, base)
             paint_ = texture if texture is not None else paint.fabric(mesh) if kind == CLOTH else paint.squared(key)
             yield Surface(
-                self.neck.turn(fitted, matrix), mesh.uvs, mesh.triangles, paint_, np.float32(tint), kind, open_sky
+                self.neck.turn(fitted, matrix), mesh.uvs, mesh.triangles, paint_, floats(tint), kind, open_sky
             )
         if self.glasses is not None:
             points, triangles = self.glasses
             flat = np.zeros((len(points), 2), np.float32)
-            tint = np.float32(person.glasses_colour)
-            yield Surface(
-                self.neck.turn(points, matrix), flat, triangles, WHITE, tint, PLASTIC, np.ones(len(points), np.float32)
-            )
+            colour, sky = floats(person.glasses_colour), np.ones(len(points), np.float32)
+            yield Surface(self.neck.turn(points, matrix), flat, triangles, WHITE, colour, PLASTIC, sky)
 
     def _locks(self, base: Floats, matrix: Floats) -> Iterator[Lock]:
         """Hair, lashes and brows: mesh, points, colour, depth bias and gloss."""
@@ -140,10 +141,10 @@ class Sitter:
             mesh = parts.fitted(style)
             points = hair_points(style, mesh, self.head, person.hair_mirrored)
             gloss = 0.5 if style in STRAIGHT else 0.12
-            yield mesh, self.neck.turn(points, matrix), np.float32(person.hair_colour), 0.0, gloss
+            yield mesh, self.neck.turn(points, matrix), floats(person.hair_colour), 0.0, gloss
         for key, colour in (
-            (f"eyelashes/{person.lashes}", np.float32([0.012, 0.009, 0.008])),
-            (f"eyebrows/{person.brows}", np.float32(person.brow_colour) + np.float32(0.003)),
+            (f"eyelashes/{person.lashes}", floats([0.012, 0.009, 0.008])),
+            (f"eyebrows/{person.brows}", floats(person.brow_colour) + np.float32(0.003)),
         ):
             mesh = parts.fitted(key)
             yield mesh, self.neck.turn(mesh.fit(base), matrix), colour, 0.006, 0.03
@@ -155,7 +156,10 @@ class Sitter:
         bary = np.empty((side, side, 2), np.float32)
         bases = np.cumsum([0, *(len(s.triangles) for s in surfaces)]).tolist()
         for surface, base in zip(surfaces, bases, strict=False):
-            rasterise(self.camera.project(surface.points, side), surface.triangles, base, depth, ident, bary)
+            screen = self.camera.project(surface.points, side)
+            if surface.kind == EYE:
+                screen[:, 2] *= EYE_BEHIND
+            rasterise(screen, surface.triangles, base, depth, ident, bary, surface.kind == SKIN)
         image = self.background(side).copy()
         step = max(1, round(0.014 * self.camera.focal * side / geometry.CAMERA_DISTANCE))
         for surface, base in zip(surfaces, bases, strict=False):

@@ -7,6 +7,7 @@ three lights, the first of which casts shadows; `matrix` takes a point to pixels
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,17 @@ from pxs.faces.portraits.kernels import compiled
 
 SKIN, EYE, TEETH, CLOTH, MOUTH, PLASTIC = range(6)
 
+NEAR = np.array(
+    [(0, 0), (4, 1), (-4, -1), (1, -4), (-1, 4), (2, 2), (-2, -2), (2, -2), (-2, 2), (5, 4), (-5, -4), (4, -5), (-4, 5)]
+)
+"""Places (rows, columns) around a pixel of the shadow map that are averaged."""
+
 SHADOW_BIAS = 0.05
 HAIR_SHADOW = 0.45
 
 
 @compiled
-def _shadow(lamp, x, y, z):  # type: ignore[no-untyped-def]
+def _shadow(lamp: Any, x: Any, y: Any, z: Any) -> Any:
     """Share of the key light that reaches a point, 0..1, averaged over 13 places of the shadow map."""
     matrix, depth = lamp[4], lamp[5]
     sx = x * matrix[0, 0] + y * matrix[0, 1] + z * matrix[0, 2] + matrix[0, 3]
@@ -29,29 +35,16 @@ def _shadow(lamp, x, y, z):  # type: ignore[no-untyped-def]
     ix, iy = int(sx), int(sy)
     if ix < 5 or iy < 5 or ix >= side - 5 or iy >= side - 5:
         return np.float32(1.0)
-    lit = np.float32(0.0)
-    for dy, dx in (
-        (0, 0),
-        (4, 1),
-        (-4, -1),
-        (1, -4),
-        (-1, 4),
-        (2, 2),
-        (-2, -2),
-        (2, -2),
-        (-2, 2),
-        (5, 4),
-        (-5, -4),
-        (4, -5),
-        (-4, 5),
-    ):
+    lit: Any = np.float32(0.0)
+    for k in range(NEAR.shape[0]):
+        dy, dx = NEAR[k, 0], NEAR[k, 1]
         if sz > depth[iy + dy, ix + dx] - SHADOW_BIAS:
             lit += np.float32(1.0 / 13)
     return lit
 
 
 @compiled
-def _fetch(texture, u, v):  # type: ignore[no-untyped-def]
+def _fetch(texture: Any, u: Any, v: Any) -> Any:
     """The first three channels of a texture (h, w, c) at u, v (v up), bilinear, the edge going on beyond."""
     height, width = texture.shape[0], texture.shape[1]
     x, y = u * width - np.float32(0.5), (1 - v) * height - np.float32(0.5)
@@ -68,7 +61,7 @@ def _fetch(texture, u, v):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _grey_alpha(texture, u, v):  # type: ignore[no-untyped-def]
+def _grey_alpha(texture: Any, u: Any, v: Any) -> Any:
     """Channels 0 and 3 of a texture (h, w, 4) at u, v (v up), bilinear."""
     height, width = texture.shape[0], texture.shape[1]
     x, y = u * width - np.float32(0.5), (1 - v) * height - np.float32(0.5)
@@ -84,7 +77,21 @@ def _grey_alpha(texture, u, v):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _surface(r, g, b, nx, ny, nz, vx, vy, vz, lit, lamp, kind, open_sky):  # type: ignore[no-untyped-def]
+def _surface(
+    r: Any,
+    g: Any,
+    b: Any,
+    nx: Any,
+    ny: Any,
+    nz: Any,
+    vx: Any,
+    vy: Any,
+    vz: Any,
+    lit: Any,
+    lamp: Any,
+    kind: Any,
+    open_sky: Any,
+) -> Any:
     """Light that leaves a surface of albedo (r, g, b) towards the viewer, per channel."""
     directions, colours, ambient = lamp[0], lamp[1], lamp[2]
     sky = (np.float32(0.62) + np.float32(0.38) * ny) * open_sky
@@ -129,7 +136,7 @@ def _surface(r, g, b, nx, ny, nz, vx, vy, vz, lit, lamp, kind, open_sky):  # typ
 
 
 @compiled
-def _under_lid(ident, y, x, step, skin_end):  # type: ignore[no-untyped-def]
+def _under_lid(ident: Any, y: Any, x: Any, step: Any, skin_end: Any) -> Any:
     """0..1: how close a sample lies below skin, as the eyeball does below the lid; looks up to 4 steps upwards."""
     near = np.float32(0.0)
     for k in range(1, 5):
@@ -140,7 +147,20 @@ def _under_lid(ident, y, x, step, skin_end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, kind, step, skin_end):  # type: ignore[no-untyped-def]
+def shade_opaque(
+    image: Any,
+    buffers: Any,
+    base: Any,
+    mesh: Any,
+    texture: Any,
+    relief: Any,
+    tint: Any,
+    sky: Any,
+    lamp: Any,
+    kind: Any,
+    step: Any,
+    skin_end: Any,
+) -> Any:
     """Colour the samples of one mesh in image (height, width, 3).
 
     buffers: (ident, bary); mesh: (points, normals, uvs, triangles); texture (h, w, 3); relief (h, w, 3), or (1, 1, 3)
@@ -168,10 +188,10 @@ def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, k
             py = points[a, 1] * w0 + points[b, 1] * w1 + points[c, 1] * w2
             pz = points[a, 2] * w0 + points[b, 2] * w1 + points[c, 2] * w2
             sees = sky[a] * w0 + sky[b] * w1 + sky[c] * w2
-            dark = np.float32(1.0)
+            dark: Any = np.float32(1.0)
             if bumpy:
                 slope, fall, crease = _fetch(relief, u, v)
-                dark = max(np.float32(0.3), 1 - np.float32(0.30) * crease)
+                dark = max(np.float32(0.3), 1 - np.float32(0.20) * crease)
                 flat = 1 / (math.sqrt(nx * nx + nz * nz) + np.float32(1e-6))
                 tx, tz = nz * flat, -nx * flat
                 nx, ny, nz = nx - slope * tx, ny + fall, nz - slope * tz
@@ -183,7 +203,9 @@ def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, k
             if nx * vx + ny * vy + nz * vz < 0 and kind != 0:
                 nx, ny, nz = -nx, -ny, -nz
             if kind == 1 or kind == 2 or kind == 4:
-                sees = sees * (1 - np.float32(0.5 if kind == 2 else 0.75) * _under_lid(ident, y, x, step, skin_end))
+                sees = sees * (
+                    1 - (np.float32(0.5) if kind == 2 else np.float32(0.75)) * _under_lid(ident, y, x, step, skin_end)
+                )
             red, green, blue = _fetch(texture, u, v)
             red, green, blue = red * tint[0] * dark, green * tint[1] * dark * dark, blue * tint[2] * dark * dark
             lit = _shadow(lamp, px, py, pz)
@@ -194,7 +216,7 @@ def shade_opaque(image, buffers, base, mesh, texture, relief, tint, sky, lamp, k
 
 
 @compiled
-def _strand(lamp, colour, level, n, t, view, lit, gloss):  # type: ignore[no-untyped-def]
+def _strand(lamp: Any, colour: Any, level: Any, n: Any, t: Any, view: Any, lit: Any, gloss: Any) -> Any:
     """Light from hair (Kajiya and Kay 1989): n normal, t strand direction, level the texture's grey times 2."""
     directions, colours, ambient = lamp[0], lamp[1], lamp[2]
     sky = np.float32(0.6) + np.float32(0.3) * n[1]
@@ -224,7 +246,19 @@ def _strand(lamp, colour, level, n, t, view, lit, gloss):  # type: ignore[no-unt
 
 
 @compiled
-def blend_strands(layer, depth, screen, order, mesh, strands, texture, colour, lamp, bias, gloss):  # type: ignore[no-untyped-def]
+def blend_strands(
+    layer: Any,
+    depth: Any,
+    screen: Any,
+    order: Any,
+    mesh: Any,
+    strands: Any,
+    texture: Any,
+    colour: Any,
+    lamp: Any,
+    bias: Any,
+    gloss: Any,
+) -> Any:
     """Lay a mesh of hair cards over the layer (height, width, 4), premultiplied, nearest triangle first.
 
     depth is that of the opaque surfaces; bias lets cards that lie on the skin show; order lists triangles by nearness.

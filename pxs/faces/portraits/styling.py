@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pxs.faces.portraits.asset import Fitted, Floats
+from pxs.faces.portraits.asset import Fitted, Floats, floats
 from pxs.faces.portraits.geometry import eye_centre
 from pxs.faces.portraits.maps import smooth
 
@@ -19,7 +19,7 @@ def hair_points(style: str, mesh: Fitted, head: Floats, mirrored: bool) -> Float
     if style in FRINGES:
         points = _lift_fringe(points, eyes)
     if mirrored:
-        points = points * np.float32([-1, 1, 1])
+        points = points * floats([-1, 1, 1])
     return np.ascontiguousarray(points, np.float32)
 
 

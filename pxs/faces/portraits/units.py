@@ -15,13 +15,13 @@ from pxs.mini.action_units import Action
 TABLE: dict[str, dict[str, float]] = {
     "1": {"browInnerUp": 2.4},
     "2": {"browOuterUp*": 1.5, "browInnerUp": 0.5},
-    "4": {"browDown*": 1.8, "noseSneer*": 0.3},
+    "4": {"browDown*": 1.5, "noseSneer*": 0.3},
     "5": {"eyeWide*": 2.2},
-    "6": {"cheekSquint*": 0.8, "eyeSquint*": 0.4},
+    "6": {"cheekSquint*": 0.8, "eyeSquint*": 0.65},
     "7": {"eyeSquint*": 0.9},
     "9": {"noseSneer*": 1.8, "browInnerUp": 0.3, "mouthUpperUp*": 0.3, "eyeSquint*": 1.3, "cheekSquint*": 0.4},
     "10": {"mouthUpperUp*": 1.3, "cheekSquint*": 0.3, "mouthShrugLower": 0.5, "mouthPucker": 0.25},
-    "12": {"mouthSmile*": 0.9, "mouthUpperUp*": 0.6, "mouthLowerDown*": 0.6, "mouthStretch*": 0.2, "jawOpen": 0.05},
+    "12": {"mouthSmile*": 0.9, "mouthUpperUp*": 0.6, "mouthLowerDown*": 0.6, "mouthStretch*": 0.2, "jawOpen": 0.13},
     "14": {"mouthDimple*": 1.0},
     "15": {"mouthFrown*": 1.5, "mouthShrugLower": 0.6},
     "20": {"mouthStretch*": 1.2, "mouthLowerDown*": 0.4, "mouthFrown*": 0.3},
@@ -35,7 +35,7 @@ TABLE: dict[str, dict[str, float]] = {
     },
     "24": {"mouthPress*": 1.0, "mouthShrugLower": 0.3},
     "26": {"jawOpen": 0.78},
-    "43": {"eyeBlink*": 1.0},
+    "43": {"eyeBlink*": 0.75},
     "64": {"eyeLookDown*": 0.7},
 }
 """Action unit -> face units and their strengths at contraction 1."""
@@ -50,8 +50,8 @@ WRINKLES: dict[str, dict[str, float]] = {
     "6": {"crow": 0.7},
     "9": {"nose": 0.8, "furrow": 0.4, "cheek": 0.4},
     "10": {"cheek": 0.5},
-    "12": {"cheek": 0.75, "corner": 0.5},
-    "14": {"corner": 1.0},
+    "12": {"cheek": 0.75, "corner": 0.35},
+    "14": {"corner": 0.6},
     "15": {"chin": 0.7},
     "24": {"chin": 0.3},
 }

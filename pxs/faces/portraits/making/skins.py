@@ -38,7 +38,7 @@ class Layout:
         depth = np.zeros((SIDE, SIDE), np.float32)
         ident = np.full((SIDE, SIDE), -1, np.int32)
         bary = np.zeros((SIDE, SIDE, 2), np.float32)
-        rasterise(screen, faces, 0, depth, ident, bary)
+        rasterise(screen, faces, 0, depth, ident, bary, False)
         self.covered = ident >= 0
         corners = old_uvs[old_triangles[~seam][np.maximum(ident, 0)]]
         shares = np.concatenate([1 - bary.sum(axis=-1, keepdims=True), bary], axis=-1)

