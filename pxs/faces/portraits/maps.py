@@ -171,7 +171,7 @@ def _line(points: tuple[tuple[float, float], ...], width: float) -> Floats:
 def _relief(depth: Floats) -> Relief:
     """The relief of a map of depths, cut to where it is not flat; the middle line has no slope across it."""
     whole = np.maximum(depth, depth[:, ::-1])
-    down, right = np.gradient(-blurred(np.clip(whole / 2, 0, 1), 1) * 2)
+    down, right = (floats(slope) for slope in np.gradient(-blurred(whole, 1)))
     rows, columns = np.flatnonzero(depth.any(axis=1)), np.flatnonzero(depth.any(axis=0))
     window = (slice(rows[0] - 3, rows[-1] + 4), slice(max(columns[0] - 3, SIDE // 2), columns[-1] + 4))
     values = np.stack([right[window] * 1.6, down[window] * 1.6, depth[window]], axis=-1).astype(np.float32)

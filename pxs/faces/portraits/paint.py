@@ -86,7 +86,7 @@ def _beard(albedo: Floats, person: Person, fine: Floats) -> None:
     }[person.beard]
     strands = noise_strands() if person.beard != "stubble" else fine * np.float32(0.6)
     density = floats(np.clip(where * (1 + 0.3 * strands), 0, 0.95))
-    _mix(albedo, density, np.array(person.brow_colour, np.float32) * (1 + 0.3 * strands[..., None]) + 0.004)
+    _mix(albedo, density, floats(floats(person.brow_colour) * (1 + 0.3 * strands[..., None]) + 0.004))
 
 
 @cache
@@ -180,7 +180,7 @@ def _scene(first: Floats, second: Floats, luck: Chance, side: int) -> Floats:
         inside = smooth(w + soft, w - soft, np.abs(x - px)) * smooth(h + soft, h - soft, np.abs(y - py))
         picture += inside[..., None] * np.float32(luck.uniform(0.4, 0.9)) * (colour - picture)
     channels = [Image.fromarray(picture[..., k]).resize((side, side), Image.Resampling.BICUBIC) for k in range(3)]
-    return np.clip(np.stack([np.asarray(c) for c in channels], axis=-1), 0.005, 1.2).astype(np.float32)
+    return floats(np.clip(np.stack([np.asarray(c) for c in channels], axis=-1), 0.005, 1.2))
 
 
 def blushed(albedo: Floats, blush: float) -> Floats:

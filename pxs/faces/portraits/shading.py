@@ -195,7 +195,7 @@ def shade_opaque(
                 flat = 1 / (math.sqrt(nx * nx + nz * nz) + np.float32(1e-6))
                 tx, tz = nz * flat, -nx * flat
                 nx, ny, nz = nx - slope * tx, ny + fall, nz - slope * tz
-            length = 1 / (math.sqrt(nx * nx + ny * ny + nz * nz) + np.float32(1e-9))
+            length: Any = 1 / (math.sqrt(nx * nx + ny * ny + nz * nz) + np.float32(1e-9))
             nx, ny, nz = nx * length, ny * length, nz * length
             vx, vy, vz = camera[0] - px, camera[1] - py, camera[2] - pz
             length = 1 / math.sqrt(vx * vx + vy * vy + vz * vz)

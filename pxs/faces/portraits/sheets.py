@@ -7,7 +7,7 @@ Writes portraits.webp (people x neutral and the 12 expressions, for the document
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -70,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def action() -> None:
-        pages = {"portraits.webp": lambda: expressions(range(FIRST, FIRST + 8), cell=104)}
+        pages: dict[str, Callable[[], Image.Image]] = {
+            "portraits.webp": lambda: expressions(range(FIRST, FIRST + 8), cell=104)
+        }
         if options.all:
             pages |= {"sweeps.webp": lambda: sweeps(FIRST + 3), "crowd.webp": crowd}
         for name, make in pages.items():
