@@ -25,8 +25,8 @@ HAIR_SHADOW = 0.45
 
 
 @compiled
-def _shadow(lamp: Any, x: Any, y: Any, z: Any) -> Any:
-    """Share of the key light that reaches a point, 0..1, averaged over 13 places of the shadow map."""
+def _shadow(lamp: Any, x: Any, y: Any, z: Any, places: Any) -> Any:
+    """Share of the key light that reaches a point, 0..1, averaged over the first `places` of NEAR in the shadow map."""
     matrix, depth = lamp[4], lamp[5]
     sx = x * matrix[0, 0] + y * matrix[0, 1] + z * matrix[0, 2] + matrix[0, 3]
     sy = x * matrix[1, 0] + y * matrix[1, 1] + z * matrix[1, 2] + matrix[1, 3]
@@ -36,11 +36,11 @@ def _shadow(lamp: Any, x: Any, y: Any, z: Any) -> Any:
     if ix < 5 or iy < 5 or ix >= side - 5 or iy >= side - 5:
         return np.float32(1.0)
     lit: Any = np.float32(0.0)
-    for k in range(NEAR.shape[0]):
+    for k in range(places):
         dy, dx = NEAR[k, 0], NEAR[k, 1]
         if sz > depth[iy + dy, ix + dx] - SHADOW_BIAS:
-            lit += np.float32(1.0 / 13)
-    return lit
+            lit += np.float32(1.0)
+    return lit / np.float32(places)
 
 
 @compiled
@@ -208,7 +208,10 @@ def shade_opaque(
                 )
             red, green, blue = _fetch(texture, u, v)
             red, green, blue = red * tint[0] * dark, green * tint[1] * dark * dark, blue * tint[2] * dark * dark
-            lit = _shadow(lamp, px, py, pz)
+            key = lamp[0]
+            lit: Any = np.float32(0.0)
+            if nx * key[0, 0] + ny * key[0, 1] + nz * key[0, 2] > np.float32(-0.42):  # else no key light arrives
+                lit = _shadow(lamp, px, py, pz, 13)
             o = _surface(red, green, blue, nx, ny, nz, vx, vy, vz, lit, lamp, kind, sees)
             image[y, x, 0] = o[0]
             image[y, x, 1] = o[1]
@@ -311,6 +314,7 @@ def blend_strands(
                     points[a, 0] * w0 + points[b, 0] * w1 + points[c, 0] * w2,
                     points[a, 1] * w0 + points[b, 1] * w1 + points[c, 1] * w2,
                     points[a, 2] * w0 + points[b, 2] * w1 + points[c, 2] * w2,
+                    5,
                 )
                 level = level * 2
                 o = _strand(lamp, colour, level * level, n, t, view, np.float32(0.4) + np.float32(0.6) * lit, gloss)
