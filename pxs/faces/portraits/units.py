@@ -13,8 +13,8 @@ from pxs.mini.action_units import Action
 
 # "*" stands for Left and Right, which in ARKit are the person's; units without it move both sides at once.
 TABLE: dict[str, dict[str, float]] = {
-    "1": {"browInnerUp": 2.4},
-    "2": {"browOuterUp*": 1.5, "browInnerUp": 0.5},
+    "1": {"browInnerUp": 1.9},
+    "2": {"browOuterUp*": 1.7, "browInnerUp": 0.3},
     "4": {"browDown*": 1.5, "noseSneer*": 0.3},
     "5": {"eyeWide*": 2.2},
     "6": {"cheekSquint*": 0.8, "eyeSquint*": 0.65},
