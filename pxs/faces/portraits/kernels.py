@@ -20,8 +20,8 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 def compiled(function: Kernel) -> Kernel:
-    """Compile at first use and keep the machine code on disk; numba has no type hints, hence the one ignore."""
-    return numba.njit(function, cache=True, fastmath=True)  # type: ignore[no-any-return]
+    """Compile at first use and keep the machine code on disk."""
+    return numba.njit(function, cache=True, fastmath=True)
 
 
 @compiled
