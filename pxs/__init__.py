@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pxs.editing.exact import Savings
     from pxs.faces.draw import draw
     from pxs.faces.identity import Identity
+    from pxs.faces.portraits import Person, render
     from pxs.panel.view import Panel
     from pxs.storage.provenance import versions, write_json
 
@@ -35,6 +36,8 @@ _LAZY = {
     "Panel": "pxs.panel.view",
     "Identity": "pxs.faces.identity",
     "draw": "pxs.faces.draw",
+    "Person": "pxs.faces.portraits",
+    "render": "pxs.faces.portraits",
     "versions": "pxs.storage.provenance",
     "write_json": "pxs.storage.provenance",
 }
@@ -51,10 +54,12 @@ __all__ = [
     "Identity",
     "Mix",
     "Panel",
+    "Person",
     "Portrait",
     "Savings",
     "draw",
     "load",
+    "render",
     "sweep",
     "versions",
     "write_json",

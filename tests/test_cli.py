@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 
 from pxs.cli import main
+from pxs.expressions import Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
+from pxs.faces.portraits import Person, render
 from pxs.images import open_image, read_text
 
 
@@ -142,6 +144,16 @@ def test_faces_writes_both_styles(tmp_path, capsys):
     assert files == ["anime_000_happy_1.png", "anime_001_happy_1.png", "human_000_happy_1.png", "human_001_happy_1.png"]
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert main(["faces", "--out", str(tmp_path / "g"), "--count", "999999999"]) == 2
+
+
+def test_faces_renders_people(tmp_path, capsys):
+    assert main(["faces", "--kind", "rendered", "--out", str(tmp_path), "--count", "1", "--mix", "happy=1"]) == 0
+    (file,) = capsys.readouterr().out.split()
+    assert file == str(tmp_path / "person_000_happy_1.png") and open_image(file).size == (256, 256)
+    person = Person.sample(seeds("gallery", 1)[0])
+    assert open_image(file).tobytes() == render(person, Mix(happy=1)).tobytes()
+    assert main(["faces", "--kind", "rendered", "--out", str(tmp_path / "g"), "--ffe", "8"]) == 2
+    assert not (tmp_path / "g").exists()
 
 
 def test_a_reader_that_leaves_early_costs_no_files(tmp_path):

@@ -55,7 +55,7 @@ def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
         parameters={**parameters, "out_dir": str(out)},
         kernel_name="python3",
         progress_bar=False,
-        execution_timeout=300,
+        execution_timeout=900,
     )
     assert hidden_failures(executed) == []
     return executed

@@ -1,21 +1,32 @@
-"""`pxs faces`: writes drawn portraits as sample input, or a drawn training set with exact scores."""
+"""`pxs faces`: writes drawn or rendered portraits as sample input, or a drawn training set with exact scores."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import Commands, real_number, refuse_existing, whole_number
 from pxs.errors import ExpressionError, ScaleError
 from pxs.expressions import DOMAINS, Mix
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+RENDERED = "person"
+STYLES = {"drawn": tuple(DOMAINS), "rendered": (RENDERED,)}
+SIDES = {"drawn": 128, "rendered": 256}  # pixels, unless --size is given
+
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    command = commands.add_parser("faces", help="draw sample portraits", description="Write drawn portraits as PNGs.")
+    command = commands.add_parser(
+        "faces", help="make sample portraits", description="Write portraits as PNGs."
+    )
     command.add_argument("--out", required=True, help="folder for the portraits")
     command.add_argument("--count", type=whole_number("count", 1), help="how many, of each style (default 6)")
+    command.add_argument("--kind", choices=tuple(SIDES), default="drawn", help="drawn faces or rendered people")
     command.add_argument(
         "--seed",
         type=whole_number("seed", 0),
@@ -36,19 +47,20 @@ def add(commands: Commands) -> None:
         metavar="SHARE",
         help="of these rows, that show two strong ones",
     )
-    command.add_argument("--size", type=whole_number("size", 16), default=128, help="pixels a side (default 128)")
+    command.add_argument(
+        "--size", type=whole_number("size", 16), help="pixels a side (default 128, rendered 256)"
+    )
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs faces`: write drawn portraits in both styles, or with --ffe a drawn training set."""
+    """`pxs faces`: write drawn portraits in both styles, rendered ones, or with --ffe a drawn training set."""
     if args.ffe is not None:
         return _write_ffe(args)
-    count, first, size = 6 if args.count is None else args.count, args.seed, args.size
-    mix = Mix.parse(args.mix or [])
-    from pxs.faces.draw import draw
-    from pxs.faces.identity import Identity, seeds
+    count, first = 6 if args.count is None else args.count, args.seed
+    size, mix = args.size or SIDES[args.kind], Mix.parse(args.mix or [])
+    from pxs.faces.identity import seeds
     from pxs.images import save_png
     from pxs.storage.files import output_folder
     from pxs.storage.provenance import versions
@@ -57,18 +69,32 @@ def run(args: argparse.Namespace) -> None:
         numbers = seeds("gallery", count, first)
     except ValueError as error:
         raise ScaleError(str(error)) from None
-    plan = [(n, style) for style in DOMAINS for n in numbers]
+    plan = [(n, style) for style in STYLES[args.kind] for n in numbers]
     folder = Path(args.out)
     paths = [folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png" for n, style in plan]
     refuse_existing(paths, args.overwrite)
     output_folder(folder)
     for (number, style), path in zip(plan, paths, strict=True):
         text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": versions()["pxs"]}
-        save_png(draw(Identity.sample(number), mix, style, size), path, text, overwrite=args.overwrite)
+        save_png(_picture(number, style, mix, size), path, text, overwrite=args.overwrite)
     print(*paths, sep="\n")
 
 
+def _picture(number: int, style: str, mix: Mix, size: int) -> Image.Image:
+    """The portrait of the person with this number: drawn in a style, or rendered."""
+    if style == RENDERED:
+        from pxs.faces.portraits import Person, render
+
+        return render(Person.sample(number), mix, size)
+    from pxs.faces.draw import draw
+    from pxs.faces.identity import Identity
+
+    return draw(Identity.sample(number), mix, style, size)
+
+
 def _write_ffe(args: argparse.Namespace) -> None:
+    if args.kind != "drawn":
+        raise ExpressionError("--ffe makes drawn sets only: leave out --kind")
     if args.mix or args.count is not None:
         raise ExpressionError("--ffe chooses mixes and the number of faces itself: leave out --mix and --count")
     from pxs.data.synthetic_ffe import write_drawn_set
@@ -79,7 +105,7 @@ def _write_ffe(args: argparse.Namespace) -> None:
             args.out,
             args.ffe,
             args.seed,
-            size=args.size,
+            size=args.size or SIDES["drawn"],
             overwrite=args.overwrite,
             progress=progress,
             blends=args.blends,

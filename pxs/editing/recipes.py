@@ -176,6 +176,9 @@ def find_recipe(recipe: str | Recipe, schedule: str, folder: Path, adapters: Map
     script. It is "fitted" for all else: for models made here, such as mini, which were trained on whole pictures; for
     the bare full model, of which nothing was published in this way; for an adapter that says so in its notes
     ("pxs.recipe") or that `pxs train` made without saying anything; and with a schedule of few steps.
+
+    mini runs with "published" too, but its edits are weak: its text encoder was trained on one token of the picture,
+    and gets four from a crop of 128 x 128.
     """
     if isinstance(recipe, Recipe):
         return recipe

@@ -1,1 +1,1 @@
-"""Synthetic faces with exact ground truth: a seed gives the identity, action units give the expression. No torch."""
+"""Faces with exact ground truth: people by number, expressions by action units, drawn or rendered. No torch."""

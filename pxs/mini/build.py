@@ -32,6 +32,7 @@ from pxs.faces.identity import seeds
 from pxs.faces.render import render
 from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
+from pxs.storage.files import replacing
 
 if TYPE_CHECKING:
     from pxs.mini.train_judges import LabelledPictures
@@ -214,10 +215,8 @@ def _held_out(work: Path) -> dict[str, NDArray[np.uint8]]:
 
 def _save_array(path: Path, array: NDArray[np.uint8]) -> None:
     """Write the array as a .npy file; the file is complete or missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, array)
-    partial.replace(path)
+    with replacing(path) as file:
+        np.save(file, array)
     print(f"wrote {path} {array.shape} {array.dtype}", flush=True)
 
 

@@ -25,6 +25,7 @@ from pxs.expressions import DOMAINS, EXPRESSIONS, NEUTRAL, Mix, prompt
 from pxs.faces.render import Drawing, render
 from pxs.mini.data import label_probabilities
 from pxs.mini.train_vae import to_tensor
+from pxs.storage.files import replacing
 
 INTENSITIES = (0.5, 1.1)  # range of the intensities of the targets; labels do not state them
 NEUTRAL_LABELS = 0.12  # share of the examples whose label is neutral
@@ -91,12 +92,10 @@ def write_chunk(target: Path, identities: Sequence[int], style: str, checkpoint:
         torch.stack([encode_prompts(pipe, Image.fromarray(faces[i, index]), prompts) for index in (0, posed[i])])
         for i in range(len(identities))
     ]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial.npz")
     text = torch.stack(embeddings).numpy()
     latents = latents.reshape(len(identities), len(LABELS), *latents.shape[1:])
-    np.savez(partial, latents=latents.astype(np.float16), posed=posed, embeddings=text.astype(np.float16))
-    partial.replace(target)
+    with replacing(target) as file:
+        np.savez(file, latents=latents.astype(np.float16), posed=posed, embeddings=text.astype(np.float16))
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ from pxs.expressions import Mix
 from pxs.panel.view import jpeg
 from pxs.panel.worker import MAX_STEPS, Request
 
-PATIENCE = 60  # seconds that a test waits for another thread
+PATIENCE = 300  # seconds that a test waits for another thread
 STEPS = 4
 
 
