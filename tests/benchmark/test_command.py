@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--reuse", "2"], "reuse 2.0 is no share of change"),
+        (["--reuse", "2"], "reuse 2.0 is not a share of change"),
         (["--memory", "tiny"], "unknown memory mode 'tiny'"),
         (["--attention", "flsh"], "unknown attention 'flsh'"),
         (["--lora-path", "none.safetensors"], "none.safetensors"),

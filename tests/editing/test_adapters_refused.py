@@ -141,7 +141,7 @@ HEADERS = {
     "a list of one": ('{"transformer.lora_alpha": [8]}', "states alpha [8]"),
     "deep list": ('{"lora_alpha": ' + "[" * 500 + "]" * 500 + "}", "states alpha [[[["),
     "megabytes": ('{"x": "' + "y" * 2_000_000 + '"}', "characters of notes"),
-    "pattern list": ('{"alpha_pattern": ["to_q"]}', "no table"),
+    "pattern list": ('{"alpha_pattern": ["to_q"]}', "not a table"),
     "pattern value": ('{"alpha_pattern": {"to_q": "much"}}', "states alpha_pattern 'much'"),
     "endless pattern": ('{"alpha_pattern": {"(([a-z0-9_.]*)*)*!": 3}}', "a regular expression that is not read"),
     "endless rank pattern": ('{"rank_pattern": {"(a+)+$": 3}}', "a regular expression that is not read"),
