@@ -99,6 +99,17 @@ def add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    """By which steps the model edits."""
+    command.add_argument(
+        "--recipe",
+        default="auto",
+        metavar="NAME",
+        help="published (the steps of the PixelSmile script) or fitted (whole pictures, at their own size); default "
+        "auto: published for the full model with an adapter, else fitted",
+    )
+
+
 def load_editor(args: argparse.Namespace) -> Editor:
     """Load the editor that the flags of `add_model` describe."""
     from pxs.editing.editor import load
@@ -107,13 +118,17 @@ def load_editor(args: argparse.Namespace) -> Editor:
 
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
-    """The options in the flags of `add_model`, and in `--dtype` where a command has it."""
+    """The options in the flags of `add_model`, and in `--dtype` and `--recipe` where a command has them.
+
+    A command without `--recipe` compares edits with their whole source: its recipe is "fitted".
+    """
     import torch
 
     from pxs.editing.options import LoadOptions
 
     dtype = getattr(torch, args.dtype) if getattr(args, "dtype", None) else None
-    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=args.reuse)
+    recipe = getattr(args, "recipe", "fitted")
+    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=args.reuse, recipe=recipe)
 
 
 def adapter_of(args: argparse.Namespace) -> Mapping[str | Path, float] | str | None:

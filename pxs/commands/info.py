@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pxs.commands.arguments import Commands, add_model, load_editor
+from pxs.commands.arguments import Commands, adapter_of, add_model, add_recipe, load_editor, load_options
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Adapter
@@ -17,6 +17,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("info", help="show model, device and versions")
     command.add_argument("--estimate", action="store_true", help="print how much GPU memory the model needs")
     add_model(command)
+    add_recipe(command)
     command.set_defaults(run=run)
 
 
@@ -59,11 +60,11 @@ def _estimate(args: argparse.Namespace) -> None:
     """Print the memory that each mode needs in bfloat16, and the smallest GPU that has it."""
     import torch
 
-    from pxs.editing.checkpoints import find_model, resolution_of
+    from pxs.editing.checkpoints import find_model, recipe_of, sides_of
     from pxs.editing.memory import ASSUMED_BATCH, GPU_SIZES_GB, USABLE_SHARE, estimate, sizes
 
     folder = find_model(args.model_path)
-    side = resolution_of(folder)
+    side = recipe_of(args.model_path, adapter_of(args), load_options(args)).generated(sides_of(folder))
     print(f"{args.model_path}, bfloat16, {ASSUMED_BATCH} intensities at {side} x {side}:")
     for mode, need in estimate(sizes(folder), torch.bfloat16, side).items():
         fits = [card for card in GPU_SIZES_GB if need <= USABLE_SHARE * card]

@@ -1,6 +1,6 @@
 """Which kernel computes attention: one of those that diffusers dispatches to.
 
-"native" is PyTorch's own, which picks a fused kernel by itself, since we hand it no mask. Others must be installed:
+"native" is PyTorch's own, which picks a fused kernel by itself, since it gets no mask. Others must be installed:
 "flash" (flash-attn), "sage" (sageattention, 8 bits: approximate), "xformers", and PyTorch's by name, such as
 "_native_cudnn". Those whose code would be fetched from the hub are refused: nothing is downloaded unasked.
 """

@@ -21,6 +21,7 @@ from pxs.editing.attention import set_attention
 from pxs.editing.conditioning import tell_pictures
 from pxs.editing.memory import choose, place
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+from pxs.editing.recipes import FITTED, Recipe, Sides, find_recipe
 from pxs.editing.sampling import reschedule
 from pxs.errors import ModelError, one_line
 from pxs.storage.hub import MODEL, downloaded, file_hash, is_hub_id
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 BUNDLED = {"mini": Path(__file__).parents[1] / "mini" / "weights"}
 DEFAULT_RESOLUTION = 512  # what PixelSmile adapters were trained at
+PIPELINE_SIDE = 1024  # what the pipeline of diffusers generates when it is asked for no size
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class Checkpoint:
 
     `fingerprint` is the SHA-256 over all weight and configuration files, `adapters` what was added to the weights,
     `resolution` the side in pixels of the square whose area pictures are edited at. `drawn_psnr` is set for a model
-    that knows drawn faces only: inputs that its VAE reconstructs below this PSNR (dB) trigger an out-of-distribution
-    warning; None disables it. `options` are those it was loaded with; device, dtype and memory are what was chosen.
+    that was trained on drawn faces only: inputs that its VAE reconstructs below this PSNR (dB) trigger a warning; None
+    disables it. `options` are those it was loaded with; device, dtype, memory and recipe are what was
+    chosen. `pipeline_side` is the side of the square that the recipe "published" generates.
     """
 
     pipe: QwenImageEditPlusPipeline
@@ -50,6 +53,17 @@ class Checkpoint:
     drawn_psnr: float | None
     adapters: tuple[Adapter, ...] = ()
     options: LoadOptions = LoadOptions(memory="full")
+    pipeline_side: int = PIPELINE_SIDE
+
+    @property
+    def sides(self) -> Sides:
+        """The sizes that recipes choose from."""
+        return Sides(self.resolution, self.pipeline_side)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How pictures are edited; "fitted" for a checkpoint that was put together by hand without a recipe."""
+        return self.options.recipe if isinstance(self.options.recipe, Recipe) else FITTED
 
     @property
     def adapter(self) -> str:
@@ -76,19 +90,31 @@ def load_checkpoint(
     import torch
 
     folder = find_model(model)
-    own = folder / "adapter.safetensors"
-    files = find_adapters(adapter, own if own.is_file() else None)
+    files = _adapter_files(folder, adapter)
+    recipe = find_recipe(options.recipe, options.schedule, folder, files)
     device = check_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = options.dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
-    resolution = resolution_of(folder)
-    mode = choose(options.memory, folder, dtype, resolution, device)
+    sides = sides_of(folder)
+    mode = choose(options.memory, folder, dtype, recipe.generated(sides), device)
     pipe = load_pipeline(folder, dtype)
     pipe.scheduler = reschedule(pipe.scheduler, options.schedule)
     adapters = load_adapters(pipe.transformer, files)
     place(pipe, mode, device)
     set_attention(pipe.transformer, options.attention)
-    loaded = replace(options, device=device, dtype=dtype, memory=mode)
-    return Checkpoint(pipe, str(model), fingerprint(folder), resolution, drawn_psnr_of(folder), adapters, loaded)
+    loaded = replace(options, device=device, dtype=dtype, memory=mode, recipe=recipe)
+    drawn = drawn_psnr_of(folder)
+    return Checkpoint(pipe, str(model), fingerprint(folder), sides.trained, drawn, adapters, loaded, sides.pipeline)
+
+
+def recipe_of(model: str | Path, adapter: Choice, options: LoadOptions) -> Recipe:
+    """The recipe that `load_checkpoint` chooses; only headers of the files are read. Raises as that function does."""
+    folder = find_model(model)
+    return find_recipe(options.recipe, options.schedule, folder, _adapter_files(folder, adapter))
+
+
+def _adapter_files(folder: Path, adapter: Choice) -> dict[Path, float]:
+    own = folder / "adapter.safetensors"
+    return find_adapters(adapter, own if own.is_file() else None)
 
 
 def check_device(device: str) -> str:
@@ -195,6 +221,12 @@ def quiet() -> Iterator[None]:
 def resolution_of(folder: Path) -> int:
     """The side in pixels of the square whose area a checkpoint edits pictures at."""
     return int(_settings(folder).get("resolution", DEFAULT_RESOLUTION))
+
+
+def sides_of(folder: Path) -> Sides:
+    """The sizes that recipes choose from; a folder with a resolution of its own has this one for both."""
+    trained = resolution_of(folder)
+    return Sides(trained, trained if "resolution" in _settings(folder) else PIPELINE_SIDE)
 
 
 def drawn_psnr_of(folder: Path) -> float | None:

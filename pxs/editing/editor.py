@@ -10,11 +10,11 @@ What depends on the picture alone (its latents, the embeddings of all prompts ab
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from PIL import Image
@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Choice
 from pxs.editing.checkpoints import Checkpoint, load_checkpoint
-from pxs.editing.conditioning import embed_expressions, encode_prompts, interpolate
+from pxs.editing.conditioning import Encode, embed_expressions
 from pxs.editing.edits import Edits
 from pxs.editing.exact import DEFAULT, PLAIN, Savings
 from pxs.editing.exact.fixed_batch import fixed
@@ -32,10 +32,10 @@ from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
 from pxs.editing.reuse import check_reuse
-from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, seeded_noise, stock_velocity, unpack
+from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
-from pxs.images import Source, fit, from_array, open_image, psnr, to_array
+from pxs.images import Box, Source, from_array, open_image, psnr, to_array
 from pxs.storage.provenance import versions
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 SEED = 42
 STEPS = 50
 BATCH = 16  # most edits that go through the transformer together
-DECODE = 4  # most pictures that are decoded together: at 512 x 512 each takes a third of a gigabyte
+DECODE = 4  # most pictures that are decoded together
+DECODE_PIXELS = 4 * 544 * 544  # most pixels that are decoded together: 512 x 512 take a third of a gigabyte
 
 
 def load(
@@ -73,13 +74,14 @@ class Editor:
     def __init__(
         self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False, reuse: float = 0.0
     ) -> None:
-        self.checkpoint, self.savings, self.batch = checkpoint, savings, BATCH
+        self.checkpoint, self.savings, self.batch, self.recipe = checkpoint, savings, BATCH, checkpoint.recipe
         self.reuse = check_reuse(reuse)
         if savings.graphs and checkpoint.options.memory == "int8":
             raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
-        self.encode_prompts = encode_shared if savings.prefix else encode_prompts
+        encode: Callable[..., Tensor] = encode_shared if savings.prefix else self.recipe.encode
+        self.encode_prompts: Encode = partial(encode, see=self.recipe.see)
         self.prepare = _prepare(savings, compile, reuse)
         self.mean, self.std = (
             torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
@@ -104,6 +106,7 @@ class Editor:
             "schedule": c.options.schedule,
             "attention": c.options.attention,
             "reuse": f"{self.reuse:g}",
+            "recipe": self.recipe.name,
             **versions(),
         }
 
@@ -112,19 +115,21 @@ class Editor:
         if size == 1 or self.savings.fixed_batch:
             raise ModelError(
                 f"memory does not suffice for {max(1, self.savings.fixed_batch)} edits at once in mode "
-                f"{self.checkpoint.options.memory!r}: free some, or load the model with another mode or a smaller fixed batch"
+                f"{self.checkpoint.options.memory!r}: free some, or load the model with another mode or a smaller "
+                "fixed batch"
             )
         self.batch = size // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def open(self, image: Source, domain: str = "human") -> Portrait:
+    def open(self, image: Source, domain: str = "human", box: Box | None = None) -> Portrait:
         """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
 
-        Raises ImageError for a picture that cannot be used. Warns if the model knows drawn faces only and this seems to
-        be none.
+        `box` is the face, (left, top, right, bottom) in pixels, around which the recipe "published" cuts its square.
+        Raises ImageError for a picture that cannot be used, for a box that reaches outside of it, and for a box with
+        the recipe "fitted". Warns if the model was trained on drawn faces only and the picture seems to be another.
         """
-        return Portrait(self, open_image(image), check_domain(domain))
+        return Portrait(self, open_image(image), check_domain(domain), box)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
@@ -137,9 +142,10 @@ class Editor:
     def decode(self, latents: Tensor) -> list[Image.Image]:
         """Images from normalised latents (B, z, h, w)."""
         images: list[Image.Image] = []
-        for part in latents.to(self.vae.quant_conv.weight).split(DECODE):
-            pixels = self.vae.decode(part * self.std.to(part) + self.mean.to(part))
-            images += [from_array(p) for p in (pixels.float() / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy()]
+        pixels_each = 64 * latents.shape[2] * latents.shape[3]
+        for part in latents.to(self.vae.quant_conv.weight).split(max(1, min(DECODE, DECODE_PIXELS // pixels_each))):
+            pixels = self.recipe.develop(self.vae.decode, part, self.mean.to(part), self.std.to(part))
+            images += [from_array(p) for p in pixels.permute(0, 2, 3, 1).cpu().numpy()]
         return images
 
 
@@ -151,18 +157,25 @@ def _prepare(savings: Savings, compile: bool, reuse: float) -> Prepare:
 
 
 class Portrait:
-    """A picture opened by an editor; `source` is the picture, `fitted` what the model sees of it."""
+    """A picture opened by an editor.
 
-    def __init__(self, editor: Editor, source: Image.Image, domain: str) -> None:
+    `source` is the picture; `prepared` what the editor's recipe makes of it; `fitted` the part and size of it that the
+    VAE encodes and that edits are generated at.
+    """
+
+    def __init__(self, editor: Editor, source: Image.Image, domain: str, box: Box | None = None) -> None:
         self.editor, self.source, self.domain = editor, source, domain
-        self.fitted, self._fit = fit(source, editor.checkpoint.resolution)
+        self.prepared = editor.recipe.prepare(source, editor.checkpoint.sides, box)
+        self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
         self._warn_if_not_drawn()
 
     @cached_property
     def embeddings(self) -> dict[str, Tensor]:
         """Embeddings (L, C) of the neutral prompt and of the 12 expressions about this picture."""
-        return embed_expressions(self.editor.pipe, self.fitted, self.domain, self.editor.encode_prompts)
+        editor = self.editor
+        seen = self.prepared.described
+        return embed_expressions(editor.pipe, seen, self.domain, editor.encode_prompts)
 
     @property
     def grid(self) -> Grid:
@@ -180,12 +193,12 @@ class Portrait:
             raise ScaleError("no mixes were given: give at least one, such as Mix(happy=0.7)")
         if steps < 1:
             raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
-        return self._denoise(interpolate(self.embeddings, mixes), seed, steps)
+        return self.denoise(self.editor.recipe.interpolate(self.embeddings, mixes), seed, steps)
 
-    def _denoise(self, text: Tensor, seed: int, steps: int) -> Iterator[DenoisingStep]:
-        """Denoise under embeddings (N, L, C)."""
+    def denoise(self, text: Tensor, seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
+        """Denoise under embeddings (N, L, C) of your own, such as conditioning.scaled_word returns; as `steps`."""
         pipe, prepare = self.editor.pipe, self.editor.prepare
-        noise = seeded_noise(seed, self.latents.shape[1], self.grid)
+        noise = self.editor.recipe.noise(seed, self.latents.shape[1], self.grid, text)
         return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps, prepare)
 
     def preview(self, tokens: Tensor) -> list[Image.Image]:
@@ -195,7 +208,8 @@ class Portrait:
     def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
         """The picture with each of the mixes; one seed is one image, whether alone or among others.
 
-        Images come out at the source's size. Raises ScaleError without mixes or with fewer than 1 step.
+        With the recipe "fitted" the images have the source's size; with "published" they are the model's own pictures.
+        Raises ScaleError without mixes or with fewer than 1 step.
         """
         mixes = [mixes] if isinstance(mixes, Mix) else list(mixes)
         images: list[Image.Image] = []
@@ -212,25 +226,23 @@ class Portrait:
 
     def finish(self, last: DenoisingStep, mixes: Sequence[Mix], seed: int = SEED) -> Edits:
         """What `edit` returns for these mixes and this seed, from the last of their `steps`."""
-        return self._edits(self._restored(last.latents), mixes, seed, last.total)
+        return self._edits(self.preview(last.latents), mixes, seed, last.total)
 
-    def _edits(self, images: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
+    def _edits(self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
+        """The edits whose own pictures, of the model's size, are `raw`."""
         provenance = {**self.editor.provenance, "domain": self.domain}
-        return Edits(self.source, tuple(images), tuple(mixes), seed, steps, provenance)
+        images = tuple(self.prepared.restore(image) for image in raw)
+        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw))
 
-    def _restored(self, tokens: Tensor) -> list[Image.Image]:
-        """Images of the source's size from packed latents."""
-        return [self._fit.restore(image) for image in self.preview(tokens)]
-
-    def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm) -> list[Image.Image]:
-        """One batch of `edit`."""
+    def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn]) -> list[Image.Image]:
+        """The model's own pictures of one batch of `edit`."""
         for step in self.steps(mixes, seed, steps):
             bar.update(len(mixes))
             latents = step.latents
-        return self._restored(latents)
+        return self.preview(latents)
 
     def edit_with_prompt(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
-        """The picture edited by an instruction of your own instead of a mix, at the source's size.
+        """The picture edited by an instruction of your own instead of a mix, at the size of `edit`'s images.
 
         Raises ExpressionError for a text with tokens of the prompt template in it, ScaleError with fewer than 1 step.
         """
@@ -238,8 +250,11 @@ class Portrait:
             raise ExpressionError(f"{text!r} holds '<|', which begins a token of the prompt template: leave it out")
         if steps < 1:
             raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
-        *_, last = self._denoise(encode_prompts(self.editor.pipe, self.fitted, [text]), seed, steps)
-        return self._fit.restore(self.preview(last.latents)[0])
+        recipe = self.editor.recipe
+        *_, last = self.denoise(
+            recipe.encode(self.editor.pipe, self.prepared.described, [text], recipe.see), seed, steps
+        )
+        return self.prepared.restore(self.preview(last.latents)[0])
 
     def sweep(
         self,
@@ -276,7 +291,8 @@ class Portrait:
         quality = psnr(to_array(self.editor.decode(self.latents)[0]), to_array(self.fitted))
         if quality < floor:
             warnings.warn(
-                f"model {self.editor.checkpoint.name!r} knows drawn faces only, and this picture seems to be none (it "
-                f"reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect a poor edit",
+                f"model {self.editor.checkpoint.name!r} was trained on drawn faces only, and this picture seems to "
+                f"be another (it reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect "
+                "a poor edit",
                 stacklevel=3,
             )

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pxs.errors import OutputError
 from pxs.expressions import Mix
-from pxs.images import animate, from_array, save_png, to_array, wrapped_sheet
+from pxs.images import animate, from_array, save_jpeg, save_png, to_array, wrapped_sheet
 from pxs.storage.files import output_folder
 
 
@@ -21,8 +21,11 @@ from pxs.storage.files import output_folder
 class Edits(Sequence[Image.Image]):
     """Edited images in order of their mixes; a sequence of PIL images of the source's size.
 
-    source: the picture that was edited, RGB; images and mixes: equally many; seed and steps: of the sampling.
-    provenance: model, model_hash, adapter, adapter_hash, domain and versions, all strings.
+    source: the picture that was edited, RGB (with the recipe "published" the square that the model saw); images and
+    mixes: equally many; seed and steps: of the sampling.
+    provenance: model, model_hash, adapter, adapter_hash, recipe, domain and versions, all strings.
+    raw: the model's own picture of each edit, of the model's size, without any detail of the source; with the recipe
+    "published" these are the images.
     """
 
     source: Image.Image
@@ -31,6 +34,7 @@ class Edits(Sequence[Image.Image]):
     seed: int
     steps: int
     provenance: dict[str, str] = field(default_factory=dict)
+    raw: tuple[Image.Image, ...] = ()
 
     def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
         return self.images[index]
@@ -60,14 +64,22 @@ class Edits(Sequence[Image.Image]):
         source = to_array(self.source)
         return [from_array(np.clip(gain * np.abs(to_array(image) - source), 0, 1)) for image in self.images]
 
-    def save(self, folder: str | Path, stem: str = "edit", overwrite: bool = False) -> list[Path]:
+    def save(
+        self, folder: str | Path, stem: str = "edit", overwrite: bool = False, names: Sequence[str] | None = None
+    ) -> list[Path]:
         """Write one PNG an edit, {stem}_{mix}.png, with seed, mix, hashes and versions in its text chunks.
+
+        names: file names to use instead, one an edit. A name that ends in .jpg gives a JPEG, with the same text as JSON
+        in its comment.
 
         Raises OutputError, before anything is written, if the folder cannot be written to, if a file exists (unless
         `overwrite`), or if two edits would get the same name.
         """
         target = output_folder(folder)
-        paths = [target / f"{stem}_{mix.slug}.png" for mix in self.mixes]
+        given = [f"{stem}_{mix.slug}.png" for mix in self.mixes] if names is None else names
+        if len(given) != len(self.mixes):
+            raise OutputError(f"{len(given)} names were given for {len(self.mixes)} edits: give one each")
+        paths = [target / name for name in given]
         if len(set(paths)) < len(paths):
             twice = next(p for p in paths if paths.count(p) > 1)
             raise OutputError(f"two edits would be written to {twice}: ask for each mix once")
@@ -75,7 +87,10 @@ class Edits(Sequence[Image.Image]):
         if taken and not overwrite:
             raise OutputError(f"{taken[0]} exists: choose another folder, or allow overwriting")
         for path, image, mix in zip(paths, self.images, self.mixes, strict=True):
-            save_png(image, path, self.text(mix), overwrite=overwrite)
+            if path.suffix == ".jpg":
+                save_jpeg(image, path, json.dumps(self.text(mix)), overwrite=overwrite)
+            else:
+                save_png(image, path, self.text(mix), overwrite=overwrite)
         return paths
 
     def text(self, mix: Mix) -> dict[str, str]:

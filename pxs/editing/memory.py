@@ -102,7 +102,10 @@ def estimate(s: Sizes, dtype: torch.dtype, resolution: int) -> dict[str, float]:
     work = ASSUMED_BATCH * tokens * s.width * VALUES_PER_TOKEN * each
     always = each * (s.rest + s.vae) + work
     streamed = always + each * s.leaf
-    needs = {"full": always + each * (s.blocks + s.modulation + s.text_encoder), "offload": streamed + each * s.blocks}
+    needs: dict[str, float] = {
+        "full": always + each * (s.blocks + s.modulation + s.text_encoder),
+        "offload": streamed + each * s.blocks,
+    }
     needs |= {mode: streamed + of_each * s.blocks for mode, of_each in BITS.items()}
     return {mode: count / 1e9 for mode, count in needs.items()}
 

@@ -8,6 +8,8 @@ import torch
 
 from pxs.editing.exact import DEFAULT, Savings
 from pxs.editing.memory import AUTO, check_mode
+from pxs.editing.recipes import AUTO as AUTO_RECIPE
+from pxs.editing.recipes import Recipe, check_recipe
 from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import check_schedule
 
@@ -25,8 +27,12 @@ class LoadOptions:
     compile: compile the transformer's blocks. It takes half a minute at the first edit of each new size or number of
     edits, and pays in long sessions.
     reuse: approximate when above 0: steps that change by less than this share reuse an earlier one, see reuse.py.
+    recipe: "published", the steps of the public PixelSmile script; "fitted", those of this workbench; or a `Recipe`.
+    "auto" is "published" for the full model with an adapter whose notes do not say otherwise, else "fitted": see
+    recipes.py, also for the reason.
 
-    Raises ModelError for an unknown memory mode or schedule, ScaleError for an impossible `reuse`.
+    Raises ModelError for an unknown memory mode, schedule or recipe, and for a recipe that does not fit the schedule;
+    ScaleError for an impossible `reuse`.
     """
 
     device: str | None = None
@@ -37,11 +43,13 @@ class LoadOptions:
     savings: Savings = DEFAULT
     compile: bool = False
     reuse: float = 0.0
+    recipe: str | Recipe = AUTO_RECIPE
 
     def __post_init__(self) -> None:
         check_mode(self.memory)
         check_schedule(self.schedule)
         check_reuse(self.reuse)
+        check_recipe(self.recipe, self.schedule)
 
 
 DEFAULT_OPTIONS = LoadOptions()

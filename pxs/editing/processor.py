@@ -17,7 +17,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 IMAGE_TOKEN = "<|image_pad|>"
 
 
-class Processor(ProcessorMixin):
+class Processor(ProcessorMixin):  # type: ignore[misc]  # transformers has no types
     """Tokenises prompts and cuts images into patches, as `Qwen2VLProcessor` does for text and still images."""
 
     def __init__(self, tokenizer: Qwen2Tokenizer, images: Qwen2VLImageProcessorPil) -> None:

@@ -24,7 +24,9 @@ Others = Callable[[Tensor, Tensor], Tensor]
 def check_reuse(threshold: float) -> float:
     """Return a threshold of 0 or more and below 1; else raise ScaleError."""
     if not 0 <= threshold < 1:
-        raise ScaleError(f"reuse {threshold!r} is no share of change: give 0 for never, or for example 0.1")
+        raise ScaleError(
+            f"reuse {threshold!r} is not a share of change: give 0 for never, or a number below 1, such as 0.1"
+        )
     return threshold
 
 
@@ -49,7 +51,7 @@ class Reuse:
         rows = image[:, : before.shape[1]]
         first = rows - before
         due = self._due(first)
-        if self.first is None or bool(due.all()):
+        if self.first is None or self.added is None or bool(due.all()):
             done = others(image, text)
             self.first, self.added = first, done - rows
             return done

@@ -76,6 +76,15 @@ def seeded_noise(seed: int, channels: int, grid: Grid) -> Tensor:
     return pack(torch.randn(1, channels, *grid, generator=generator))
 
 
+def pipeline_noise(seed: int, channels: int, grid: Grid, like: Tensor) -> Tensor:
+    """Packed noise (1, tokens, 4 * channels) as the stock pipeline draws it: on the device and in the dtype of `like`.
+
+    One seed is another noise on another kind of device or in another dtype.
+    """
+    generator = torch.Generator(like.device).manual_seed(seed)
+    return pack(torch.randn(1, channels, *grid, generator=generator, device=like.device, dtype=like.dtype))
+
+
 def reschedule(scheduler: FlowMatchEulerDiscreteScheduler, name: str) -> FlowMatchEulerDiscreteScheduler:
     """The scheduler with the changes of one of SCHEDULES; raises ModelError for another name."""
     return type(scheduler).from_config(scheduler.config, **SCHEDULES[check_schedule(name)])

@@ -1,4 +1,4 @@
-"""Writes animations, and PNG files with text chunks; reads the text chunks."""
+"""Writes animations, JPEG files with a comment, and PNG files with text chunks; reads the text chunks."""
 
 from __future__ import annotations
 
@@ -106,6 +106,25 @@ def save_png(image: Image.Image, path: PathName, text: dict[str, str], overwrite
     chunks = _text_chunks(text)
     with replacing(target) as file:
         image.save(file, format="PNG", pnginfo=chunks)
+    return target
+
+
+def save_jpeg(image: Image.Image, path: PathName, comment: str, overwrite: bool = False) -> Path:
+    """Write an RGB `image` as a JPEG file of Pillow's default quality with a comment; return the path.
+
+    The comment is written in UTF-8, at most 65,533 bytes. The folder is created if it is missing. On failure no partial
+    file remains. Raises `OutputError` when the file exists (unless `overwrite`), when its name does not end in `.jpg`
+    or `.jpeg`, when the comment is too long, and when the file cannot be written.
+    """
+    target, content = Path(path), comment.encode()
+    if target.suffix.lower() not in (".jpg", ".jpeg"):
+        raise OutputError(f"{str(path)!r} does not end in .jpg: give the name of a JPEG file")
+    if not overwrite and os.path.lexists(target):
+        raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
+    if len(content) > 65_533:
+        raise OutputError(f"a comment of {len(content)} bytes does not fit into a JPEG: give at most 65,533")
+    with replacing(target) as file:
+        image.save(file, format="JPEG", comment=content)
     return target
 
 

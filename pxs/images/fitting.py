@@ -1,4 +1,7 @@
-"""Resizes a picture to the size of a model (`fit`) and transfers the edit to the full size (`Fit.restore`)."""
+"""Resizes a picture to the size of a model (`fit`) and transfers the edit to the full size (`Fit.restore`).
+
+`python -m analysis.restoring` measures the second against plain upsampling, on drawn faces with a known full-size edit.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.errors import ImageError
 
 MAX_ASPECT = 4.0
 """Largest ratio of the longer to the shorter side that `fit` accepts."""
+
+UNCHANGED, CHANGED = 4.0, 24.0
+"""Changes of a pixel, in levels of 0..255: up to the first it keeps the source's detail, from the second on none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +40,14 @@ class Fit:
     def restore(self, edited: Image.Image) -> Image.Image:
         """Return the edit at the size of the source, with the source's detail where nothing was edited.
 
-        Only the change is resized, not the picture: restored = source + resize(edited - fitted), in floats with Lanczos
-        resampling, rounded and clipped to 0..255. If `edited` equals `fitted`, the result equals `source` bit for bit.
-        If the picture was not resized, the result equals `edited` bit for bit.
+            restored = source + resize(edited - fitted) - m * (source - resize(fitted))
+
+        The first two terms carry the change to the source. They keep its detail everywhere, also that of a mouth or a
+        frown that is no longer there. The third term takes the detail away where the picture changed: there m is 1, and
+        the result is the resized edit. m is 0 where the largest change of a channel is UNCHANGED levels or less, 1 from
+        CHANGED levels on, linear between, and resized bilinearly. All else is Lanczos resampling in floats, rounded and
+        clipped to 0..255. If `edited` equals `fitted`, the result equals `source` bit for bit. If the picture was not
+        resized, the result equals `edited` bit for bit.
 
         `edited` is an RGB image of the size of `fitted`; anything else raises `ImageError`.
         """
@@ -44,8 +56,9 @@ class Fit:
             raise ImageError(f"the edited picture is {edited.size}: it must have the fitted size {self.fitted.size}")
         if not self.resized:
             return edited.copy()
+        changed = _changed_share(self.fitted, edited, self.source.size)
         channels = zip(self.source.split(), self.fitted.split(), edited.split(), strict=True)
-        return Image.merge("RGB", [_add_change(*channel) for channel in channels])
+        return Image.merge("RGB", [_restored(*channel, changed) for channel in channels])
 
 
 def fit(image: Image.Image, resolution: int, multiple: int = 16) -> tuple[Image.Image, Fit]:
@@ -81,12 +94,32 @@ def _model_size(width: int, height: int, resolution: int, multiple: int) -> tupl
     return max(1, round(sides[0] / multiple)) * multiple, max(1, round(sides[1] / multiple)) * multiple
 
 
-def _add_change(source: Image.Image, fitted: Image.Image, edited: Image.Image) -> Image.Image:
-    """source + resize(edited - fitted) of one channel; all three images have mode L."""
-    change = np.asarray(edited, dtype=np.float32) - np.asarray(fitted, dtype=np.float32)
-    full = np.asarray(Image.fromarray(change).resize(source.size, Image.Resampling.LANCZOS))
-    values = np.rint(np.asarray(source, dtype=np.float32) + full)
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+def _changed_share(fitted: Image.Image, edited: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
+    """How much of each pixel is taken as changed, (height, width) in 0..1; `size` is (width, height)."""
+    change = np.abs(_floats(edited) - _floats(fitted)).max(axis=2)
+    share = np.clip((change - UNCHANGED) / (CHANGED - UNCHANGED), 0, 1).astype(np.float32)
+    return _resized(share, size, Image.Resampling.BILINEAR)
+
+
+def _restored(
+    source: Image.Image, fitted: Image.Image, edited: Image.Image, changed: NDArray[np.float32]
+) -> Image.Image:
+    """One channel of a restored edit. The images have mode L; `changed` has shape (height, width) of the source."""
+    full, small = _floats(source), _floats(fitted)
+    detail = full - _resized(small, source.size)
+    values = full + _resized(_floats(edited) - small, source.size) - changed * detail
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _floats(image: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(image, dtype=np.float32)
+
+
+def _resized(
+    values: NDArray[np.float32], size: tuple[int, int], how: Image.Resampling = Image.Resampling.LANCZOS
+) -> NDArray[np.float32]:
+    """Values (height, width) at another `size` (width, height)."""
+    return np.asarray(Image.fromarray(values).resize(size, how), dtype=np.float32)
 
 
 def check_rgb(image: Image.Image) -> None:

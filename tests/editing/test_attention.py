@@ -1,4 +1,4 @@
-"""The kernel of attention: chosen for one model, by name, with one line for those that cannot be had."""
+"""The kernel of attention: chosen for one model, by name, with one line for those that are not installed."""
 
 import pytest
 import torch

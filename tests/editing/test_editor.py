@@ -144,7 +144,7 @@ def test_drawn_faces_give_no_warning(editor, style):
 def test_another_kind_of_picture_warns(editor):
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).resize((160, 120))
-    with pytest.warns(UserWarning, match="knows drawn faces only"):
+    with pytest.warns(UserWarning, match="was trained on drawn faces only"):
         editor.open(picture)
 
 

@@ -12,12 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import pxs
-from pxs.editing.options import LoadOptions
 from pxs.editing.exact import DEFAULT, PLAIN, Savings
-from pxs.editing.options import LoadOptions
 from pxs.editing.exact import graphs as module
 from pxs.editing.exact.graphs import Replayed
 from pxs.editing.exact.transformer import Lean
+from pxs.editing.options import LoadOptions
 from pxs.editing.sampling import stock_velocity
 from pxs.errors import ModelError
 

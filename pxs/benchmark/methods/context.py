@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+from pxs.editing.recipes import AUTO, FITTED
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
@@ -30,7 +31,10 @@ class Context:
             from pxs.editing.editor import load
 
             self._editors.clear()  # methods run one after the other, and two models may not fit
-            self._editors[key] = load(self.model, adapter, self.options)
+            options = self.options
+            if options.recipe == AUTO:  # tasks compare an edit with its whole source, and by its face box
+                options = replace(options, recipe=FITTED)
+            self._editors[key] = load(self.model, adapter, options)
         return self._editors[key]
 
     def provenance(self, editor: Editor) -> dict[str, str]:

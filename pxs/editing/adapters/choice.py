@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pxs.errors import AdapterError, PxsError, one_line
@@ -12,23 +12,26 @@ from pxs.storage.hub import ADAPTER, downloaded, is_hub_id
 DEFAULT_ADAPTER = "default"  # the one that comes with the checkpoint
 SUFFIX = ".safetensors"  # in any case: .SAFETENSORS is read too
 
-Choice = str | Path | Mapping[str | Path, float] | None
+Choice = str | Path | Mapping[str, float] | Mapping[Path, float] | Mapping[str | Path, float] | None
 """Which adapters: one, several by their weights, or none. Each is a file, a folder with one, or a hub id."""
 
 
 def find_adapters(choice: Choice, own: Path | None) -> dict[Path, float]:
     """The files that a choice means, with their weights; `own` is the checkpoint's, for "default".
 
-    Raises AdapterError for one that is missing, ScaleError for a weight that is no number.
+    Raises AdapterError for one that is missing, ScaleError for a weight that is not a number.
     """
     if choice is None or choice == DEFAULT_ADAPTER and own is None:
         return {}
-    wanted = choice if isinstance(choice, Mapping) else {choice: 1.0}
+    wanted: Iterable[tuple[str | Path, float]] = choice.items() if isinstance(choice, Mapping) else [(choice, 1.0)]
     files: dict[Path, float] = {}
-    for name, weight in wanted.items():
-        if name == DEFAULT_ADAPTER and own is None:
+    for name, weight in wanted:
+        if name != DEFAULT_ADAPTER:
+            file = find_adapter(name)
+        elif own is not None:
+            file = own
+        else:
             raise AdapterError("this model comes without an adapter of its own: name one instead of 'default'")
-        file = own if name == DEFAULT_ADAPTER else find_adapter(name)
         if file in files:
             raise AdapterError(f"adapter {str(name)!r} is named twice: name each once")
         files[file] = check_scale(weight, f"weight of {name}")

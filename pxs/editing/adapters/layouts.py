@@ -103,7 +103,7 @@ class Layers:
         self._flat: Mapping[str, str] = {name.replace(".", "_"): name for name in names}
 
     def find(self, name: str) -> str | None:
-        """The layer of this name; dots may be written as underscores. None if there is none."""
+        """The layer of this name; dots may be written as underscores. None if the model has no such layer."""
         return name if name in self._names else self._flat.get(name.replace(".", "_"))
 
 

@@ -144,7 +144,7 @@ def _patterns(said: Mapping[str, Any], what: str) -> tuple[Pattern, ...]:
     if isinstance(entries, str):  # in a plain header
         entries = _json(entries, what)
     if not isinstance(entries, Mapping):
-        raise AdapterError(f"states a {what} that is no table: repair its notes")
+        raise AdapterError(f"states a {what} that is not a table: repair its notes")
     return read_patterns({name: _number(value, what) for name, value in entries.items()}, what)
 
 

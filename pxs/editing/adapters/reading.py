@@ -75,7 +75,7 @@ def facts(layers: Mapping[str, Factors], of: int | None = None) -> str:
     Layers outside attention and MLP, such as modulation, are counted apart.
     """
     found = layers.values()
-    rows = {
+    rows: dict[str, set[float]] = {
         "rank": {len(f.a) for f in found},
         "alpha": {f.scaling * len(f.a) for f in found},
         "scaling": {f.scaling for f in found},
@@ -195,7 +195,7 @@ def _check_dtype(side: str, tensor: Tensor, key: str) -> None:
     if side == "alpha":
         if tensor.numel() != 1 or tensor.is_complex() or tensor.dtype == torch.bool:
             raise AdapterError(
-                f"has an alpha that is no number ({_short(key)}, {kind} {list(tensor.shape)}): repair it"
+                f"has an alpha that is not a number ({_short(key)}, {kind} {list(tensor.shape)}): repair it"
             )
     elif tensor.dtype not in (*FLOATS, *FP8):
         raise AdapterError(f"holds {kind} numbers ({_short(key)}): give a LoRA in float32, bfloat16 or float16")
@@ -247,8 +247,8 @@ def _remarks(parts: Mapping[str, _Parts], notes: Notes) -> tuple[str, ...]:
     if silent:
         where = "" if len(silent) == len(parts) else f" for {len(silent)} layers"
         remarks.append(f"alpha is not stated{where}: scaled by 1, as diffusers does; write FILE=2 to scale by 2")
-    stated = {notes.rank_of(n) for n, p in parts.items()} - {None, *(len(p.tensors["A"]) for p in parts.values())}
-    if stated:
+    ranks = {rank for n in parts if (rank := notes.rank_of(n)) is not None}
+    if stated := ranks - {len(p.tensors["A"]) for p in parts.values()}:
         remarks.append(f"the notes state rank {_values(stated)}, which no layer has: the rank of the tensors is used")
     return tuple(remarks)
 

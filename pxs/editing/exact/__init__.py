@@ -41,7 +41,9 @@ class Savings:
 
     def __post_init__(self) -> None:
         if self.fixed_batch < 0:
-            raise ScaleError(f"a fixed batch of {self.fixed_batch} edits is none: give 1 or more, or 0 for any size")
+            raise ScaleError(
+                f"a fixed batch of {self.fixed_batch} edits is not possible: give 1 or more, or 0 for any size"
+            )
 
 
 DEFAULT = Savings()

@@ -24,7 +24,7 @@ HALF_LIMIT = 65504  # the largest float16
 def run_block(
     block: QwenImageTransformerBlock, image: Tensor, text: Tensor, of_image: Tensor, of_text: Tensor, rope: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Image and text tokens after the block."""
+    """Image (B, T, d) and text (B, L, d) tokens after the block, in the dtype of the given ones."""
     grouped = image.unflatten(1, (of_image.shape[1], -1))
     img_mod = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
     txt_mod = modulate(block.txt_norm1(text), of_text[:3])
@@ -39,12 +39,12 @@ def run_block(
 
 
 def modulate(x: Tensor, vectors: Tensor) -> Tensor:
-    """Scale and shift `x` by the first two of `vectors`, shift and scale."""
+    """x (..., d) * (1 + scale) + shift; `vectors` (2 or more, ..., d) begin with shift and scale and broadcast to x."""
     return x * (1 + vectors[1]) + vectors[0]
 
 
 def bounded(x: Tensor) -> Tensor:
-    """`x` within the range of float16 if that is its type, as the stock block leaves it."""
+    """`x`, of any shape, clipped to the range of float16 if that is its dtype, as the stock block does."""
     return x.clip(-HALF_LIMIT, HALF_LIMIT) if x.dtype == torch.float16 else x
 
 
@@ -54,22 +54,22 @@ def heads(attn: Attention, x: Tensor) -> Tensor:
 
 
 def queries(attn: Attention, text: Tensor, image: Tensor) -> Tensor:
-    """Normalised queries of text and image tokens, (B, L + T, heads, d / heads)."""
-    txt_attn = attn.norm_added_q(heads(attn, attn.add_q_proj(text)))
-    return torch.cat([txt_attn, attn.norm_q(heads(attn, attn.to_q(image)))], dim=1)
+    """Normalised queries (B, L + T, heads, d / heads) of text (B, L, d) and image (B, T, d) tokens."""
+    words = attn.norm_added_q(heads(attn, attn.add_q_proj(text)))
+    return torch.cat([words, attn.norm_q(heads(attn, attn.to_q(image)))], dim=1)
 
 
 def attend(attn: Attention, query: Tensor, text: Tensor, image: Tensor, rope: Tensor) -> Tensor:
-    """What rotated queries (B, Q, heads, d / heads) txt_mod from all text and image tokens, (B, Q, d)."""
-    txt_attn = attn.norm_added_k(heads(attn, attn.add_k_proj(text)))
-    key = rotate(torch.cat([txt_attn, attn.norm_k(heads(attn, attn.to_k(image)))], dim=1), rope)
+    """Attention (B, Q, d) of rotated queries (B, Q, heads, d / heads) to text (B, L, d) and image (B, T, d) tokens."""
+    words = attn.norm_added_k(heads(attn, attn.add_k_proj(text)))
+    key = rotate(torch.cat([words, attn.norm_k(heads(attn, attn.to_k(image)))], dim=1), rope)
     value = torch.cat([heads(attn, attn.add_v_proj(text)), heads(attn, attn.to_v(image))], dim=1)
     backend = attn.processor._attention_backend  # the one that was chosen for the stock model
     return dispatch_attention_fn(query, key, value, backend=backend).flatten(2, 3).to(query.dtype)
 
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
-    """Rotary embedding of (B, tokens, heads, d / heads)."""
+    """Rotary embedding of x (B, tokens, heads, d / heads), in its shape and dtype; `rope` has a row for each token."""
     if rope.is_complex():
         return apply_rotary_emb_qwen(x, rope, use_real=False)
     real, imaginary = x.float().unflatten(-1, (-1, 2)).unbind(-1)

@@ -28,6 +28,7 @@ class Recorded:
     outputs: Tensor | tuple[Tensor, ...]
 
     def __call__(self, *tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Copies of what the graph writes, for tensors of the shapes that were recorded."""
         for own, given in zip(self.inputs, tensors, strict=True):
             own.copy_(given)
         self.graph.replay()
@@ -45,6 +46,7 @@ class Replayed:
         self.known: dict[tuple[torch.Size, ...], Function] = {}
 
     def __call__(self, *tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What the function returns for these tensors."""
         shapes = tuple(t.shape for t in tensors)
         if shapes not in self.known:
             self.known[shapes] = self.function

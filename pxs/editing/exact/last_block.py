@@ -27,11 +27,11 @@ def target_rows(
     target: int,
 ) -> Tensor:
     """The first `target` image tokens (B, target, d) after the block; the rest as in `run_block`."""
-    attn, txt_attn = block.attn, text.shape[1]
+    attn, words = block.attn, text.shape[1]
     grouped = image.unflatten(1, (of_image.shape[1], -1))
     img_mod = modulate(block.img_norm1(grouped), of_image[:3]).flatten(1, 2)
     txt_mod = modulate(block.txt_norm1(text), of_text[:3])
-    query = rotate(attn.norm_q(heads(attn, attn.to_q(img_mod[:, :target]))), rope[txt_attn : txt_attn + target])
+    query = rotate(attn.norm_q(heads(attn, attn.to_q(img_mod[:, :target]))), rope[words : words + target])
     own = of_image[:, 0, :target]
     rows = image[:, :target] + own[2] * attn.to_out[0](attend(attn, query, txt_mod, img_mod, rope))
     return bounded(rows + own[5] * block.img_mlp(modulate(block.img_norm2(rows), own[3:])))

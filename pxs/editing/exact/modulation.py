@@ -50,6 +50,7 @@ class Table:
         self.out = transformer.norm_out.linear(transformer.norm_out.silu(time[:steps])).unflatten(-1, (2, -1))
 
     def __call__(self, index: int) -> Modulation:
+        """The modulation of step `index`."""
         groups = torch.cat([self.target[:, index : index + 1], self.control], dim=1)
         return Modulation(groups.transpose(1, 2), self.text[:, index], self.out[index])
 

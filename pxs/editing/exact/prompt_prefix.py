@@ -3,7 +3,7 @@
 The text encoder is causal: what it computes for a token depends on the tokens before it only. All prompts of a portrait
 begin with the same system text, the same picture and the same words up to the expression. So that prefix goes through
 the encoder once, its keys and values are kept, and a batch of suffixes (7 tokens each) continues from them. Of
-logits, which nobody reads, one row a prompt is computed.
+the logits, which are not used, one row a prompt is computed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pxs.editing.conditioning import condition_image, encode_prompts, picture_tokens
+from pxs.editing.conditioning import See, condition_image, encode_prompts, picture_tokens
 
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
@@ -25,17 +25,19 @@ PICTURE = "Picture 1: <|vision_start|><|image_pad|><|vision_end|>"  # how the st
 
 
 @torch.inference_mode()
-def encode_shared(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequence[str]) -> Tensor:
-    """Embeddings (N, L, C) of N prompts about one RGB image, equal to those of `encode_prompts`.
+def encode_shared(
+    pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequence[str], see: See = condition_image
+) -> Tensor:
+    """Embeddings (N, L, C) of N prompts about one RGB image, equal to those of `encode_prompts`; `see` as there.
 
     Prompts of different lengths, and those that share no more than the part that the pipeline drops, are left to
     `encode_prompts`, which raises ModelError for the former.
     """
-    inputs = _inputs(pipe, image, prompts)
+    inputs = _inputs(pipe, see(pipe, image), prompts)
     ids, drop = inputs["input_ids"], pipe.prompt_template_encode_start_idx
     shared = shared_length(ids)
     if not bool(inputs["attention_mask"].all()) or not drop < shared < ids.shape[1]:
-        return encode_prompts(pipe, image, prompts)
+        return encode_prompts(pipe, image, prompts, see)
     prefix, suffixes = _encode(pipe.text_encoder, inputs, shared)
     whole = torch.cat([prefix[:, drop:].expand(len(ids), -1, -1), suffixes], dim=1)
     return whole.to(pipe.text_encoder.dtype)
@@ -47,9 +49,9 @@ def shared_length(ids: Tensor) -> int:
 
 
 def _inputs(pipe: QwenImageEditPlusPipeline, image: Image.Image, prompts: Sequence[str]) -> dict[str, Tensor]:
-    """What the encoder gets: tokens and mask of all prompts (N, L), and the picture once."""
+    """What the encoder gets: tokens and mask of all prompts (N, L), and the picture, as its processor gets it, once."""
     texts = [pipe.prompt_template_encode.format(PICTURE + prompt) for prompt in prompts]
-    given = pipe.processor(text=texts, images=[condition_image(pipe, image)], padding=True, return_tensors="pt")
+    given = pipe.processor(text=texts, images=[image], padding=True, return_tensors="pt")
     grid = given["image_grid_thw"][:1]
     once = {"image_grid_thw": grid, "pixel_values": given["pixel_values"][: int(grid.prod())]}
     words = {name: given[name] for name in ("input_ids", "attention_mask")}

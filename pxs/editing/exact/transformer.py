@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from diffusers.models.transformers.transformer_qwenimage import QwenDoubleStreamAttnProcessor2_0
@@ -41,8 +41,9 @@ class Lean:
         self.modulate = Table if savings.modulation else each_step
         self.spread = by_group if savings.contiguous else by_token
         self.block, self.last = run_block, target_rows if savings.last_block else every_row
-        self.rope = torch.view_as_real if compile else _as_it_is
-        self.check, self.record = (check_device, Replayed) if savings.graphs else (_as_it_is, _as_it_is)
+        self.rope = torch.view_as_real if compile else _same
+        self.check: Callable[[Tensor], Tensor] = check_device if savings.graphs else _same
+        self.record: Callable[[Any], Any] = Replayed if savings.graphs else _same
         self.finish = partial(Reuse, reuse) if reuse else Always
         if compile:
             self.block, self.last = torch.compile(self.block), torch.compile(self.last)
@@ -65,7 +66,12 @@ class Lean:
         of_image: Tensor,
         of_text: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Image and text tokens after the first block, from latents (B, tokens, C) and projected control and text."""
+        """Image (B, 2 tokens, d) and text (B, L, d) after the first block.
+
+        latents: (B, tokens, C); control (1, tokens, d) and text (B, L, d), both projected; rope: (L + 2 tokens,
+        head / 2), complex, or (L + 2 tokens, head / 2, 2) when compiled; of_image (6, K, d) and of_text
+        (6, d) as in `Modulation`.
+        """
         image = torch.cat([transformer.img_in(latents), control.expand(len(latents), -1, -1)], dim=1)
         block = transformer.transformer_blocks[0]
         return self.block(block, image, text, self.spread(of_image, image.shape[1]), of_text, rope)
@@ -79,7 +85,11 @@ class Lean:
         of_image: Tensor,
         of_text: Tensor,
     ) -> Tensor:
-        """The target's tokens (B, tokens, d) after all others; `of_image` and `of_text` hold a row for each of them."""
+        """The target's tokens (B, tokens, d) after all blocks but the first.
+
+        image (B, 2 tokens, d) and text (B, L, d); rope as in `first_block`; of_image (blocks - 1, 6, K, d) and of_text
+        (blocks - 1, 6, d) hold a row for each of these blocks.
+        """
         tokens = image.shape[1]
         *blocks, last = zip(transformer.transformer_blocks[1:], of_image, of_text, strict=True)
         for block, vectors, of_words in blocks:
@@ -115,6 +125,7 @@ class Sweep:
         self.finish = lean.finish()
 
     def __call__(self, index: int, latents: Tensor) -> Tensor:
+        """The velocity (B, tokens, C) of latents (B, tokens, C) at step `index`, in their dtype."""
         t, m = self.transformer, self.modulation(index)
         image, text = self.first_block(latents, self.control, self.text, self.rope, m.image[0], m.text[0])
         rows = self.finish(t.img_in(latents), image, text, self._others(m))
@@ -141,5 +152,5 @@ def _taken(module: nn.Module) -> bool:
     return any(hooks) or hasattr(module, "_hf_hook") or module._compiled_call_impl is not None
 
 
-def _as_it_is(value: T) -> T:
+def _same(value: T) -> T:
     return value

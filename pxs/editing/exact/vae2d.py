@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square normalisation over channels, with a gain per channel; (B, C, H, W) -> same."""
+    """Root-mean-square normalisation over channels, with a gain per channel."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(dim, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, dim, H, W) -> the same shape and dtype; computed in float32."""
         h = x.float()  # F.normalize gives the same, but over channels takes eight times as long
         per_length = h.square().sum(dim=1, keepdim=True).clamp_min(1e-24).rsqrt()
         return (h * (per_length * x.shape[1] ** 0.5)).to(x.dtype) * self.gamma
 
 
 class ResidualBlock(nn.Module):
-    """norm, SiLU, 3x3, norm, SiLU, 3x3, plus a shortcut; (B, C_in, H, W) -> (B, C_out, H, W)."""
+    """Norm, SiLU, 3x3, norm, SiLU, 3x3, plus a shortcut."""
 
     def __init__(self, dim_in: int, dim_out: int) -> None:
         super().__init__()
@@ -45,12 +46,13 @@ class ResidualBlock(nn.Module):
         self.conv_shortcut = nn.Conv2d(dim_in, dim_out, 1) if dim_in != dim_out else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, dim_in, H, W) -> (B, dim_out, H, W) of the same dtype."""
         h = self.conv1(F.silu(self.norm1(x)))
         return self.conv2(F.silu(self.norm2(h))) + self.conv_shortcut(x)
 
 
 class Attention(nn.Module):
-    """Single-head self-attention over all positions, with a residual connection; (B, C, H, W) -> same."""
+    """Single-head self-attention over all positions, with a residual connection."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -59,15 +61,20 @@ class Attention(nn.Module):
         self.proj = nn.Conv2d(dim, dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, dim, H, W) -> the same shape and dtype."""
         q, k, v = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2)[:, None].chunk(3, dim=-1)
         h = F.scaled_dot_product_attention(q, k, v)[:, 0].transpose(1, 2).reshape(x.shape)
         return self.proj(h) + x
 
 
 class Double(nn.Module):
-    """Every pixel four times: nearest-exact upsampling, whose compiled bf16 backward is zero on CPUs (torch 2.13)."""
+    """Nearest-neighbour upsampling by 2.
+
+    `nn.Upsample` is not used: the compiled backward of its bfloat16 form is zero on CPUs (torch 2.13).
+    """
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, 2 H, 2 W) of the same dtype."""
         return x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
 
 
@@ -81,6 +88,7 @@ class Resample(nn.Module):
         self.resample = nn.Sequential(first, conv)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, dim, H, W) -> (B, dim / 2, 2 H, 2 W) for `up`, else (B, dim, H / 2, W / 2), of the same dtype."""
         return self.resample(x)
 
 
@@ -93,6 +101,7 @@ class MidBlock(nn.Module):
         self.attentions = nn.ModuleList([Attention(dim)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, dim, H, W) -> the same shape and dtype."""
         return self.resnets[1](self.attentions[0](self.resnets[0](x)))
 
 
@@ -106,6 +115,7 @@ class UpBlock(nn.Module):
         self.upsamplers = nn.ModuleList([Resample(dim_out, up=True)] if up else [])
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, dim_in, H, W) -> (B, dim_out, H, W), or with `up` (B, dim_out / 2, 2 H, 2 W), of the same dtype."""
         for layer in (*self.resnets, *self.upsamplers):
             x = layer(x)
         return x
@@ -128,6 +138,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(dims[-1], 2 * z, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (B, 3, H, W) in [-1, 1] -> (B, 2 z, H / 8, W / 8) for the default levels, of the same dtype."""
         x = self.conv_in(x)
         for layer in self.down_blocks:
             x = layer(x)
@@ -150,6 +161,7 @@ class Decoder(nn.Module):
         self.conv_out = nn.Conv2d(dims[-1], 3, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Latents (B, z, h, w) -> images (B, 3, 8 h, 8 w) of the same dtype, about [-1, 1], not clamped."""
         x = self.mid_block(self.conv_in(z))
         for block in self.up_blocks:
             x = block(x)
@@ -183,12 +195,15 @@ class Vae2d(nn.Module):
         return {k: _deep(k, v, temporal) for k, v in self.state_dict().items()}
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latents, each (B, z, H / 8, W / 8)."""
+        """Mean and log variance of the latents, each (B, z, H / 8, W / 8), from images (B, 3, H, W) in [-1, 1].
+
+        The images have the dtype of the weights; H and W are multiples of 8.
+        """
         mean, logvar = self.quant_conv(self.encoder(images)).chunk(2, dim=1)
         return mean, logvar
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Images in [-1, 1] from latents (B, z, h, w)."""
+        """Images (B, 3, 8 h, 8 w) in [-1, 1] from latents (B, z, h, w), both in the dtype of the weights."""
         return self.decoder(self.post_quant_conv(latents)).clamp(-1, 1)
 
 
@@ -199,12 +214,12 @@ class StockVae:
         self.vae, self.quant_conv = vae, vae.quant_conv
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latents, each (B, z, H / 8, W / 8)."""
+        """As `Vae2d.encode`."""
         latents = self.vae.encode(images[:, :, None]).latent_dist
         return latents.mean[:, :, 0], latents.logvar[:, :, 0]
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Images in [-1, 1] from latents (B, z, h, w)."""
+        """As `Vae2d.decode`."""
         return self.vae.decode(latents[:, :, None]).sample[:, :, 0]
 
 
