@@ -21,9 +21,7 @@ SIDES = {"drawn": 128, "rendered": 256}  # pixels, unless --size is given
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    command = commands.add_parser(
-        "faces", help="make sample portraits", description="Write portraits as PNGs."
-    )
+    command = commands.add_parser("faces", help="make sample portraits", description="Write portraits as PNGs.")
     command.add_argument("--out", required=True, help="folder for the portraits")
     command.add_argument("--count", type=whole_number("count", 1), help="how many, of each style (default 6)")
     command.add_argument("--kind", choices=tuple(SIDES), default="drawn", help="drawn faces or rendered people")
@@ -47,9 +45,7 @@ def add(commands: Commands) -> None:
         metavar="SHARE",
         help="of these rows, that show two strong ones",
     )
-    command.add_argument(
-        "--size", type=whole_number("size", 16), help="pixels a side (default 128, rendered 256)"
-    )
+    command.add_argument("--size", type=whole_number("size", 16), help="pixels a side (default 128, rendered 256)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
     command.set_defaults(run=run)
 
