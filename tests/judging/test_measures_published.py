@@ -1,4 +1,4 @@
-"""The measures equal the formulas of the article, written out here edit by edit, and the published record is complete."""
+"""The measures equal the formulas of the article, written out edit by edit; the published record is complete."""
 
 import math
 from collections import Counter
