@@ -60,7 +60,7 @@ def choose_encoders(
         features = clip(domain_of(rows), device=device)
     if identity is None and settings.identifies:
         identity = ArcFaceEncoder()
-    if settings.published and hasattr(identity, "template"):
+    if settings.published and identity is not None and hasattr(identity, "template"):
         identity = copy(identity)  # the caller's keeps its setting
         identity.template = True
     return features, identity

@@ -41,7 +41,8 @@ def sample_latents(editor: Editor, pixels: Tensor, seed: int) -> Tensor:
     mean, logvar = editor.vae.encode(pixels.to(editor.vae.quant_conv.weight))
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed)).to(mean)
     drawn = mean + (0.5 * logvar.clamp(-30, 20)).exp() * noise
-    return (drawn - editor.mean.to(drawn)) / editor.std.to(drawn)
+    normalised: Tensor = (drawn - editor.mean.to(drawn)) / editor.std.to(drawn)
+    return normalised.contiguous()
 
 
 @torch.no_grad()

@@ -63,7 +63,7 @@ def test_the_text_encoder_sees_the_crop_itself(editor, rows, encoders, tmp_path)
     row = replace(rows[0], boxes=(BOX,))
     with torch.no_grad():
         image = crop(Image.open(row.source).convert("RGB"), 128, row.boxes)
-        first = editor.pipe.encode_prompt(cache._prompts(row)[:1], image=image)[0]
+        first = editor.pipe.encode_prompt(cache._prompts(row)[:1], image=[image])[0]
     assert torch.equal(cache.batch([row]).text[0, 0], first[0])
 
 
