@@ -3,7 +3,8 @@
 Trains an adapter for each variant and seed, measures it on tasks of mini-FFE-Bench, and writes table.md and
 results.json: mean and standard deviation over seeds. Finished trainings and tasks are not repeated, so it can be
 stopped at any time. It takes about an hour on two cores. The variants are those of PixelSmile (arXiv 2603.25728): each
-loss added in turn, one-sided against symmetric contrast, and discrete labels instead of scores.
+loss added in turn, one-sided against symmetric contrast, and discrete labels instead of scores. Below the measured rows
+the table has the published ones, of other pictures and judges.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tqdm.auto import tqdm
 from pxs.benchmark.judge import Judges
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.methods.interpolation import Interpolation
+from pxs.benchmark.published import ABLATION
 from pxs.benchmark.run import run
 from pxs.benchmark.table import COLUMNS, summary
 from pxs.data.ffe import Row, read
@@ -91,11 +93,14 @@ def spread(rows: Mapping[tuple[str, int], Mapping[str, Any]]) -> dict[str, dict[
 
 
 def markdown(table: Mapping[str, Mapping[str, Sequence[float]]], seeds: int, tasks: int) -> str:
-    """The table: mean ± standard deviation over seeds."""
+    """The table: mean ± standard deviation over seeds; below, the published ablation, marked as such."""
     lines = [f"| {seeds} seeds, {tasks} tasks | {' | '.join(COLUMNS.values())} |", "|---|" + "---|" * len(COLUMNS)]
     for name, row in table.items():
         cells = [f"{row[c][0]:.3f} ± {row[c][1]:.3f}" if c in row else "–" for c in COLUMNS]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines.append(f"| *published: other pictures, other judges* |{' |' * len(COLUMNS)}")
+    for name, known in ABLATION.items():
+        lines.append(f"| *{name}* | {' | '.join(f'{known[c]:.3f}' if c in known else '–' for c in COLUMNS)} |")
     return "\n".join(lines) + "\n"
 
 

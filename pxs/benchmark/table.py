@@ -132,23 +132,31 @@ def markdown(rows: Mapping[str, Figures], published: bool = True) -> str:
     if published:
         lines.append(f"| *published: other pictures, other judges* |{' |' * (len(COLUMNS) + 1)}")
         for name, known in PUBLISHED.items():
-            lines.append(f"| *{name}* | {' | '.join(_cell(known.get(c)) for c in COLUMNS)} | |")
+            lines.append(f"| *{name}* | {' | '.join(_published(known, c) for c in COLUMNS)} | |")
     return "\n".join(lines) + "\n"
 
 
 def comma_separated(rows: Mapping[str, Figures]) -> str:
-    """The same as CSV, with the ends of the intervals in columns of their own, and a column that tells the source."""
+    """The same as CSV: the ends of the intervals, the source, and the published CLS of two expressions are columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["source", "method", *(f"{c}{e}" for c in COLUMNS for e in ("", "_low", "_high")), "tasks", "failed"]
+        ["source", "method", *(f"{c}{e}" for c in COLUMNS for e in ("", "_low", "_high")), "tasks", "failed", "cls_2"]
     )
     for name, row in rows.items():
         cells = [v for c in COLUMNS for v in (row[c], *row["intervals"].get(c, (None, None)))]
-        writer.writerow(["measured", name, *cells, row["tasks"], row["failed"]])
+        writer.writerow(["measured", name, *cells, row["tasks"], row["failed"], None])
     for name, known in PUBLISHED.items():
-        writer.writerow(["published", name, *(v for c in COLUMNS for v in (known.get(c), None, None)), None, None])
+        cells = [v for c in COLUMNS for v in (known.get(c), None, None)]
+        writer.writerow(["published", name, *cells, None, None, known.get("cls_2")])
     return text.getvalue()
+
+
+def _published(known: Mapping[str, float], column: str) -> str:
+    """The cell of a published figure; the CLS of two expressions stands in the column of six, marked."""
+    if column == "cls_6" and "cls_2" in known:
+        return f"{_cell(known['cls_2'])} (2 expressions)"
+    return _cell(known.get(column))
 
 
 def _cell(value: float | None, interval: Sequence[float] | None = None) -> str:

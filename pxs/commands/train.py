@@ -1,4 +1,9 @@
-"""`pxs train`, and `accelerate launch -m pxs train`: train a LoRA adapter on FFE rows, or continue a training."""
+"""`pxs train`, and `accelerate launch -m pxs train`: train a LoRA adapter on FFE rows, or continue a training.
+
+The recipe is that of --recipe, else the one that suits the model: "mini" for a model of drawn faces, "pixelsmile" (the
+published settings, by the domain of the rows) for every other. One line on standard error names it. --config, --set,
+--steps and --seed change single settings of it. `--recipe pixelsmile` without a model trains Qwen/Qwen-Image-Edit-2511.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxs.commands.arguments import Commands, whole_number
 from pxs.errors import TrainingError
-from pxs.training.settings import Settings
+from pxs.training.settings import CHOICES, Settings, read_changes
 
 if TYPE_CHECKING:
     from pxs.training.trainer import TrainingStep
@@ -25,6 +30,11 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("train", help="train an adapter", description="Train a LoRA adapter on FFE rows.")
     command.add_argument("--data", required=True, metavar="FILE", help="FFE rows, JSONL (pxs faces --ffe makes some)")
     command.add_argument("--out", required=True, help="folder for the adapter; a second run continues there")
+    command.add_argument(
+        "--recipe",
+        choices=CHOICES["recipe"],
+        help="settings and steps: mini, or pixelsmile, as published (default: by the model)",
+    )
     command.add_argument("--config", metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
     command.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
     command.add_argument("--steps", type=whole_number("steps", 1), help="number of steps")
@@ -36,16 +46,20 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """`pxs train`: train with the given settings. Raises PxsError; exits with status 143 after SIGTERM."""
-    settings = settings_of(args)
+    changes = changes_of(args)
     from accelerate import Accelerator
 
     from pxs.data.ffe import read
+    from pxs.training.recipes import choose_settings
     from pxs.training.trainer import train
 
     rows, folder = read(args.data, rescale=args.rescale), Path(args.out)
-    speaks = Accelerator().is_main_process
+    accelerator = Accelerator()
+    speaks = accelerator.is_main_process
+    settings = choose_settings(changes, rows, args.recipe, accelerator.num_processes)
     with _events(folder) if args.tensorboard and speaks else nullcontext() as events:
-        stopped = follow(train(rows, settings, folder), events, quiet=not (speaks and sys.stderr.isatty()))
+        steps = train(rows, settings, folder, tell=_tell if speaks else _ignore)
+        stopped = follow(steps, events, quiet=not (speaks and sys.stderr.isatty()))
     if stopped and speaks:
         print(f"pxs: stopped and saved; the same command continues in {folder}", file=sys.stderr)
     if stopped:
@@ -54,12 +68,13 @@ def run(args: argparse.Namespace) -> None:
         print(folder / "adapter.safetensors", folder / "results.json", sep="\n")
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
-    """Settings from --config, then --set, then --steps and --seed."""
-    settings = Settings.load(args.config) if args.config else Settings()
-    changes = dict(_assignment(text) for text in args.set)
+def changes_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings that are given: by --config, then --set, then --steps and --seed. Raises TrainingError."""
+    changes = read_changes(args.config) if args.config else {}
+    changes |= dict(_assignment(text) for text in args.set)
     changes |= {name: v for name, v in (("steps", args.steps), ("seed", args.seed)) if v is not None}
-    return settings.updated(changes)
+    Settings().updated(changes)
+    return changes
 
 
 def follow(steps: Iterable[TrainingStep], events: Any = None, quiet: bool = False) -> bool:
@@ -78,6 +93,14 @@ def follow(steps: Iterable[TrainingStep], events: Any = None, quiet: bool = Fals
     if bar:
         bar.close()
     return bool(step and step.stopped)
+
+
+def _tell(line: str) -> None:
+    print(f"pxs: {line}", file=sys.stderr)
+
+
+def _ignore(line: str) -> None:
+    pass
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -5,8 +5,9 @@
              {"image": "images/7_surprised.png", "category": "surprised", "scores": {"surprised": 0.55}}]}
 
 It is the layout that PixelSmile (arXiv 2603.25728) was trained from; `domain` is an addition of ours and may be left
-out. Pictures are named relative to the folder of the file. Reading checks every row, so that a mistake is found before
-a training starts; each mistake is one `DataError` that names the file and the row.
+out. A picture may have "boxes" (or "box"): the face as [left, top, right, bottom] in pixels, or a list of such boxes.
+Pictures are named relative to the folder of the file. Reading checks every row, so that a mistake is found before a
+training starts; each mistake is one `DataError` that names the file and the row.
 """
 
 from __future__ import annotations
@@ -73,11 +74,13 @@ def read(path: PathName, rescale: bool = False, domain: str = "human") -> list[R
     """The rows of an FFE file, checked; pictures as absolute paths. Blank lines are skipped.
 
     `rescale` applies `rescale_scores` to the targets; `domain` is that of the rows which do not name theirs. A score
-    that is missing or null is 0, but that of the target's own category must be there. `boxes` may be one box or a list.
+    that is missing or null is 0, but that of the target's own category must be there. `boxes` or `box` is one box
+    or a list of boxes.
 
     Raises DataError, which names the file and the row (the line number, from 1), for a file that cannot be read or has
     no rows, a line that is not JSON, missing or mistyped entries, other than two targets, unknown or equal categories,
-    unknown expressions, scores outside 0..1, boxes without area, and pictures that are not readable files.
+    unknown expressions, scores outside 0..1, boxes without area, `box` and `boxes` at once, and pictures that are not
+    readable files.
     """
     check_domain(domain)
     folder = Path(path).absolute().parent
@@ -162,7 +165,7 @@ def _row(document: Any, folder: Path, domain: str) -> Row:
         source=_image(source.get("image"), "src.image", folder),
         targets=(first, second),
         domain=check_domain(domain if own is None else _text(own, "domain")),
-        boxes=_boxes(source.get("boxes"), "src.boxes"),
+        boxes=_boxes(source, "src"),
     )
 
 
@@ -173,7 +176,7 @@ def _target(entry: dict[str, Any], where: str, folder: Path) -> Target:
         raise DataError(f"{where}.scores lacks {category!r}, the category of the target: give its score")
     scores = Mix({check_expression(k): _unit(v, f"{where}.scores.{k}") for k, v in given.items()})
     image = _image(entry.get("image"), f"{where}.image", folder)
-    return Target(image, category, scores, _boxes(entry.get("boxes"), f"{where}.boxes"))
+    return Target(image, category, scores, _boxes(entry, where))
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
@@ -207,8 +210,12 @@ def _unit(value: Any, where: str) -> float:
     return float(value)
 
 
-def _boxes(value: Any, where: str) -> tuple[Box, ...]:
-    """Boxes from null, one box, or a list of boxes."""
+def _boxes(entry: dict[str, Any], where: str) -> tuple[Box, ...]:
+    """The boxes of a picture's entry, under "boxes" or "box": null, one box, or a list of boxes."""
+    given = [name for name in ("boxes", "box") if entry.get(name) is not None]
+    if len(given) > 1:
+        raise DataError(f"{where} has box and boxes: give one of the two")
+    where, value = (f"{where}.{given[0]}", entry[given[0]]) if given else (where, None)
     if value is None:
         return ()
     listed = [value] if isinstance(value, list) and value and all(map(_number, value)) else value
@@ -239,10 +246,10 @@ def _rescaled(row: Row) -> Row:
 
 
 def _document(row: Row, folder: Path) -> dict[str, Any]:
-    """The JSON object of a row, with all 12 scores of each target."""
+    """The JSON object of a row, with all 12 scores of each target; a single box is flat, for the public trainer."""
 
     def entry(image: Path, boxes: tuple[Box, ...], more: dict[str, Any]) -> dict[str, Any]:
-        listed = {"boxes": [list(box) for box in boxes]} if boxes else {}
+        listed = {"boxes": list(boxes[0]) if len(boxes) == 1 else [list(box) for box in boxes]} if boxes else {}
         return {"image": _relative(image, folder), **more, **listed}
 
     targets = [

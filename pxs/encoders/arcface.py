@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pxs.encoders.alignment import SIDE, align
+from pxs.encoders.alignment import SIDE, TEMPLATE, align
 from pxs.encoders.onnx_network import OnnxNetwork
 from pxs.errors import JudgeError, one_line
 from pxs.images import Box
@@ -34,12 +34,21 @@ class ArcFaceEncoder:
     `pack` is the name of a model pack under `root`/models, or a folder with one. `analysis` replaces the FaceAnalysis
     of insightface: its faces need `bbox` and `kps` (5, 2), and models["recognition"].model_file is the ONNX file of the
     network, which torch runs on the device of the pixels. `name` includes the first digits of the hash of that file.
+    `template`: whether a picture without a face gets the landmarks of the ArcFace template, unscaled, as in the public
+    trainer of PixelSmile, instead of an error. They lie in the upper left 112 x 112 pixels.
     Raises JudgeError if insightface, onnx or the pack is missing or damaged, or the pack has no recognition model.
     """
 
     role = "train"
 
-    def __init__(self, pack: str = "antelopev2", root: str | Path = ROOT, analysis: Any | None = None) -> None:
+    def __init__(
+        self,
+        pack: str = "antelopev2",
+        root: str | Path = ROOT,
+        analysis: Any | None = None,
+        template: bool = False,
+    ) -> None:
+        self.template = template
         self.analysis = face_analysis(pack, Path(root).expanduser()) if analysis is None else analysis
         if "recognition" not in self.analysis.models:
             raise JudgeError(f"{Path(pack).name}: {NO_RECOGNITION}")
@@ -50,8 +59,8 @@ class ArcFaceEncoder:
         """Landmarks (B, 5, 2) of the largest face in each picture; pixels (B, 3, H, W) floating in [-1, 1].
 
         The landmarks are eyes, nose and mouth corners as (x, y) in pixels, float32, on the device of `pixels`, and not
-        differentiable. Raises JudgeError for a picture without a face; the message contains its entry in `names`, by
-        default its number.
+        differentiable. Raises JudgeError for a picture without a face, unless `template` is set; the message contains
+        its entry in `names`, by default its number.
         """
         names = names or [f"picture {n}" for n in range(len(pixels))]
         pictures = (pixels.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
@@ -59,7 +68,10 @@ class ArcFaceEncoder:
         return torch.tensor(np.stack(points), dtype=torch.float32, device=pixels.device)
 
     def _landmarks(self, picture: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
-        points: NDArray[np.float32] | None = find_face(self.analysis, picture, None, name).kps
+        faces = detect(self.analysis, picture, name)
+        if self.template and not len(faces):
+            return np.array(TEMPLATE, np.float32)
+        points: NDArray[np.float32] | None = _select(faces, None, name).kps
         if points is None:
             raise JudgeError(f"{name}: the model pack gives no landmarks: use a pack with them, such as antelopev2")
         return points
@@ -81,11 +93,16 @@ def find_face(analysis: Any, picture: NDArray[np.uint8], box: Box | None, name: 
 
     Raises JudgeError, which calls the picture `name`, if there is no such face or insightface fails.
     """
+    return _select(detect(analysis, picture, name), box, name)
+
+
+def detect(analysis: Any, picture: NDArray[np.uint8], name: str) -> Sequence[Any]:
+    """The faces that insightface detects in a picture (H, W, 3) RGB, none or more; JudgeError if insightface fails."""
     try:
-        faces = analysis.get(np.ascontiguousarray(picture[:, :, ::-1]))
+        faces: Sequence[Any] = analysis.get(np.ascontiguousarray(picture[:, :, ::-1]))
     except Exception as error:
         raise JudgeError(f"{name}: insightface failed ({one_line(error)}): check the picture and the pack") from None
-    return _select(faces, box, name)
+    return faces
 
 
 def face_analysis(pack: str, root: Path) -> Any:

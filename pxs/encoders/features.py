@@ -69,12 +69,13 @@ class ClipFeatures:
         clip: Any = _load_clip(source).to(self.device)
         self.tower, self.projection = clip.vision_model, clip.visual_projection
         self.side: int = clip.config.vision_config.image_size
+        self.width: int = self.projection.out_features
         self.mean, self.std = (torch.tensor(x, device=self.device)[:, None, None] for x in (CLIP_MEAN, CLIP_STD))
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Unit vectors (N, D), one per image (any mode and size)."""
-        vectors: list[NDArray[np.float32]] = [np.empty((0, self.projection.out_features), np.float32)]
+        vectors: list[NDArray[np.float32]] = [np.empty((0, self.width), np.float32)]
         for start in range(0, len(images), 32):
             prepared = [self.prepare(_pixels(image).to(self.device)) for image in images[start : start + 32]]
             vectors.append(self._project(torch.cat(prepared)).cpu().numpy())
@@ -100,6 +101,28 @@ class ClipFeatures:
     def _project(self, prepared: Tensor) -> Tensor:
         """Unit vectors (B, D) from the input of CLIP (B, 3, side, side)."""
         return F.normalize(self.projection(self.tower(pixel_values=prepared).pooler_output), dim=1)
+
+
+class PooledClipFeatures(ClipFeatures):
+    """CLIP features as the public trainer of PixelSmile takes them: the pooled output of the tower, not projected.
+
+    The whole picture is resized to `side` x `side`, whatever its shape: bilinear, without antialiasing.
+    """
+
+    def __init__(self, domain: str = "human", model: str | Path | None = None, device: str | None = None) -> None:
+        super().__init__(domain, model, device)
+        self.name = f"{self.name} pooled"
+        self.width = self.projection.in_features
+
+    def prepare(self, pixels: Tensor) -> Tensor:
+        """The input of CLIP (B, 3, side, side) from pixels (B, 3, H, W) float32 in [-1, 1], differentiable."""
+        unit = (pixels / 2 + 0.5).clamp(0, 1)
+        small = F.interpolate(unit, (self.side, self.side), mode="bilinear", align_corners=False)
+        return (small - self.mean) / self.std
+
+    def _project(self, prepared: Tensor) -> Tensor:
+        """Unit vectors (B, D) from the input of CLIP (B, 3, side, side); D is the width of the tower."""
+        return F.normalize(self.tower(pixel_values=prepared).pooler_output, dim=1)
 
 
 def _pixels(image: Image.Image) -> Tensor:

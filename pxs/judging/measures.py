@@ -1,7 +1,21 @@
 """Measures of edits from judged numbers: accuracy, confusion and linearity of expressions, and identity.
 
-The measures of FFE-Bench (Acc, SCR, CLS, ID Sim, HES) follow the descriptions in PixelSmile (arXiv 2603.25728). Its
-exact formulas are unpublished; the formulas here are ours. Intensity error and leakage are our own measures.
+The measures of FFE-Bench (Acc, SCR, CLS, ID Sim, HES) are those that PixelSmile (arXiv 2603.25728, sections 3.2 and 5,
+appendix) defines; it calls the SCR of one pair BCR. N_i are the edits towards expression i. What differs, and why:
+
+- Judge: the article takes all intensities and the dominant expression from one vision-language model (Gemini 3 Pro).
+  Here any judge gives 12 scores, and the dominant expression is the highest of them. So one answer serves all
+  measures, and a face without any score above 0 is an error instead of an expression.
+- Acc-6: the article does not say whether the prediction is among 6 or among 12. Here it is among the basic 6.
+- CLS: the article's intensities are uniform on [0, alpha_max] and it does not state alpha_max (the sweeps of its figure
+  4 reach 3). The benchmark here uses 0, 0.1, ..., 1, the range of the scores that editors are trained on. A constant
+  sweep, for which Pearson's r is not defined, counts as 0: it does not follow the request.
+- ID Sim: the article averages the cosines of three recognisers (ArcFace, AdaFace, FaceNet). Here it is the cosine of
+  the one identity judge that was chosen: AdaFace and FaceNet have no packaged weights that a benchmark could require.
+- HES: the article gives 2 S_E S_ID / (S_E + S_ID). Here it is taken of each edit and then averaged, so that expression
+  on one face cannot make up for identity on another. It is at most the value of the two means.
+
+Intensity error and leakage are our own measures.
 
 In all functions, `scores` is (N, 12) float, one row per image: judged intensities in the order of EXPRESSIONS.
 `targets` is (N,) int: the index in EXPRESSIONS of the requested expression. The prediction of a row is its highest
@@ -31,6 +45,7 @@ ADVICE = {JudgeError: "judge that image again or leave it out", ScaleError: "giv
 def accuracy(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> float:
     """Acc-12 or Acc-6 of FFE-Bench: mean over rows of [prediction = target], in [0, 1].
 
+    The share of edits whose prediction is the target, as in the article.
     scores (N, 12), targets (N,). `among=6` uses only the rows whose target is one of the BASIC six, and predictions
     among these six; NaN if there is no such row. Raises JudgeError for invalid input.
     """
@@ -56,11 +71,13 @@ def confusion_matrix(scores: ArrayLike, targets: ArrayLike) -> Ints:
 
 
 def scr(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> float:
-    """SCR, the structural confusion rate of a pair (a, b): 1/2 [P(predicted b | target a) + P(predicted a | target b)].
+    """SCR, the structural confusion rate of a pair, BCR in the article: (C(a->b) + C(b->a)) / 2.
+
+    C(i->j), the directed confusion, is the share of N_i whose prediction is j.
 
     scores (N, 12), targets (N,), a and b the names `first` and `second`, predictions among all 12. In [0, 1]: 0 if the
     two are never confused, 0.5 if they have collapsed into one, 1 if they are swapped; NaN if one of them is never a
-    target. After PixelSmile. Raises JudgeError for invalid input, ExpressionError unless the names are two different
+    target. Raises JudgeError for invalid input, ExpressionError unless the names are two different
     expressions.
     """
     a, b = (EXPRESSIONS.index(check_expression(name)) for name in (first, second))
@@ -74,7 +91,7 @@ def scr(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> float
 def mscr(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]] = CONFUSABLE) -> float:
     """Mean structural confusion rate: the mean of `scr` over the pairs, in [0, 1]; NaN if it is NaN for one of them.
 
-    scores (N, 12), targets (N,). After PixelSmile; the default pairs are the two of the paper. Raises JudgeError for
+    scores (N, 12), targets (N,). The default pairs are the two of the article. Raises JudgeError for
     invalid input, ExpressionError for invalid pairs.
     """
     if not pairs:
@@ -86,7 +103,7 @@ def linearity(alphas: ArrayLike, scores: ArrayLike) -> float | Floats:
     """Pearson correlation of requested and judged intensity of the target along a sweep; in [-1, 1].
 
     r = sum (a - mean a)(s - mean s) / sqrt(sum (a - mean a)^2 sum (s - mean s)^2). It is 0 if s is constant, that is,
-    if its range is at most 2e-5. alphas (A,); scores (A,) -> a float, or (S, A) for S sweeps -> (S,). After PixelSmile.
+    if its range is at most 2e-5. alphas (A,); scores (A,) -> a float, or (S, A) for S sweeps -> (S,).
     Raises ScaleError unless alphas has at least two different numbers, JudgeError for invalid scores.
     """
     alphas = _numbers(alphas, "alphas", ("A",), ScaleError)
@@ -106,7 +123,7 @@ def cls(alphas: ArrayLike, scores: ArrayLike, targets: ArrayLike | None = None, 
     """CLS-12 or CLS-6, the control linearity score of FFE-Bench: the mean of `linearity` over sweeps, in [-1, 1].
 
     alphas (A,); scores (S, A), the judged intensity of the target of each sweep; targets (S,), required for `among=6`,
-    which uses only the sweeps whose target is one of the BASIC six, and is NaN without such a sweep. After PixelSmile.
+    which uses only the sweeps whose target is one of the BASIC six, and is NaN without such a sweep.
     Raises ScaleError or JudgeError as `linearity`, JudgeError for missing or invalid targets.
     """
     r = np.atleast_1d(linearity(alphas, scores))
@@ -120,7 +137,7 @@ def cls(alphas: ArrayLike, scores: ArrayLike, targets: ArrayLike | None = None, 
 
 
 def identity_similarity(source: ArrayLike, edits: ArrayLike) -> Floats:
-    """ID Sim of FFE-Bench: the cosine <s, e> / (|s| |e|) of identity vectors, of each row, (N,) in [-1, 1].
+    """ID Sim: the cosine <s, e> / (|s| |e|) of identity vectors of one recogniser, of each row, (N,) in [-1, 1].
 
     source (N, D) and edits (N, D), of any length except 0. Raises JudgeError for invalid input.
     """
@@ -139,7 +156,7 @@ def harmonic(expression_scores: ArrayLike, similarities: ArrayLike) -> Floats:
     """The harmonic mean 2ab / (a + b) of expression score a and ID Sim b of each edit; 0 if one of them is <= 0.
 
     expression_scores (N,), the judged intensities of the target in [0, 1], and similarities (N,) in [-1, 1] -> (N,) in
-    [0, 1], between a and b if both are positive. After PixelSmile. Raises JudgeError for invalid input.
+    [0, 1], between a and b if both are positive. Raises JudgeError for invalid input.
     """
     a = _numbers(expression_scores, "expression scores", ("N",), JudgeError)
     b = _numbers(similarities, "similarities", a.shape, JudgeError)
@@ -148,7 +165,7 @@ def harmonic(expression_scores: ArrayLike, similarities: ArrayLike) -> Floats:
 
 
 def hes(expression_scores: ArrayLike, similarities: ArrayLike) -> float:
-    """HES, the harmonic editing score of FFE-Bench: the mean of `harmonic` over edits, in [0, 1].
+    """HES, the harmonic editing score: the mean over edits of `harmonic`, 2 S_E S_ID / (S_E + S_ID), in [0, 1].
 
     expression_scores (N,) and similarities (N,). Raises JudgeError for invalid input.
     """

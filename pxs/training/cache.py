@@ -19,11 +19,13 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from pxs.data.ffe import Row, Target
+from pxs.encoders.alignment import TEMPLATE
 from pxs.encoders.features import FeatureEncoder
 from pxs.encoders.identity import IdentityEncoder
 from pxs.expressions import NEUTRAL, Mix, prompt
 from pxs.images import open_image, to_array
 from pxs.storage.files import replace_file
+from pxs.training.public_pictures import crop, decode_latents, embed_prompts, sample_latents
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -64,7 +66,8 @@ class Batch:
 class Cache:
     """The constants of rows in a folder, computed on first use by an editor and the encoders, if any.
 
-    `conditioning` as in the settings: the expressions of a row that its targets are conditioned on.
+    `conditioning` as in the settings: the expressions of a row that its targets are conditioned on. `published`:
+    whether constants are computed as by the public trainer; recipes.py says what differs.
     """
 
     def __init__(
@@ -74,12 +77,15 @@ class Cache:
         features: FeatureEncoder | None,
         identity: IdentityEncoder | None,
         conditioning: str = "category",
+        published: bool = False,
     ) -> None:
+        self.published = published
         self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
         self.conditions = CONDITIONS[conditioning]
         self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
         pipe: Any = editor.pipe
         self._common += [str(pipe.dtype), *(encoder.name if encoder else "" for encoder in (features, identity))]
+        self._common += ["pixelsmile"] if published else []
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """The constants of some rows, stacked; rows with fewer expressions than others get neutral ones at score 0."""
@@ -122,15 +128,47 @@ class Cache:
     def key(self, row: Row) -> str:
         """The hash of everything that the constants of a row depend on; they do not depend on the scores."""
         digest = hashlib.sha256("\n".join([*self._common, *self._prompts(row)]).encode())
+        if self.published:
+            digest.update(repr([row.boxes, *(t.boxes for t in row.targets)]).encode())
         for path in (row.source, *(t.image for t in row.targets)):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:32]
 
+    def without_face(self, rows: Sequence[Row]) -> int:
+        """How many targets of some rows show no face, so that their landmarks are those of the template."""
+        from safetensors import safe_open
+
+        count, template = 0, torch.tensor(TEMPLATE)
+        for row in rows if self.identity else ():
+            with safe_open(self.keep(row), "pt") as file:
+                landmarks = file.get_tensor("landmarks")
+            if landmarks.shape[1:] == template.shape:
+                count += int((landmarks == template).all(dim=(1, 2)).sum())
+        return count
+
     def _prompts(self, row: Row) -> list[str]:
         return [prompt(expression, row.domain) for expression in (NEUTRAL, *self._expressions(row))]
 
-    @torch.no_grad()
     def _computed(self, row: Row) -> dict[str, Tensor]:
+        return self._publicly_computed(row) if self.published else self._own_computed(row)
+
+    @torch.no_grad()
+    def _publicly_computed(self, row: Row) -> dict[str, Tensor]:
+        side, boxes = self.editor.checkpoint.resolution, (row.boxes, *(t.boxes for t in row.targets))
+        paths = (row.source, *(t.image for t in row.targets))
+        images = [crop(open_image(path), side, around) for path, around in zip(paths, boxes, strict=True)]
+        pixels = torch.stack([as_pixels(image) for image in images])
+        latents = sample_latents(self.editor, pixels, int(self.key(row)[:15], 16))
+        positives = decode_latents(self.editor, latents[1:])
+        return {
+            "source": latents[0].cpu().clone(),
+            "targets": latents[1:].cpu().clone(),
+            "text": embed_prompts(self.editor, images[0], self._prompts(row)).cpu().clone(),
+            **self._encodings(row, positives),
+        }
+
+    @torch.no_grad()
+    def _own_computed(self, row: Row) -> dict[str, Tensor]:
         side = self.editor.checkpoint.resolution
         source, *targets = (square(open_image(p), side) for p in (row.source, *(t.image for t in row.targets)))
         latents = [self.editor.encode(image).cpu()[0].clone() for image in (source, *targets)]

@@ -1,21 +1,24 @@
 """Selects the frozen encoders used by the training losses.
 
 A model of drawn faces gets the encoders of `mini`. A model of photographs gets those of PixelSmile: the CLIP of the
-domain of the rows, and ArcFace (antelopev2) on faces aligned by five points. An encoder that no loss needs is not
-loaded.
+domain of the rows, and ArcFace (antelopev2) on faces aligned by five points. With the recipe "pixelsmile" CLIP features
+are pooled and not projected, and ArcFace aligns a picture without a face by its template. An encoder that no loss needs
+is not loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from pxs.data.ffe import Row
 from pxs.editing.checkpoints import drawn_psnr_of, find_model
 from pxs.encoders.arcface import ArcFaceEncoder
-from pxs.encoders.features import ClipFeatures, FeatureEncoder, MiniFeatures
+from pxs.encoders.features import ClipFeatures, FeatureEncoder, MiniFeatures, PooledClipFeatures
 from pxs.encoders.identity import IdentityEncoder, MiniIdentityEncoder
 from pxs.encoders.networks import Embedder
 from pxs.errors import TrainingError
+from pxs.training.recipes import domain_of
 from pxs.training.settings import Settings
 
 Encoders = tuple[FeatureEncoder | None, IdentityEncoder | None]
@@ -53,18 +56,11 @@ def choose_encoders(
                 "leave it out, or give an encoder of photographs"
             )
     if features is None and settings.contrasts:
-        features = ClipFeatures(_domain(rows), device=device)
+        clip = PooledClipFeatures if settings.published else ClipFeatures
+        features = clip(domain_of(rows), device=device)
     if identity is None and settings.identifies:
         identity = ArcFaceEncoder()
+    if settings.published and identity is not None and hasattr(identity, "template"):
+        identity = copy(identity)  # the caller's keeps its setting
+        identity.template = True
     return features, identity
-
-
-def _domain(rows: Sequence[Row]) -> str:
-    """The domain of all rows; raises TrainingError if they have several."""
-    domains = sorted({row.domain for row in rows})
-    if len(domains) > 1:
-        raise TrainingError(
-            f"the rows are of the domains {' and '.join(domains)}, which need different CLIPs: "
-            "train on the rows of one domain"
-        )
-    return domains[0]

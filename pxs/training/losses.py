@@ -98,5 +98,17 @@ def identity_loss(generated: Tensor, truth: Tensor, timestep: Tensor, gate: floa
     return distances.sum() / max(1, len(distances))
 
 
+def batch_identity_loss(
+    generated: Tensor, truth: Tensor, timestep: Tensor, gate: float = 600, eps: float = 1e-5
+) -> Tensor:
+    """w * mean(1 - cos(G, T)) over all samples, a scalar in [0, 2]: the identity loss of PixelSmile's public trainer.
+
+    `generated` and `truth` (B, D) are identity features; `timestep` (B,) is in [0, 1000]. The first timestep alone
+    decides for the whole batch: w is `eps` if it is above the gate, else 1 - `eps`.
+    """
+    weight = torch.where(timestep[0] > gate, eps, 1 - eps)
+    return weight * (1 - _cos(generated, truth)).mean()
+
+
 def _cos(a: Tensor, b: Tensor) -> Tensor:
     return F.cosine_similarity(a, b, dim=-1)

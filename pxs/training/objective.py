@@ -4,6 +4,8 @@ x_t = (1 - s) x + s n          the two targets x of a row share the noise n and 
 e   = e_neutral + sum over the expressions i of score_i (e_i - e_neutral)
 v   = transformer(x_t, s, e, source);    x0 = x_t - s v, decoded to pixels if a loss needs them
 loss = flow + contrast_weight * contrast + identity_weight * identity
+
+With the recipe "pixelsmile" the decoded pixels are clipped to [-1, 1], as the stock VAE does.
 """
 
 from __future__ import annotations
@@ -32,12 +34,15 @@ class Objective:
     """The loss: weights and forms from the settings, the decoder, and the frozen encoders.
 
     `features` and `identity` are the `embed_pixels` of the encoders; None for a loss that the settings do not use.
+    `landmarks` detects the landmarks (B, P, 2) of generated faces in pixels (B, 3, H, W), for the recipe "pixelsmile";
+    without it they are those of the targets.
     """
 
     settings: Settings
     decode: Decode
     features: Callable[[Tensor], Tensor] | None
     identity: Callable[[Tensor, Tensor], Tensor] | None
+    landmarks: Callable[[Tensor], Tensor] | None = None
 
     @property
     def needs_pixels(self) -> bool:
@@ -61,6 +66,7 @@ class Objective:
         total = parts["flow"]
         if self.needs_pixels:
             pixels = self.decode(losses.clean_estimate(mixed, velocity, s))
+            pixels = pixels.clamp(-1, 1) if self.settings.published else pixels
             if self.settings.contrasts:
                 parts["contrast"] = self._contrast(pixels, batch)
                 total = total + self.settings.contrast_weight * parts["contrast"]
@@ -77,8 +83,10 @@ class Objective:
     def _identity(self, pixels: Tensor, batch: Batch, sigma: Tensor) -> Tensor:
         """The identity loss, a scalar; pixels (2 B, 3, H, W) in [-1, 1], sigma (2 B,) in [0, 1]."""
         assert self.identity is not None and batch.landmarks is not None and batch.identity is not None
-        generated = self.identity(pixels, batch.landmarks.flatten(0, 1))
-        return losses.identity_loss(generated, batch.identity.flatten(0, 1), 1000 * sigma, self.settings.gate)
+        detected = self.landmarks(pixels) if self.landmarks else batch.landmarks.flatten(0, 1)
+        generated, truth = self.identity(pixels, detected), batch.identity.flatten(0, 1)
+        form = losses.batch_identity_loss if self.settings.published else losses.identity_loss
+        return form(generated, truth, 1000 * sigma, self.settings.gate)
 
     def _mean_contrast(self, generated: Tensor, truth: Tensor) -> Tensor:
         """The mean contrast over rows, a scalar; both (B, 2, F)."""
@@ -100,7 +108,8 @@ def draws(settings: Settings, step: int, places: Sequence[int], shape: Sequence[
     """Noise (B, *shape) and noise levels (B,) in [0, 1], float32, of the rows at `places` of the batch of a step.
 
     The noise is Gaussian. The levels are uniform, then shifted as in the samplers of diffusers (arXiv 2403.03206,
-    eq. 23). Both depend only on (seed, step, place): not on interruptions, and not on the number of processes.
+    eq. 23). Both depend only on (seed, step, place): not on interruptions, and not on the number of processes. With
+    the recipe "pixelsmile" the uniform levels are rounded up to thousandths, above 0.
     """
     pairs = []
     for place in places:
@@ -108,6 +117,8 @@ def draws(settings: Settings, step: int, places: Sequence[int], shape: Sequence[
         pairs.append((torch.randn(*shape, generator=generator), torch.rand((), generator=generator)))
     noise, sigma = zip(*pairs, strict=True)
     levels, shift = torch.stack(sigma), settings.shift
+    if settings.published:
+        levels = (1000 - (1000 * levels).floor()) / 1000  # the entry of the schedule that the public trainer takes
     return torch.stack(noise), shift * levels / (1 + (shift - 1) * levels)
 
 

@@ -41,13 +41,15 @@ def order(count: int, settings: Settings, step: int) -> list[int]:
     return chosen
 
 
-def data_hash(rows: Sequence[Row]) -> str:
-    """A hash of all pictures, categories, scores and domains, in order."""
+def data_hash(rows: Sequence[Row], boxes: bool = False) -> str:
+    """A hash of all pictures, categories, scores and domains, in order, and of the face boxes if `boxes`."""
     digest = hashlib.sha256()
     for row in rows:
         for path in (row.source, *(t.image for t in row.targets)):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         digest.update(json.dumps([row.domain, *([t.category, t.scores.vector()] for t in row.targets)]).encode())
+        if boxes:
+            digest.update(json.dumps([row.boxes, *(t.boxes for t in row.targets)]).encode())
     return digest.hexdigest()
 
 

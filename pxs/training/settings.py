@@ -22,6 +22,7 @@ CHOICES = {
     "form": ("infonce", "hinge", "log_ratio"),
     "conditioning": ("category", "scores"),
     "precision": ("no", "bf16"),
+    "recipe": ("mini", "pixelsmile"),
 }
 
 
@@ -37,7 +38,8 @@ class Settings:
     target is conditioned on, "category" for that of its category alone, as published, or "scores" for all of them,
     which teaches blends. start: an adapter to start from, of the same rank and alpha; empty for an untrained one.
     validation: fraction of the rows that is held back. save_every, validate_every, sample_every: in steps; 0 is never.
-    precision: "bf16" for mixed precision, or "no". checkpointing: recompute activations to save memory.
+    precision: "bf16" for mixed precision, or "no". checkpointing: recompute activations to save memory. recipe: "mini"
+    for the steps of this workbench, "pixelsmile" for those of the public trainer; recipes.py says what differs.
     """
 
     model: str = "mini"
@@ -66,6 +68,7 @@ class Settings:
     precision: str = "bf16"
     checkpointing: bool = False
     compile: bool = False
+    recipe: str = "mini"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -87,6 +90,11 @@ class Settings:
         return self.contrast != "none" and self.contrast_weight > 0
 
     @property
+    def published(self) -> bool:
+        """Whether the steps are those of the public trainer."""
+        return self.recipe == "pixelsmile"
+
+    @property
     def identifies(self) -> bool:
         """Whether the loss contains the identity loss."""
         return self.identity_weight > 0
@@ -94,13 +102,7 @@ class Settings:
     @classmethod
     def load(cls, path: str | Path) -> Settings:
         """Settings from a JSON file; missing ones have their defaults. Raises TrainingError for an unusable file."""
-        try:
-            content = json.loads(Path(path).read_text())
-        except (OSError, ValueError) as error:
-            raise TrainingError(
-                f"settings {str(path)!r} cannot be read ({one_line(error)}): give a JSON file"
-            ) from None
-        return cls().updated(content)
+        return cls().updated(read_changes(path))
 
     def updated(self, changes: Mapping[str, Any]) -> Settings:
         """A copy with some settings changed; raises TrainingError for an unknown name or a value out of range."""
@@ -111,25 +113,26 @@ class Settings:
         return Settings(**{**known, **changes})
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step (counted from 0): linear warm-up times a cosine that falls to 0."""
+        """The learning rate of a step (counted from 0): linear warm-up times a cosine that falls to 0.
+
+        The public trainer takes that of diffusers: it starts at 0, and the cosine begins after the warm-up.
+        """
+        if self.published:
+            falling = (step - self.warmup) / max(1, self.steps - self.warmup)
+            rising = step / max(1, self.warmup)
+            return self.lr * (rising if step < self.warmup else 0.5 * (1 + math.cos(math.pi * falling)))
         warmup = min(1.0, (step + 1) / max(1, self.warmup))
         return self.lr * warmup * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
-PUBLISHED: dict[str, Any] = {
-    "model": "Qwen/Qwen-Image-Edit-2511",
-    "batch": 4,
-    "rank": 64,
-    "alpha": 128.0,
-    "lr": 1e-4,
-    "beta2": 0.999,
-    "weight_decay": 0.001,
-    "warmup": 500,
-    "contrast_weight": 1.0,
-    "identity_weight": 0.1,
-    "checkpointing": True,
-}
-"""The published settings of PixelSmile (arXiv 2603.25728), for the full model: Settings().updated(PUBLISHED)."""
+def read_changes(path: str | Path) -> dict[str, Any]:
+    """The settings that a JSON file names. Raises TrainingError for a file that cannot be read or a wrong setting."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"settings {str(path)!r} cannot be read ({one_line(error)}): give a JSON file") from None
+    Settings().updated(content)
+    return dict(content)
 
 
 def _check(name: str, value: Any, kind: type) -> None:

@@ -13,7 +13,7 @@ Several processes: `accelerate launch -m pxs train`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ from pxs.training.interruption import sigterm_event
 from pxs.training.log import TrainingLog
 from pxs.training.objective import Objective, draws
 from pxs.training.order import data_hash, order, remaining_rows, split
+from pxs.training.public_pictures import check_boxes
+from pxs.training.recipes import summary
 from pxs.training.resuming import find_state, gather, restore
 from pxs.training.settings import Settings
 from pxs.training.sharding import full_tensor
@@ -79,16 +81,19 @@ def train(
     features: FeatureEncoder | None = None,
     identity: IdentityEncoder | None = None,
     cache: str | Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Iterator[TrainingStep]:
     """Train an adapter on FFE rows, from the newest state in `folder` to the end; yields every step.
 
     `features` and `identity` are the encoders of the contrastive and the identity loss; by default `choose_encoders`
     (pxs/training/encoders.py) selects them. `cache` is the folder of the row constants, by default folder/cache;
-    trainings on the same rows may share it.
+    trainings on the same rows may share it. `tell` gets one line on the recipe once all is checked, and one on targets
+    without a face.
     Raises TrainingError for too few rows, an encoder whose role is not "train", a state of other settings or data, and
     a loss that stays not finite. Raises JudgeError for a missing encoder and for a target without a face.
     """
-    return _Training(rows, settings, Path(folder), features, identity, Path(cache or Path(folder) / "cache")).run()
+    constants = Path(cache or Path(folder) / "cache")
+    return _Training(rows, settings, Path(folder), features, identity, constants, tell).run()
 
 
 @dataclass
@@ -101,6 +106,8 @@ class _Training:
     features: FeatureEncoder | None
     identity: IdentityEncoder | None
     constants: Path
+    tell: Callable[[str], None]
+    without_face = 0  # targets that are aligned by the template
 
     def run(self) -> Iterator[TrainingStep]:
         """Train and yield every step; write adapter and results at the end."""
@@ -125,15 +132,18 @@ class _Training:
         device = str(self.accelerator.device)
         self.features, self.identity = choose_encoders(self.features, self.identity, self.rows, s, device)
         self.start = find_start(s)
+        if s.published:
+            check_boxes(self.rows)
         output_folder(self.folder)
         self.checkpoints = TrainingStates(self.folder / "checkpoints")
-        self.notes: dict[str, Any] = {"settings": asdict(s), "data": data_hash(self.rows)}
+        self.notes: dict[str, Any] = {"settings": asdict(s), "data": data_hash(self.rows, s.published)}
         if self.start:
             self.notes["start"] = file_hash(self.start)
         state = find_state(self.checkpoints, self.folder, self.notes)
+        self.tell(summary(s))
         self.editor: Editor = load(s.model, adapter=None, device=device, memory="full")
         self.pipe: Any = self.editor.pipe
-        self.cache = Cache(self.constants, self.editor, self.features, self.identity, s.conditioning)
+        self.cache = Cache(self.constants, self.editor, self.features, self.identity, s.conditioning, s.published)
         self._encode(state[0] if state else 0)
         self._build()
         writes = self.accelerator.is_main_process
@@ -168,6 +178,10 @@ class _Training:
         for row in tqdm(own, desc="encode", leave=False, disable=None):
             self.cache.keep(row)
         self.accelerator.wait_for_everyone()
+        if self.settings.published and self.accelerator.is_main_process:
+            self.without_face = self.cache.without_face(rows)
+            if self.without_face:
+                self.tell(f"{self.without_face} of {2 * len(rows)} targets show no face: aligned by the template")
         if self.settings.sample_every:
             row = (held_back or self.training)[0]
             image = square(open_image(row.source), self.editor.checkpoint.resolution)
@@ -194,7 +208,8 @@ class _Training:
         decode = torch.compile(self._decode) if s.compile else self._decode
         embed_features = self.features.embed_pixels if self.features else None
         embed_identity = self.identity.embed_pixels if self.identity else None
-        self.objective = Objective(s, decode, embed_features, embed_identity)
+        detect = self.identity.landmarks if self.identity and s.published else None
+        self.objective = Objective(s, decode, embed_features, embed_identity, detect)
         self.flow_only = replace(self.objective, settings=s.updated({"contrast": "none", "identity_weight": 0.0}))
 
     def _decode(self, latents: Tensor) -> Tensor:
@@ -312,6 +327,7 @@ class _Training:
             **self.log.figures(),
             "rows": len(self.training),
             "held_back": len(self.held_back),
+            **({"targets_without_face": self.without_face} if self.settings.published else {}),
             "adapter_sha256": file_hash(adapter),
             "settings": asdict(self.settings),
             "versions": versions(),

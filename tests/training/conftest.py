@@ -1,11 +1,14 @@
 """A small drawn set and untrained encoders, for trainings that take seconds."""
 
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from pxs.data.ffe import read
 from pxs.data.synthetic_ffe import write_drawn_set
+from pxs.editing.checkpoints import BUNDLED
 from pxs.encoders.networks import FaceNet
 
 
@@ -42,3 +45,12 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="session")
 def rows(data):
     return read(data)
+
+
+@pytest.fixture(scope="session")
+def photo_model(tmp_path_factory):
+    """The folder of `mini` as a model of photographs: without the entry `drawn_psnr` in workbench.json."""
+    copy = tmp_path_factory.mktemp("photographs") / "model"
+    shutil.copytree(BUNDLED["mini"], copy)
+    (copy / "workbench.json").write_text('{"resolution": 128}')
+    return copy

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from pxs.cli import main
 from pxs.data.ffe import read, write
-from pxs.editing.checkpoints import BUNDLED
 from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.encoders.features import MiniFeatures
 from pxs.encoders.identity import MiniIdentityEncoder
@@ -35,15 +33,6 @@ def test_a_judge_is_rejected_as_an_encoder(rows, encoders, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def photo_model(tmp_path_factory):
-    """The folder of `mini` as a model of photographs: without the entry `drawn_psnr` in workbench.json."""
-    copy = tmp_path_factory.mktemp("photographs") / "model"
-    shutil.copytree(BUNDLED["mini"], copy)
-    (copy / "workbench.json").write_text('{"resolution": 128}')
-    return copy
-
-
 @pytest.mark.parametrize("of_drawings", [{"features": MiniFeatures}, {"identity": MiniIdentityEncoder}])
 def test_a_model_of_photographs_rejects_encoders_of_drawn_faces(rows, photo_model, tmp_path, of_drawings):
     given = {name: encoder() for name, encoder in of_drawings.items()}
@@ -55,7 +44,8 @@ def test_the_command_trains_a_model_of_photographs_with_clip_and_arcface(
     data, encoders, analysis, photo_model, tmp_path, monkeypatch
 ):
     domains, loss = [], ArcFaceEncoder(analysis=analysis)
-    monkeypatch.setattr(selection, "ClipFeatures", lambda domain, device: domains.append(domain) or encoders[0])
+    pooled = "PooledClipFeatures"  # the recipe that suits such a model
+    monkeypatch.setattr(selection, pooled, lambda domain, device: domains.append(domain) or encoders[0])
     monkeypatch.setattr(selection, "ArcFaceEncoder", lambda: loss)
     human = [row for row in read(data) if row.domain == "human"]
     write(tmp_path / "photos.jsonl", human)
@@ -64,6 +54,7 @@ def test_the_command_trains_a_model_of_photographs_with_clip_and_arcface(
     assert main([*command, "--set", *changes]) == 0
     assert domains == ["human"]
     results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["settings"]["recipe"] == "pixelsmile" and results["targets_without_face"] == 0
     assert results["identity"] > 0 and results["contrast"] > 0 and results["steps_left_out"] == 0
 
 
