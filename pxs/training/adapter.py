@@ -91,8 +91,10 @@ def trainable_weights(transformer: QwenImageTransformer2DModel) -> dict[str, Ten
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
-def adapter_bytes(transformer: QwenImageTransformer2DModel, base: str) -> bytes:
+def adapter_bytes(transformer: QwenImageTransformer2DModel, base: str, recipe: str = "") -> bytes:
     """The LoRA as a safetensors file in the layout of diffusers, float32; `base` is the fingerprint of its model.
+
+    `recipe` names the editing recipe that the adapter was trained for, see editing/recipes.py; empty for its default.
 
     All metadata is one entry: several entries have no fixed order, which would change the hash of the file.
     Every process must call this at the same time.
@@ -109,6 +111,7 @@ def adapter_bytes(transformer: QwenImageTransformer2DModel, base: str) -> bytes:
         "transformer.lora_alpha": config.lora_alpha,
         "transformer.target_modules": sorted(config.target_modules),
         "pxs.base": base,
+        **({"pxs.recipe": recipe} if recipe else {}),
     }
     metadata = {"lora_adapter_metadata": json.dumps(notes, sort_keys=True)}
     return save(tensors, metadata=metadata)

@@ -315,7 +315,8 @@ class _Training:
 
     def _finish(self) -> None:
         """Write adapter.safetensors and results.json: all processes gather the weights, the main process writes."""
-        content = adapter_bytes(self.pipe.transformer, self.editor.checkpoint.fingerprint)
+        recipe = "published" if self.settings.recipe == "pixelsmile" else ""
+        content = adapter_bytes(self.pipe.transformer, self.editor.checkpoint.fingerprint, recipe)
         if self.accelerator.is_main_process:
             path = self.folder / "adapter.safetensors"
             replace_file(path, content)

@@ -4,9 +4,12 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from diffusers import QwenImageTransformer2DModel
 from diffusers.optimization import get_cosine_schedule_with_warmup
 
+from pxs.editing.recipes import find_recipe
 from pxs.errors import ModelError, TrainingError
+from pxs.training.adapter import adapter_bytes, add_adapter
 from pxs.training.objective import draws
 from pxs.training.order import data_hash
 from pxs.training.recipes import EPOCHS, choose_settings, summary
@@ -105,3 +108,13 @@ def test_noise_levels_are_entries_of_the_stock_schedule():
 def test_boxes_are_data_only_where_pictures_are_cut_around_them(rows):
     boxed = [replace(rows[0], boxes=((1.0, 2.0, 30.0, 40.0),)), *rows[1:]]
     assert data_hash(rows) == data_hash(boxed) and data_hash(rows, boxes=True) != data_hash(boxed, boxes=True)
+
+
+@pytest.mark.parametrize(("noted", "found"), [("", "fitted"), ("published", "published")])
+def test_an_adapter_of_the_public_recipe_is_edited_by_the_public_script(noted, found, tmp_path):
+    shape = {"num_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2, "joint_attention_dim": 24}
+    transformer = QwenImageTransformer2DModel(in_channels=16, out_channels=4, axes_dims_rope=(4, 6, 6), **shape)
+    add_adapter(transformer, Settings(rank=2, alpha=4.0))
+    file = tmp_path / "adapter.safetensors"
+    file.write_bytes(adapter_bytes(transformer, "base", noted))
+    assert find_recipe("auto", "own", tmp_path, {file: 1.0}).name == found
