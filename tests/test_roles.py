@@ -26,7 +26,8 @@ def classes_with_role(package):
 
 def test_every_encoder_trains_and_every_judge_scores():
     encoders, judges = classes_with_role(pxs.encoders), classes_with_role(pxs.judging)
-    assert set(encoders) == {"MiniFeatures", "MiniIdentityEncoder", "ClipFeatures", "ArcFaceEncoder"}
+    photographs = {"ClipFeatures", "PooledClipFeatures", "ArcFaceEncoder"}
+    assert set(encoders) == {"MiniFeatures", "MiniIdentityEncoder", *photographs}
     assert set(judges) >= {
         *("MiniExpression", "MiniIdentity", "EndpointJudge", "LocalQwenJudge", "PyFeatJudge", "ArcFaceIdentity")
     }

@@ -82,6 +82,13 @@ def test_boxes_may_be_missing_null_one_or_many(folder):
     assert read[0].targets[1].boxes == ((0.0, 0.0, 16.0, 16.0),)
 
 
+def test_a_box_may_be_called_box(folder):
+    row = document()
+    row["src"]["box"], row["dst"][1]["box"] = [1, 2, 30, 40], [[0, 0, 16, 16]]
+    (read,) = ffe.read(save(folder, row))
+    assert read.boxes == ((1.0, 2.0, 30.0, 40.0),) and read.targets[1].boxes == ((0.0, 0.0, 16.0, 16.0),)
+
+
 def test_other_entries_of_a_row_are_let_be(folder):
     assert ffe.read(save(folder, {**document(), "id": 7, "when": "2026-01-01"})) == [sample(folder)]
 
@@ -182,6 +189,8 @@ BAD = {
     "box without area": (target(boxes=[[5, 5, 5, 9]]), "dst[0].boxes has [5, 5, 5, 9]"),
     "box with infinity": (source(boxes=[0, 0, float("inf"), 1]), "src.boxes has [0, 0, inf, 1]"),
     "boxes are an object": (source(boxes={"x": 1}), "src.boxes is {'x': 1}: give a list"),
+    "box and boxes": (source(box=[0, 0, 1, 1], boxes=[0, 0, 1, 1]), "src has box and boxes: give one of the two"),
+    "box of two": (target(box=[5, 6]), "dst[0].box has [5, 6]"),
     "box among numbers": (source(boxes=[1, [1, 2, 3, 4]]), "src.boxes has 1"),
 }
 

@@ -58,6 +58,15 @@ def test_what_is_written_is_read_back(folder):
     assert first["src"] == {"image": "images/source.png"}
 
 
+def test_one_box_is_written_flat_as_the_public_trainer_reads_it(folder):
+    one, two = (1.0, 2.0, 3.5, 4.0), ((1.0, 2.0, 3.5, 4.0), (0.0, 0.0, 9.0, 9.0))
+    rows = [sample(folder, boxes=(one,)), sample(folder, boxes=two)]
+    path = ffe.write(folder / "train.jsonl", rows)
+    first, second = (json.loads(line)["src"]["boxes"] for line in path.read_text().splitlines())
+    assert first == list(one) and second == [list(box) for box in two]
+    assert ffe.read(path) == rows
+
+
 @given(st.lists(st.floats(0, 1), min_size=12, max_size=12))
 def test_every_score_comes_back_to_the_last_bit(tmp_path_factory, values):
     folder = tmp_path_factory.getbasetemp() / "bits"

@@ -6,7 +6,7 @@ import torch
 from huggingface_hub import constants
 from PIL import Image
 
-from pxs.encoders.features import CLIP_MODELS, ClipFeatures
+from pxs.encoders.features import CLIP_MODELS, ClipFeatures, PooledClipFeatures
 from pxs.errors import ExpressionError, JudgeError
 
 
@@ -150,3 +150,23 @@ def test_a_clip_with_missing_weights_is_rejected(clip_folder, tmp_path):
     (tmp_path / "config.json").write_bytes((clip_folder / "config.json").read_bytes())
     with pytest.raises(JudgeError, match="visual_projection"):
         ClipFeatures(model=tmp_path)
+
+
+def test_pooled_features_are_those_of_the_public_trainer(clip_folder):
+    from transformers import CLIPVisionModel
+
+    pooled = PooledClipFeatures(model=clip_folder, device="cpu")
+    tower = CLIPVisionModel.from_pretrained(clip_folder).eval()
+    pixels = (torch.rand(2, 3, 90, 130, generator=torch.Generator().manual_seed(0)) * 2.4 - 1.2).requires_grad_()
+    unit = ((pixels + 1) * 0.5).clamp(0, 1)
+    small = torch.nn.functional.interpolate(unit, size=56, mode="bilinear", align_corners=False)
+    mean, std = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
+    expected = tower(pixel_values=(small - mean) / std).pooler_output
+    expected = expected / expected.norm(dim=1, keepdim=True)
+    ours = pooled.embed_pixels(pixels)
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+    gradients = [torch.autograd.grad(v[:, 0].sum(), pixels)[0] for v in (ours, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+    assert pooled.name.endswith("pooled") and pooled.embed([]).shape == (0, 32)
+    assert pooled.embed([smooth((80, 60))]).shape == (1, 32)
