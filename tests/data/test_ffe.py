@@ -8,44 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ffe_rows import document, sample, save
 
 from pxs.data import ffe
-from pxs.data.ffe import Row, Target
 from pxs.errors import DataError, ExpressionError
 from pxs.expressions import Mix
-from pxs.faces.draw import draw
-from pxs.faces.identity import Identity
-
-PICTURES = ("source", "fear", "surprised")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with three real pictures in images/."""
-    (tmp_path / "images").mkdir()
-    for number, name in enumerate(PICTURES):
-        draw(Identity.sample(number), size=16).save(tmp_path / "images" / f"{name}.png")
-    return tmp_path
-
-
-def document():
-    """A sound row as JSON."""
-    targets = [{"image": f"images/{c}.png", "category": c, "scores": {c: 0.5, "anxious": 0.25}} for c in PICTURES[1:]]
-    return {"src": {"image": "images/source.png"}, "dst": targets}
-
-
-def sample(folder, domain="human", boxes=()):
-    """The row that `document` describes."""
-    source, *images = (folder / "images" / f"{name}.png" for name in PICTURES)
-    targets = [Target(i, c, Mix({c: 0.5, "anxious": 0.25})) for i, c in zip(images, PICTURES[1:], strict=True)]
-    return Row(source, tuple(targets), domain, boxes)
-
-
-def save(folder, *lines):
-    path = folder / "train.jsonl"
-    path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
-    return path
-
 
 # Reading what is sound.
 
