@@ -140,7 +140,8 @@ def test_conda_environment_takes_everything_from_the_other_files() -> None:
 def test_what_the_code_imports_is_a_dependency(folder: str, groups: list[str]) -> None:
     asked = names(requirements(*groups))
     by_module = metadata.packages_distributions()
-    own = {"pxs", "analysis", "tests", "conftest", *sys.stdlib_module_names}
+    support = {file.stem for file in (ROOT / "tests").rglob("*.py")}
+    own = {"pxs", "analysis", "tests", *support, *sys.stdlib_module_names}
     missing = {
         f"{file.relative_to(ROOT)}: {module}"
         for file, module in imported(ROOT / folder)
