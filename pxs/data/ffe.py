@@ -4,8 +4,7 @@
      "dst": [{"image": "images/7_fear.png", "category": "fear", "scores": {"fear": 0.8, "anxious": 0.2}},
              {"image": "images/7_surprised.png", "category": "surprised", "scores": {"surprised": 0.55}}]}
 
-It is the layout that PixelSmile (arXiv 2603.25728) was trained from; `domain` is an addition of ours and may be left
-out. A picture may have "boxes" (or "box"): the face as [left, top, right, bottom] in pixels, or a list of such boxes.
+It is the layout that PixelSmile (arXiv 2603.25728) was trained from; `domain` is an addition and may be left out.
 Pictures are named relative to the folder of the file. Reading checks every row, so that a mistake is found before a
 training starts; each mistake is one `DataError` that names the file and the row.
 """

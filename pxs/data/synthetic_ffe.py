@@ -69,7 +69,7 @@ def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY, blends: floa
     with the shorter one. Raises DataError for a count below 1, more identities than there are, or no share.
     """
     if not 0 <= blends <= 1:
-        raise DataError(f"a share of {blends:g} blends is none: give 0 to 1")
+        raise DataError(f"a share of {blends:g} blends is out of range: give 0 to 1")
     try:
         numbers = seeds("editor", count, start)
     except ValueError as error:

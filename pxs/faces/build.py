@@ -96,7 +96,7 @@ def _bytes(data: bytes) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; the exit status is 0, or 2 when a package cannot be had."""
+    """Run the command; the exit status is 0, or 2 when a package cannot be downloaded."""
     parser = argparse.ArgumentParser(prog="python -m pxs.faces.build", description=__doc__)
     parser.add_argument("--packages", type=Path, help="folder in which to keep the packages (default: none is kept)")
     parser.add_argument("--out", type=Path, default=FILE, help="the file to write (default: in the package)")

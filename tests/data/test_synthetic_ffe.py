@@ -89,7 +89,7 @@ def test_blends_show_the_same_two_expressions_strongly_each_its_own_most(many):
 
 def test_a_share_of_blends_that_is_none_is_refused(tmp_path, capsys):
     assert main(["faces", "--ffe", "2", "--blends", "1.5", "--out", str(tmp_path / "set")]) == 2
-    assert "a share of 1.5 blends is none: give 0 to 1" in capsys.readouterr().err
+    assert "a share of 1.5 blends is out of range: give 0 to 1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -44,8 +44,8 @@ def _shadow(lamp: Any, x: Any, y: Any, z: Any, places: Any) -> Any:
 
 
 @compiled
-def _fetch(texture: Any, u: Any, v: Any) -> Any:
-    """The first three channels of a texture (h, w, c) at u, v (v up), bilinear, the edge going on beyond."""
+def _corners(texture: Any, u: Any, v: Any) -> Any:
+    """The four texels around u, v (v up) of a texture (h, w, c), clamped to its edge, and their bilinear weights."""
     height, width = texture.shape[0], texture.shape[1]
     x, y = u * width - np.float32(0.5), (1 - v) * height - np.float32(0.5)
     x0, y0 = int(math.floor(x)), int(math.floor(y))
@@ -53,6 +53,13 @@ def _fetch(texture: Any, u: Any, v: Any) -> Any:
     x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
     x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
     a, b, c, d = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    return x0, y0, x1, y1, a, b, c, d
+
+
+@compiled
+def _fetch(texture: Any, u: Any, v: Any) -> Any:
+    """The first three channels of a texture (h, w, c) at u, v (v up), bilinear, clamped to the edge."""
+    x0, y0, x1, y1, a, b, c, d = _corners(texture, u, v)
     return (
         texture[y0, x0, 0] * a + texture[y0, x1, 0] * b + texture[y1, x0, 0] * c + texture[y1, x1, 0] * d,
         texture[y0, x0, 1] * a + texture[y0, x1, 1] * b + texture[y1, x0, 1] * c + texture[y1, x1, 1] * d,
@@ -63,13 +70,7 @@ def _fetch(texture: Any, u: Any, v: Any) -> Any:
 @compiled
 def _grey_alpha(texture: Any, u: Any, v: Any) -> Any:
     """Channels 0 and 3 of a texture (h, w, 4) at u, v (v up), bilinear."""
-    height, width = texture.shape[0], texture.shape[1]
-    x, y = u * width - np.float32(0.5), (1 - v) * height - np.float32(0.5)
-    x0, y0 = int(math.floor(x)), int(math.floor(y))
-    fx, fy = x - x0, y - y0
-    x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
-    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-    a, b, c, d = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    x0, y0, x1, y1, a, b, c, d = _corners(texture, u, v)
     return (
         texture[y0, x0, 0] * a + texture[y0, x1, 0] * b + texture[y1, x0, 0] * c + texture[y1, x1, 0] * d,
         texture[y0, x0, 3] * a + texture[y0, x1, 3] * b + texture[y1, x0, 3] * c + texture[y1, x1, 3] * d,
