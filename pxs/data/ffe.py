@@ -5,6 +5,7 @@
              {"image": "images/7_surprised.png", "category": "surprised", "scores": {"surprised": 0.55}}]}
 
 It is the layout that PixelSmile (arXiv 2603.25728) was trained from; `domain` is an addition and may be left out.
+A picture may have "boxes" (or "box"): the face as [left, top, right, bottom] in pixels, or a list of such boxes.
 Pictures are named relative to the folder of the file. Reading checks every row, so that a mistake is found before a
 training starts; each mistake is one `DataError` that names the file and the row.
 """
