@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pxs.commands.arguments import Commands, real_number, refuse_existing, whole_number
 from pxs.errors import ExpressionError, ScaleError
 from pxs.expressions import DOMAINS, Mix
+from pxs.faces import RENDERED
 
 if TYPE_CHECKING:
     from PIL import Image
 
-RENDERED = "person"
 STYLES = {"drawn": tuple(DOMAINS), "rendered": (RENDERED,)}
 SIDES = {"drawn": 128, "rendered": 256}  # pixels, unless --size is given
 

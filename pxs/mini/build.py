@@ -65,8 +65,8 @@ SCHEDULER = {
 def faces(work: Path) -> None:
     """Draw 8,000 training pictures of each style for the VAE, and 64 held-out ones of each."""
     for style in STYLES:
-        _save_array(work / f"pool_{style}.npy", render(assorted(seeds("editor", 4000), style, 2)))
-        _save_array(work / f"held_out_{style}.npy", render(assorted(seeds("held_out", 64), style, 1)))
+        save_array(work / f"pool_{style}.npy", render(assorted(seeds("editor", 4000), style, 2)))
+        save_array(work / f"held_out_{style}.npy", render(assorted(seeds("held_out", 64), style, 1)))
 
 
 def vae(work: Path) -> None:
@@ -152,10 +152,10 @@ def portraits(work: Path) -> None:
     """Draw 15,000 pictures of each style for each half of the identities, and 600 of held-out identities."""
     for half, style in product((0, 1), STYLES):
         identities = seeds("judge", JUDGE_IDENTITIES, half * 50_000)
-        _save_array(work / "judges" / f"pool{half}_{style}.npy", render(assorted(identities, style, 10, seed=1)))
+        save_array(work / "judges" / f"pool{half}_{style}.npy", render(assorted(identities, style, 10, seed=1)))
     for style in STYLES:
         drawings = assorted(seeds("held_out", 100, 10_000), style, 6, seed=1)
-        _save_array(work / "judges" / f"held_out_{style}.npy", render(drawings))
+        save_array(work / "judges" / f"held_out_{style}.npy", render(drawings))
 
 
 def judges(work: Path) -> None:
@@ -213,7 +213,7 @@ def _held_out(work: Path) -> dict[str, NDArray[np.uint8]]:
     return {s: np.load(work / f"held_out_{s}.npy") for s in STYLES}
 
 
-def _save_array(path: Path, array: NDArray[np.uint8]) -> None:
+def save_array(path: Path, array: NDArray[np.uint8]) -> None:
     """Write the array as a .npy file; the file is complete or missing."""
     with replacing(path) as file:
         np.save(file, array)

@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
-from pxs.faces.render import Drawing
+from pxs.faces import RENDERED
+from pxs.faces.render import Drawing, render
+
+STYLES = (*DOMAINS, RENDERED)
 
 CONFUSION: dict[str, dict[str, float]] = {
     "happy": {"confident": 0.05},
@@ -44,7 +47,7 @@ def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int
     15% are neutral, 60% show one expression and 25% a blend of two, at intensities from 0.1 to 1.5. Equal arguments
     give equal drawings.
     """
-    rng = np.random.default_rng((seed, tuple(DOMAINS).index(style)))
+    rng = np.random.default_rng((seed, STYLES.index(style)))
     drawings = []
     for number in identities:
         for _ in range(per_identity):
@@ -53,3 +56,17 @@ def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int
             names = rng.choice(EXPRESSIONS, size=count, replace=False)
             drawings.append(Drawing(number, Mix({str(n): float(rng.uniform(0.1, 1.5)) for n in names}), style))
     return drawings
+
+
+def pictures(drawings: Sequence[Drawing], size: int, workers: int | None = None) -> NDArray[np.uint8]:
+    """Pictures (N, size, size, 3) uint8 of drawings of one style: drawn, or rendered for the style RENDERED."""
+    if drawings[0].style != RENDERED:
+        return render(drawings, size, workers)
+    from pxs.faces.portraits import Shot, render_many
+
+    return render_many([Shot(d.seed, d.mix) for d in drawings], size, workers)
+
+
+def domain(style: str) -> str:
+    """The domain of the prompts of a style."""
+    return "human" if style == RENDERED else style

@@ -21,9 +21,9 @@ from torch import Tensor
 from pxs.editing.checkpoints import load_pipeline
 from pxs.editing.conditioning import encode_prompts
 from pxs.editing.exact.vae2d import Vae2d
-from pxs.expressions import DOMAINS, EXPRESSIONS, NEUTRAL, Mix, prompt
-from pxs.faces.render import Drawing, render
-from pxs.mini.data import label_probabilities
+from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
+from pxs.faces.render import Drawing
+from pxs.mini.data import STYLES, domain, label_probabilities, pictures
 from pxs.mini.train_vae import to_tensor
 from pxs.storage.files import replacing
 
@@ -77,17 +77,20 @@ def _float(array: NDArray[np.float16]) -> Tensor:
     return torch.from_numpy(array).float()
 
 
-def write_chunk(target: Path, identities: Sequence[int], style: str, checkpoint: Path) -> None:
-    """Draw and encode the identities of these seeds in one style, with the VAE and text encoder of `checkpoint`."""
-    rng = np.random.default_rng((identities[0], tuple(DOMAINS).index(style)))
+def write_chunk(target: Path, identities: Sequence[int], style: str, checkpoint: Path, size: int = 128) -> None:
+    """Make and encode the faces of these seeds in one style, with the VAE and text encoder of `checkpoint`.
+
+    `size` is the side of the pictures in pixels. The mixes do not depend on it.
+    """
+    rng = np.random.default_rng((identities[0], STYLES.index(style)))
     mixes = [Mix() if e == NEUTRAL else Mix({e: float(rng.uniform(*INTENSITIES))}) for _ in identities for e in LABELS]
     repeated = np.repeat(identities, len(LABELS)).tolist()
-    pictures = render([Drawing(n, mix, style) for n, mix in zip(repeated, mixes, strict=True)])
-    faces = pictures.reshape(len(identities), len(LABELS), *pictures.shape[1:])
+    made = pictures([Drawing(n, mix, style) for n, mix in zip(repeated, mixes, strict=True)], size)
+    faces = made.reshape(len(identities), len(LABELS), *made.shape[1:])
     posed = rng.integers(1, len(LABELS), size=len(identities))
-    latents = encode(checkpoint / "vae", pictures)
+    latents = encode(checkpoint / "vae", made)
     pipe = load_pipeline(checkpoint, torch.float32, transformer=None, vae=None)
-    prompts = [prompt(label, style) for label in LABELS]
+    prompts = [prompt(label, domain(style)) for label in LABELS]
     embeddings = [
         torch.stack([encode_prompts(pipe, Image.fromarray(faces[i, index]), prompts) for index in (0, posed[i])])
         for i in range(len(identities))
@@ -103,7 +106,8 @@ def encode(folder: Path, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Normalised latents (N, z, H / 8, W / 8) float32 of pictures (N, H, W, 3) uint8, from the VAE in `folder`."""
     stock = AutoencoderKLQwenImage.from_pretrained(folder, dtype=torch.float32)
     mean, std = (torch.tensor(x)[:, None, None] for x in (stock.config.latents_mean, stock.config.latents_std))
-    vae = Vae2d.from_stock(stock)
-    parts = [(vae.encode(part)[0] - mean) / std for part in torch.split(to_tensor(pictures), 32)]
+    vae = Vae2d.from_stock(stock).to(memory_format=torch.channels_last)
+    images = to_tensor(pictures).contiguous(memory_format=torch.channels_last)
+    parts = [(vae.encode(part)[0] - mean) / std for part in images.split(4)]
     latents: NDArray[np.float32] = torch.cat(parts).numpy()
     return latents

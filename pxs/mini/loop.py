@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from pxs.errors import ModelError
+from pxs.mini.muon import Muon
 from pxs.storage.states import TrainingStates
 
 
@@ -27,7 +29,7 @@ class TrainingPlan:
     """Number of steps and learning rates of one training.
 
     `lr` and `adam_lr` are the peak rates of Muon and AdamW. The rates rise linearly for `warmup` steps, then follow a
-    cosine down to a hundredth of the peak. `ema` is the decay of the averaged weights, `weight_decay` that of Muon.
+    cosine down to a hundredth of the peak. `ema` is the decay of the averaged weights.
     """
 
     steps: int
@@ -35,7 +37,6 @@ class TrainingPlan:
     adam_lr: float
     warmup: int = 100
     ema: float = 0.999
-    weight_decay: float = 0.0
     check_every: int = 500
     seed: int = 0
 
@@ -43,6 +44,13 @@ class TrainingPlan:
         """The factor on the peak rates at a step (counted from 0); above 0, at most 1."""
         decay = 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
         return min(1.0, (step + 1) / max(1, self.warmup)) * (0.01 + 0.99 * decay)
+
+
+def autocast() -> AbstractContextManager[object]:
+    """bfloat16 autocast where this CPU has units for it, else nothing: emulated, it takes three to fifteen times as long."""
+    units = torch.cpu.get_capabilities()
+    fast = units.get("avx512_bf16") or units.get("amx_bf16")
+    return torch.autocast("cpu", torch.bfloat16) if fast else nullcontext()
 
 
 class Optimiser:
@@ -58,9 +66,7 @@ class Optimiser:
         chosen = {id(p) for p in self.kernels}
         rest = [p for _, p in named if id(p) not in chosen]
         self.matrices = [nn.Parameter(p.data.view(p.shape[0], -1)) for p in self.kernels]  # views of the same memory
-        muon = torch.optim.Muon(
-            self.matrices, lr=plan.lr, momentum=0.95, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
-        )
+        muon = Muon(self.matrices, plan.lr)
         adam = torch.optim.AdamW(rest, lr=plan.adam_lr, betas=(0.9, 0.95), weight_decay=0.0)
         self.parts = {"muon": (muon, plan.lr), "adam": (adam, plan.adam_lr)}
 

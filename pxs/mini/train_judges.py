@@ -24,7 +24,7 @@ from pxs.encoders.networks import FaceNet
 from pxs.expressions import DOMAINS
 from pxs.faces.identity import Identity
 from pxs.faces.render import Drawing
-from pxs.mini.loop import TrainingPlan, run_training
+from pxs.mini.loop import TrainingPlan, autocast, run_training
 from pxs.mini.train_vae import to_tensor
 
 BATCH = 64
@@ -225,7 +225,7 @@ def _train(
 
     def loss_at(step: int) -> Tensor:
         chosen, x = data.batch(plan.seed, step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return loss(compiled, x, chosen)
 
     muon = {n for n, p in network.trunk.named_parameters() if p.ndim == 4}

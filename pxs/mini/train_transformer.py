@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pxs.editing.sampling import pack, predict_velocity
 from pxs.mini.edit_set import EditSet
-from pxs.mini.loop import TrainingPlan, run_training
+from pxs.mini.loop import TrainingPlan, autocast, run_training
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -70,19 +70,27 @@ def velocity_loss(
 
 
 def train_transformer(
-    data: EditSet, held_out: EditSet, plan: TrainingPlan, folder: Path
+    data: EditSet,
+    held_out: EditSet,
+    plan: TrainingPlan,
+    folder: Path,
+    model: QwenImageTransformer2DModel | None = None,
+    batch: int = BATCH,
 ) -> QwenImageTransformer2DModel:
-    """Train from the newest state in `folder` to the end of the plan; return the model with averaged weights."""
-    model = new_transformer(plan.seed)
+    """Train from the newest state in `folder` to the end of the plan; return the model with averaged weights.
+
+    Without states in `folder` it starts from `model`, by default an untrained one.
+    """
+    model = model or new_transformer(plan.seed)
     compiled = torch.compile(model)
 
     def loss_at(step: int) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return velocity_loss(compiled, *data.batch(plan.seed, step, BATCH), plan.seed, step)
+        with autocast():
+            return velocity_loss(compiled, *data.batch(plan.seed, step, batch), plan.seed, step)
 
     def check(module: nn.Module) -> dict[str, float]:
-        with torch.autocast("cpu", torch.bfloat16):
-            losses = [velocity_loss(module, *held_out.batch(1, i, BATCH), 1, i).item() for i in range(8)]
+        with autocast():
+            losses = [velocity_loss(module, *held_out.batch(1, i, batch), 1, i).item() for i in range(8)]
         return {"held_out_loss": sum(losses) / len(losses)}
 
     adam_only = ("img_in", "txt_in", "txt_norm", "proj_out", "norm_out", "time_text_embed")

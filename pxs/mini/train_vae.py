@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pxs.editing.exact.vae2d import ResidualBlock, UpBlock, Vae2d
-from pxs.mini.loop import TrainingPlan, run_training
+from pxs.mini.loop import TrainingPlan, autocast, run_training
 
 CONFIG: dict[str, Any] = {"base_dim": 16, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
 LATENT_NOISE = 0.05  # standard deviation of the noise on latents in the first stage
@@ -142,7 +142,7 @@ def train_vae(
         noise = LATENT_NOISE * torch.randn(
             BATCH, CONFIG["z_dim"], CROP // 8, CROP // 8, generator=torch.Generator().manual_seed(step)
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             y, mean = compiled(x, noise)
         return pixel_loss(y.float(), x, mse=5) + 1e-3 * mean.float().pow(2).mean()
 
@@ -168,10 +168,10 @@ def train_decoder(
 
     def loss_at(step: int) -> Tensor:
         x = crops(pool, plan.seed + 1, step, pool.shape[1], BATCH // 4)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), autocast():
             z = encode(x)[0].float()
         noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(step))
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             y = compiled(z + DECODER_NOISE * noise)
         return pixel_loss(y.float(), x, mse=30)
 
