@@ -124,11 +124,13 @@ def decoder(work: Path) -> None:
     from diffusers import AutoencoderKLQwenImage
 
     from pxs.editing.exact.vae2d import Vae2d
-    from pxs.mini.train_vae import save_vae, train_decoder
+    from pxs.mini.train_vae import deepened, save_vae, train_decoder
 
     folder = work / "checkpoint" / "vae"
     stock = AutoencoderKLQwenImage.from_pretrained(folder, dtype=torch.float32)
-    trained = train_decoder(Vae2d.from_stock(stock), _pool(work), _held_out(work), DECODER_PLAN, work / "decoder")
+    trained = train_decoder(
+        deepened(Vae2d.from_stock(stock)), _pool(work), _held_out(work), DECODER_PLAN, work / "decoder"
+    )
     save_vae(trained, folder, stock.config.latents_mean, stock.config.latents_std)
     print(f"wrote {folder}")
 

@@ -106,7 +106,7 @@ def encode(folder: Path, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Normalised latents (N, z, H / 8, W / 8) float32 of pictures (N, H, W, 3) uint8, from the VAE in `folder`."""
     stock = AutoencoderKLQwenImage.from_pretrained(folder, dtype=torch.float32)
     mean, std = (torch.tensor(x)[:, None, None] for x in (stock.config.latents_mean, stock.config.latents_std))
-    vae = Vae2d.from_stock(stock).to(memory_format=torch.channels_last)
+    vae = Vae2d.from_stock(stock).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = to_tensor(pictures).contiguous(memory_format=torch.channels_last)
     parts = [(vae.encode(part)[0] - mean) / std for part in images.split(4)]
     latents: NDArray[np.float32] = torch.cat(parts).numpy()

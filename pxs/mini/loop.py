@@ -47,7 +47,7 @@ class TrainingPlan:
 
 
 def autocast() -> AbstractContextManager[object]:
-    """bfloat16 autocast where this CPU has units for it, else nothing: emulated, it takes three to fifteen times as long."""
+    """bfloat16 autocast if this CPU computes it; emulated, it takes three to fifteen times as long."""
     units = torch.cpu.get_capabilities()
     fast = units.get("avx512_bf16") or units.get("amx_bf16")
     return torch.autocast("cpu", torch.bfloat16) if fast else nullcontext()

@@ -153,13 +153,17 @@ def train_vae(
 
 
 def train_decoder(
-    vae: Vae2d, pool: NDArray[np.uint8], held_out: dict[str, NDArray[np.uint8]], plan: TrainingPlan, folder: Path
+    vae: Vae2d,
+    pool: NDArray[np.uint8],
+    held_out: dict[str, NDArray[np.uint8]],
+    plan: TrainingPlan,
+    folder: Path,
+    crop: int = 128,
 ) -> Vae2d:
-    """Deepen the VAE and train its decoder on full pictures; `pool`, `held_out` and `folder` as in `train_vae`.
+    """Train the decoder of `vae` on crops of side `crop`; `pool`, `held_out` and `folder` as in `train_vae`.
 
     Latents do not change, so a transformer that was trained on them stays valid.
     """
-    vae = deepened(vae)
     vae.requires_grad_(False)
     vae.decoder.requires_grad_(True)
     vae.post_quant_conv.requires_grad_(True)
@@ -167,7 +171,7 @@ def train_decoder(
     compiled = torch.compile(lambda z: vae.decoder(vae.post_quant_conv(z)))
 
     def loss_at(step: int) -> Tensor:
-        x = crops(pool, plan.seed + 1, step, pool.shape[1], BATCH // 4)
+        x = crops(pool, plan.seed + 1, step, crop, BATCH // 4)
         with torch.no_grad(), autocast():
             z = encode(x)[0].float()
         noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(step))
