@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 
 from pxs.cli import main
+from pxs.data import ffe
+from pxs.data.synthetic_ffe import FIRST_IDENTITY
 from pxs.expressions import Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
@@ -147,13 +149,19 @@ def test_faces_writes_both_styles(tmp_path, capsys):
 
 
 def test_faces_renders_people(tmp_path, capsys):
-    assert main(["faces", "--kind", "rendered", "--out", str(tmp_path), "--count", "1", "--mix", "happy=1"]) == 0
+    assert main(["faces", "--style", "person", "--out", str(tmp_path), "--count", "1", "--mix", "happy=1"]) == 0
     (file,) = capsys.readouterr().out.split()
     assert file == str(tmp_path / "person_000_happy_1.png") and open_image(file).size == (256, 256)
     person = Person.sample(seeds("gallery", 1)[0])
     assert open_image(file).tobytes() == render(person, Mix(happy=1)).tobytes()
-    assert main(["faces", "--kind", "rendered", "--out", str(tmp_path / "g"), "--ffe", "8"]) == 2
-    assert not (tmp_path / "g").exists()
+
+
+def test_a_training_set_of_rendered_people_states_their_domain(tmp_path):
+    assert main(["faces", "--style", "person", "anime", "--out", str(tmp_path), "--ffe", "2", "--size", "32"]) == 0
+    rows = ffe.read(tmp_path / "train.jsonl")
+    assert [row.domain for row in rows] == ["human", "anime"]
+    person = Person.sample(seeds("editor", 1, FIRST_IDENTITY)[0])
+    assert open_image(rows[0].source).tobytes() == render(person, size=32).tobytes()
 
 
 def test_a_reader_that_leaves_early_costs_no_files(tmp_path):

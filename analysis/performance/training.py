@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from pxs.data.ffe import Row, read
-from pxs.data.synthetic_ffe import write_drawn_set
+from pxs.data.synthetic_ffe import write_synthetic_set
 from pxs.editing.sampling import pack, predict_velocity, unpack
 from pxs.encoders.features import MiniFeatures
 from pxs.encoders.identity import MiniIdentityEncoder
@@ -128,7 +128,7 @@ def run_one(which: str, rows: list[Row], settings: Settings, cache: Path) -> dic
 def measure(steps: int, batch: int) -> dict[str, Any]:
     """Both kinds of step in new processes, in the order A-B-B-A; the ratios are of means over the runs of a kind."""
     with tempfile.TemporaryDirectory(prefix="pxs-speed-") as folder:
-        table = write_drawn_set(Path(folder, "ffe"), batch)
+        table = write_synthetic_set(Path(folder, "ffe"), batch)
         runs: dict[str, list[dict[str, float]]] = {"ours": [], "public": []}
         for which in ("ours", *ORDER):  # the first run fills the cache and does not count
             command = [sys.executable, "-m", __spec__.name, "--one", which, "--table", str(table)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pxs.errors import AdapterError, OutputError, PxsError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
+from pxs.faces import STYLES
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -71,6 +72,17 @@ def add_judges(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--judge-model", help="the model behind it")
     command.add_argument("--identity-judge", default="mini", metavar="NAME", help="mini or arcface")
+
+
+def add_styles(command: argparse.ArgumentParser) -> None:
+    """The flag that chooses the styles of synthetic faces."""
+    command.add_argument(
+        "--style",
+        nargs="+",
+        choices=STYLES,
+        default=list(DOMAINS),
+        help="of the faces: human and anime are drawn, person is rendered (default human anime)",
+    )
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

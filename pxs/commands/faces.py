@@ -1,22 +1,15 @@
-"""`pxs faces`: writes drawn or rendered portraits as sample input, or a drawn training set with exact scores."""
+"""`pxs faces`: writes drawn or rendered portraits as sample input, or a training set of them with exact scores."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pxs.commands.arguments import Commands, real_number, refuse_existing, whole_number
+from pxs.commands.arguments import Commands, add_styles, real_number, refuse_existing, whole_number
 from pxs.errors import ExpressionError, ScaleError
-from pxs.expressions import DOMAINS, Mix
-from pxs.faces import RENDERED
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-STYLES = {"drawn": tuple(DOMAINS), "rendered": (RENDERED,)}
-SIDES = {"drawn": 128, "rendered": 256}  # pixels, unless --size is given
+from pxs.expressions import Mix
+from pxs.faces import side
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +17,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("faces", help="make sample portraits", description="Write portraits as PNGs.")
     command.add_argument("--out", required=True, help="folder for the portraits")
     command.add_argument("--count", type=whole_number("count", 1), help="how many, of each style (default 6)")
-    command.add_argument("--kind", choices=tuple(SIDES), default="drawn", help="drawn faces or rendered people")
+    add_styles(command)
     command.add_argument(
         "--seed",
         type=whole_number("seed", 0),
@@ -45,18 +38,19 @@ def add(commands: Commands) -> None:
         metavar="SHARE",
         help="of these rows, that show two strong ones",
     )
-    command.add_argument("--size", type=whole_number("size", 16), help="pixels a side (default 128, rendered 256)")
+    command.add_argument("--size", type=whole_number("size", 16), help="pixels a side (default 128, of person 256)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs faces`: write drawn portraits in both styles, rendered ones, or with --ffe a drawn training set."""
+    """`pxs faces`: write portraits of the styles, or with --ffe a training set."""
     if args.ffe is not None:
         return _write_ffe(args)
     count, first = 6 if args.count is None else args.count, args.seed
-    size, mix = args.size or SIDES[args.kind], Mix.parse(args.mix or [])
+    mix = Mix.parse(args.mix or [])
     from pxs.faces.identity import seeds
+    from pxs.faces.render import Drawing, render_one
     from pxs.images import save_png
     from pxs.storage.files import output_folder
     from pxs.storage.provenance import versions
@@ -65,45 +59,33 @@ def run(args: argparse.Namespace) -> None:
         numbers = seeds("gallery", count, first)
     except ValueError as error:
         raise ScaleError(str(error)) from None
-    plan = [(n, style) for style in STYLES[args.kind] for n in numbers]
+    plan = [(n, style) for style in args.style for n in numbers]
     folder = Path(args.out)
     paths = [folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png" for n, style in plan]
     refuse_existing(paths, args.overwrite)
     output_folder(folder)
     for (number, style), path in zip(plan, paths, strict=True):
         text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": versions()["pxs"]}
-        save_png(_picture(number, style, mix, size), path, text, overwrite=args.overwrite)
+        picture = render_one(Drawing(number, mix, style), args.size or side(style))
+        save_png(picture, path, text, overwrite=args.overwrite)
     print(*paths, sep="\n")
 
 
-def _picture(number: int, style: str, mix: Mix, size: int) -> Image.Image:
-    """The portrait of the person with this number: drawn in a style, or rendered."""
-    if style == RENDERED:
-        from pxs.faces.portraits import Person, render
-
-        return render(Person.sample(number), mix, size)
-    from pxs.faces.draw import draw
-    from pxs.faces.identity import Identity
-
-    return draw(Identity.sample(number), mix, style, size)
-
-
 def _write_ffe(args: argparse.Namespace) -> None:
-    if args.kind != "drawn":
-        raise ExpressionError("--ffe makes drawn sets only: leave out --kind")
     if args.mix or args.count is not None:
         raise ExpressionError("--ffe chooses mixes and the number of faces itself: leave out --mix and --count")
-    from pxs.data.synthetic_ffe import write_drawn_set
+    from pxs.data.synthetic_ffe import write_synthetic_set
 
     progress = sys.stderr.isatty()
     print(
-        write_drawn_set(
+        write_synthetic_set(
             args.out,
             args.ffe,
             args.seed,
-            size=args.size or SIDES["drawn"],
+            size=args.size or max(map(side, args.style)),
             overwrite=args.overwrite,
             progress=progress,
             blends=args.blends,
+            styles=args.style,
         )
     )

@@ -1,4 +1,4 @@
-"""A synthetic FFE set: neutral sources and pairs of targets whose scores are exactly the drawn mixes.
+"""A synthetic FFE set: neutral sources and pairs of targets whose scores are exactly the mixes shown.
 
 Where the base model learns from discrete, partly confused labels (mini/data.py), an adapter learns from continuous
 scores, and both expressions of a confusable pair on the same face. The layout is that of the FFE data set (pxs/data):
@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from pxs.data.ffe import Row, Target, write
 from pxs.errors import DataError, OutputError, one_line
 from pxs.expressions import BASIC, CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
+from pxs.faces import domain
 from pxs.faces.identity import seeds
 from pxs.faces.render import Drawing, render
 from pxs.images import save_png
@@ -44,7 +45,7 @@ CHUNK = 1024  # rows that are drawn at once; 150 MB of pixels
 
 
 class Triple(NamedTuple):
-    """One row to draw: the identity's number, the style, and two targets of different categories with their mixes."""
+    """One row: the person's number, the style, and two targets of different categories with their mixes."""
 
     seed: int
     style: str
@@ -60,10 +61,16 @@ class Triple(NamedTuple):
         return [f"images/{index:05d}_{word}.png" for word in ("source", *self.categories)]
 
 
-def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY, blends: float = 0.0) -> list[Triple]:
+def triples(
+    count: int,
+    seed: int = 0,
+    start: int = FIRST_IDENTITY,
+    blends: float = 0.0,
+    styles: Sequence[str] = tuple(DOMAINS),
+) -> list[Triple]:
     """The rows of a set: one identity each, from the editor's number `start` on.
 
-    Of every 8 rows, 4 are of each style, and of the 4 one shows each confusable pair and two show any two expressions.
+    The styles take turns. Of 4 rows of a style, one shows each confusable pair and two show any two expressions.
     In a share `blends` of the rows both targets show the same two expressions strongly, each its own more than the
     other; half of these are two of the basic six. A row depends on `seed` and its place alone, so a longer set begins
     with the shorter one. Raises DataError for a count below 1, more identities than there are, or no share.
@@ -74,7 +81,7 @@ def triples(count: int, seed: int = 0, start: int = FIRST_IDENTITY, blends: floa
         numbers = seeds("editor", count, start)
     except ValueError as error:
         raise DataError(str(error)) from None
-    rows = [_triple(number, index, np.random.default_rng((seed, index))) for index, number in enumerate(numbers)]
+    rows = [_triple(n, i, styles, np.random.default_rng((seed, i))) for i, n in enumerate(numbers)]
     return [_blended(row, np.random.default_rng((seed, index, 1)), blends) for index, row in enumerate(rows)]
 
 
@@ -88,12 +95,11 @@ def _blended(row: Triple, rng: np.random.Generator, share: float) -> Triple:
     return row._replace(categories=(first, second), mixes=mixes)
 
 
-def _triple(number: int, index: int, rng: np.random.Generator) -> Triple:
-    style = tuple(DOMAINS)[index % 2]
-    confusable = index // 2 % 2 == 0
-    pool = CONFUSABLE[index // 4 % len(CONFUSABLE)] if confusable else EXPRESSIONS
+def _triple(number: int, index: int, styles: Sequence[str], rng: np.random.Generator) -> Triple:
+    turn, style = divmod(index, len(styles))
+    pool = CONFUSABLE[turn // 2 % len(CONFUSABLE)] if turn % 2 == 0 else EXPRESSIONS
     first, second = (str(name) for name in rng.choice(pool, size=2, replace=False))
-    return Triple(number, style, (first, second), (_mix(first, rng), _mix(second, rng)))
+    return Triple(number, styles[style], (first, second), (_mix(first, rng), _mix(second, rng)))
 
 
 def _mix(category: str, rng: np.random.Generator) -> Mix:
@@ -105,7 +111,7 @@ def _mix(category: str, rng: np.random.Generator) -> Mix:
     return Mix({category: score, other: round(score * float(rng.uniform(*SECOND_SCORES)), 4)})
 
 
-def write_drawn_set(
+def write_synthetic_set(
     folder: str | Path,
     count: int,
     seed: int = 0,
@@ -114,13 +120,14 @@ def write_drawn_set(
     overwrite: bool = False,
     progress: bool = False,
     blends: float = 0.0,
+    styles: Sequence[str] = tuple(DOMAINS),
 ) -> Path:
-    """Draw `count` rows of `size` x `size` pixels (16 or more) into `folder`; return the path of its train.jsonl.
+    """Make `count` rows of `size` x `size` pixels (32 or more) in `folder`; return the path of its train.jsonl.
 
     The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises DataError as
     `triples` does, OutputError when files exist (unless `overwrite`) or cannot be written.
     """
-    rows = triples(count, seed, start, blends)
+    rows = triples(count, seed, start, blends, styles)
     place = Path(folder)
     table = place / "train.jsonl"
     _refuse_existing([table, *(place / name for i, row in enumerate(rows) for name in row.files(i))], overwrite)
@@ -162,4 +169,4 @@ def _save_pictures(folder: Path, rows: Sequence[Triple], first: int, size: int) 
 def _row(folder: Path, triple: Triple, index: int) -> Row:
     source, *images = (folder / name for name in triple.files(index))
     first, second = (Target(*entry) for entry in zip(images, triple.categories, triple.mixes, strict=True))
-    return Row(source, (first, second), triple.style)
+    return Row(source, (first, second), domain(triple.style))

@@ -19,6 +19,7 @@ from PIL import Image
 
 from pxs.errors import DataError, PxsError, one_line
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
+from pxs.faces import STYLES
 from pxs.images import Box, open_image, save_png
 from pxs.storage.files import output_folder, replace_file
 
@@ -46,8 +47,8 @@ class Task:
     """One edit to ask for.
 
     picture: a file or a decoded image; None for a synthetic face. box: (left, top, right, bottom) of the face in pixels
-    of the picture. truth: the ground truth, where there is one. identity: the number of a synthetic person, by which a
-    written bench finds its truth again. fault: why this task cannot be run, else empty.
+    of the picture. truth: the ground truth, where there is one. identity and style: the number and style of a synthetic
+    person, by which a written bench finds its truth again. fault: why this task cannot be run, else empty.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Task:
     picture: Path | Image.Image | None = None
     box: Box | None = None
     identity: int | None = None
+    style: str = ""
     truth: Truth | None = None
     fault: str = ""
 
@@ -96,7 +98,8 @@ def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
     for task in tasks:
         image = save_png(task.open(), target / "images" / f"{task.name}.png", {})
         row = {"image": f"images/{image.name}", "box": task.box, "expression": task.expression, "prompt": task.prompt}
-        rows.append({**row, "domain": task.domain} | ({} if task.identity is None else {"identity": task.identity}))
+        person = {} if task.identity is None else {"identity": task.identity, "style": task.style}
+        rows.append({**row, "domain": task.domain} | person)
     replace_file(target / "tasks.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     return target / "tasks.jsonl"
 
@@ -107,7 +110,7 @@ def load_bench(
     """Tasks from a folder or file in the layout of FFE-Bench, or from the hub id of a downloaded data set.
 
     Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
-    none; `truth_of` gives the ground truth of a person's number and domain, for rows that state a number. A row that
+    none; `truth_of` gives the ground truth of a person's number and style, for rows that state both. A row that
     cannot be used becomes a task with a fault. Raises DataError if there are no rows at all.
     """
     path = Path(source)
@@ -211,8 +214,9 @@ def _task(
         label = picture.stem if isinstance(picture, Path) else name
         text = found["prompt"] or prompt(word, kind)
         number = found["identity"]
-        truth = truth_of(int(number), kind) if truth_of and isinstance(number, int) else None
-        return Task(label, kind, word, str(text), picture, _box(found["box"]), number, truth)
+        style = str(row.get("style") or "")
+        truth = truth_of(number, style) if truth_of and isinstance(number, int) and style in STYLES else None
+        return Task(label, kind, word, str(text), picture, _box(found["box"]), number, style, truth)
     except PxsError as error:
         return Task(name, domain, fault=str(error))
 

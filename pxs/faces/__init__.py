@@ -1,4 +1,17 @@
 """Faces with exact ground truth: people by number, expressions by action units, drawn or rendered. No torch."""
 
+from pxs.expressions import DOMAINS
+
 RENDERED = "person"
 """The style of rendered people, beside the drawn styles "human" and "anime"; their domain is "human"."""
+STYLES = (*DOMAINS, RENDERED)
+
+
+def domain(style: str) -> str:
+    """The domain of a style: the word by which prompts name it."""
+    return "human" if style == RENDERED else style
+
+
+def side(style: str) -> int:
+    """The usual side of a picture of this style, in pixels."""
+    return 256 if style == RENDERED else 128

@@ -1,4 +1,4 @@
-"""Draws many faces into one array, in several processes."""
+"""Makes many faces into one array, in several processes: drawn ones and rendered people."""
 
 from __future__ import annotations
 
@@ -9,37 +9,49 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pxs.expressions import Mix
-from pxs.faces.draw import draw
-from pxs.faces.identity import Identity
+from pxs.faces import RENDERED
+
+CHUNK = 64  # pictures that a process makes at once
 
 
 class Drawing(NamedTuple):
-    """One picture to draw: the seed of its identity, its expression, and the style ("human" or "anime")."""
+    """One picture to make: the number of a person, the expression, and the style (one of STYLES)."""
 
     seed: int
     mix: Mix
     style: str
 
 
+def render_one(drawing: Drawing, size: int) -> Image.Image:
+    """The picture, RGB, `size` x `size` pixels; raises as `draw` and the `render` of portraits."""
+    if drawing.style == RENDERED:
+        from pxs.faces.portraits import Person
+        from pxs.faces.portraits import render as portrait
+
+        return portrait(Person.sample(drawing.seed), drawing.mix, size)
+    from pxs.faces.draw import draw
+    from pxs.faces.identity import Identity
+
+    return draw(Identity.sample(drawing.seed), drawing.mix, drawing.style, size)
+
+
 def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = None) -> NDArray[np.uint8]:
     """Pictures (N, size, size, 3) uint8, RGB, in the order of `drawings`.
 
-    Fewer than 64 drawings, and any number with `workers` 1, are drawn in this process; else `workers` processes draw
-    them, by default one for each core. Raises as `Identity.sample` and `draw`.
+    Fewer than CHUNK pictures, and any number with `workers` 1, are made in this process; else `workers` processes make
+    them, by default one for each core. It is fastest if the pictures of one person follow each other. Raises as
+    `render_one`.
     """
-    if len(drawings) < 64 or workers == 1:
-        return np.stack([_render_one(d, size) for d in drawings])
+    if len(drawings) < CHUNK or workers == 1:
+        return _render_chunk(drawings, size)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        chunks = [drawings[i : i + 64] for i in range(0, len(drawings), 64)]
+        chunks = [drawings[i : i + CHUNK] for i in range(0, len(drawings), CHUNK)]
         return np.concatenate(list(pool.map(_render_chunk, chunks, [size] * len(chunks))))
 
 
 def _render_chunk(drawings: Sequence[Drawing], size: int) -> NDArray[np.uint8]:
-    return np.stack([_render_one(d, size) for d in drawings])
-
-
-def _render_one(drawing: Drawing, size: int) -> NDArray[np.uint8]:
-    return np.asarray(draw(Identity.sample(drawing.seed), drawing.mix, drawing.style, size))
+    return np.stack([np.asarray(render_one(d, size)) for d in drawings])

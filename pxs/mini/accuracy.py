@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 
 from pxs.editing.editor import Editor
 from pxs.expressions import EXPRESSIONS, Mix
-from pxs.faces.render import Drawing
+from pxs.faces import domain
+from pxs.faces.render import Drawing, render
 from pxs.images import psnr, to_array
-from pxs.mini.data import domain, pictures
 
 TOLERANCE = 2 / 255  # unchanged: no expression at intensity 1 changes the pixel by more than this
 CHANGED = 8 / 255  # changed: the true edit differs from the source by more than this in a channel
@@ -31,7 +31,7 @@ class Face:
     @classmethod
     def sample(cls, number: int, style: str, size: int) -> Face:
         """The person with this number, `size` pixels a side."""
-        made = pictures([Drawing(number, mix, style) for mix in MIXES], size, workers=1)
+        made = render([Drawing(number, mix, style) for mix in MIXES], size, workers=1)
         return cls(style, np.divide(made, 255, dtype=np.float32))
 
     @property

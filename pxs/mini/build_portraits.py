@@ -24,8 +24,9 @@ import numpy as np
 
 from pxs.faces import RENDERED
 from pxs.faces.identity import seeds
+from pxs.faces.render import render
 from pxs.mini.build import CHUNK, WEIGHTS, save_array
-from pxs.mini.data import assorted, pictures
+from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def faces(work: Path) -> None:
             ("pool", seeds("editor", DECODER_PEOPLE), 2),
         ):
             if not (target := work / f"{name}_{style}.npy").exists():
-                save_array(target, pictures(assorted(numbers, style, each), 256))
+                save_array(target, render(assorted(numbers, style, each), 256))
 
 
 def decoder(work: Path) -> None:

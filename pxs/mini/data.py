@@ -11,11 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
-from pxs.faces import RENDERED
-from pxs.faces.render import Drawing, render
-
-STYLES = (*DOMAINS, RENDERED)
+from pxs.expressions import EXPRESSIONS, Mix
+from pxs.faces import STYLES
+from pxs.faces.render import Drawing
 
 CONFUSION: dict[str, dict[str, float]] = {
     "happy": {"confident": 0.05},
@@ -56,17 +54,3 @@ def assorted(identities: Sequence[int], style: str, per_identity: int, seed: int
             names = rng.choice(EXPRESSIONS, size=count, replace=False)
             drawings.append(Drawing(number, Mix({str(n): float(rng.uniform(0.1, 1.5)) for n in names}), style))
     return drawings
-
-
-def pictures(drawings: Sequence[Drawing], size: int, workers: int | None = None) -> NDArray[np.uint8]:
-    """Pictures (N, size, size, 3) uint8 of drawings of one style: drawn, or rendered for the style RENDERED."""
-    if drawings[0].style != RENDERED:
-        return render(drawings, size, workers)
-    from pxs.faces.portraits import Shot, render_many
-
-    return render_many([Shot(d.seed, d.mix) for d in drawings], size, workers)
-
-
-def domain(style: str) -> str:
-    """The domain of the prompts of a style."""
-    return "human" if style == RENDERED else style

@@ -22,8 +22,9 @@ from pxs.editing.checkpoints import load_pipeline
 from pxs.editing.conditioning import encode_prompts
 from pxs.editing.exact.vae2d import Vae2d
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
-from pxs.faces.render import Drawing
-from pxs.mini.data import STYLES, domain, label_probabilities, pictures
+from pxs.faces import STYLES, domain
+from pxs.faces.render import Drawing, render
+from pxs.mini.data import label_probabilities
 from pxs.mini.train_vae import to_tensor
 from pxs.storage.files import replacing
 
@@ -85,7 +86,7 @@ def write_chunk(target: Path, identities: Sequence[int], style: str, checkpoint:
     rng = np.random.default_rng((identities[0], STYLES.index(style)))
     mixes = [Mix() if e == NEUTRAL else Mix({e: float(rng.uniform(*INTENSITIES))}) for _ in identities for e in LABELS]
     repeated = np.repeat(identities, len(LABELS)).tolist()
-    made = pictures([Drawing(n, mix, style) for n, mix in zip(repeated, mixes, strict=True)], size)
+    made = render([Drawing(n, mix, style) for n, mix in zip(repeated, mixes, strict=True)], size)
     faces = made.reshape(len(identities), len(LABELS), *made.shape[1:])
     posed = rng.integers(1, len(LABELS), size=len(identities))
     latents = encode(checkpoint / "vae", made)

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from pxs.editing.editor import Editor, load
 from pxs.expressions import DOMAINS, Mix, sweep
+from pxs.faces import STYLES
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
 from pxs.mini.accuracy import measure_style
-from pxs.mini.data import STYLES
 from pxs.storage.provenance import versions, write_json
 
 STEPS = 20

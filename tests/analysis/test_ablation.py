@@ -6,13 +6,13 @@ import pytest
 
 from analysis import ablation
 from pxs.data.ffe import read
-from pxs.data.synthetic_ffe import write_drawn_set
+from pxs.data.synthetic_ffe import write_synthetic_set
 from pxs.training.settings import Settings
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    return read(write_drawn_set(tmp_path_factory.mktemp("ffe"), 3))
+    return read(write_synthetic_set(tmp_path_factory.mktemp("ffe"), 3))
 
 
 def test_discrete_labels_keep_the_category_and_drop_the_scores(rows):

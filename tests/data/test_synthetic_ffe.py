@@ -9,7 +9,7 @@ from PIL import Image
 import pxs.data.synthetic_ffe as ffe_set
 from pxs.cli import main
 from pxs.data import ffe
-from pxs.data.synthetic_ffe import FIRST_IDENTITY, triples, write_drawn_set
+from pxs.data.synthetic_ffe import FIRST_IDENTITY, triples, write_synthetic_set
 from pxs.errors import DataError, OutputError
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
 from pxs.faces.draw import draw
@@ -70,7 +70,7 @@ def test_rows_depend_on_seed_and_place_alone(many):
 @pytest.mark.parametrize(("count", "start"), [(0, 0), (-1, 0), (50_001, 50_000), (1, -1)])
 def test_impossible_numbers_of_rows_are_refused(count, start, tmp_path):
     with pytest.raises(DataError):
-        write_drawn_set(tmp_path / "set", count, start=start)
+        write_synthetic_set(tmp_path / "set", count, start=start)
     assert not list(tmp_path.iterdir())
 
 
@@ -101,7 +101,7 @@ def contents(folder):
 
 
 def test_scores_are_exactly_what_the_pictures_show(tmp_path):
-    path = write_drawn_set(tmp_path / "set", 12, seed=5, size=32)
+    path = write_synthetic_set(tmp_path / "set", 12, seed=5, size=32)
     rows = ffe.read(path)
     assert len(rows) == 12
     for number, row in enumerate(rows, FIRST_IDENTITY):
@@ -116,43 +116,43 @@ def test_scores_are_exactly_what_the_pictures_show(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path, monkeypatch):
-    write_drawn_set(tmp_path / "a", 5, seed=1, size=16)
+    write_synthetic_set(tmp_path / "a", 5, seed=1, size=16)
     monkeypatch.setattr(ffe_set, "CHUNK", 2)
-    write_drawn_set(tmp_path / "b", 5, seed=1, size=16)
-    write_drawn_set(tmp_path / "c", 5, seed=2, size=16)
+    write_synthetic_set(tmp_path / "b", 5, seed=1, size=16)
+    write_synthetic_set(tmp_path / "c", 5, seed=2, size=16)
     first, again, other = (contents(tmp_path / name) for name in "abc")
     assert len(first) == 16 and first == again
     assert first["train.jsonl"] != other["train.jsonl"]
 
 
 def test_drawn_in_several_processes_it_is_the_same(tmp_path, monkeypatch):
-    write_drawn_set(tmp_path / "a", 22, size=16)  # 66 pictures
+    write_synthetic_set(tmp_path / "a", 22, size=16)  # 66 pictures
     monkeypatch.setattr(ffe_set, "CHUNK", 11)
-    write_drawn_set(tmp_path / "b", 22, size=16)
+    write_synthetic_set(tmp_path / "b", 22, size=16)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_a_set_is_not_replaced_unless_told_so(tmp_path):
-    path = write_drawn_set(tmp_path / "set", 2, size=16)
+    path = write_synthetic_set(tmp_path / "set", 2, size=16)
     before = contents(tmp_path)
     with pytest.raises(OutputError, match="train.jsonl' exists"):
-        write_drawn_set(tmp_path / "set", 1, size=16)
+        write_synthetic_set(tmp_path / "set", 1, size=16)
     path.unlink()
     with pytest.raises(OutputError, match="00000_source.png' exists"):
-        write_drawn_set(tmp_path / "set", 2, size=16)
-    write_drawn_set(tmp_path / "set", 2, size=16, overwrite=True)
+        write_synthetic_set(tmp_path / "set", 2, size=16)
+    write_synthetic_set(tmp_path / "set", 2, size=16, overwrite=True)
     assert contents(tmp_path) == before
 
 
 def test_a_set_that_is_not_finished_has_no_table(tmp_path, monkeypatch):
-    write_drawn_set(tmp_path / "set", 2, size=16)
+    write_synthetic_set(tmp_path / "set", 2, size=16)
 
     def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ffe_set, "render", stop)
     with pytest.raises(KeyboardInterrupt):
-        write_drawn_set(tmp_path / "set", 2, seed=1, size=16, overwrite=True)
+        write_synthetic_set(tmp_path / "set", 2, seed=1, size=16, overwrite=True)
     assert not (tmp_path / "set" / "train.jsonl").exists()
 
 
@@ -161,7 +161,7 @@ def test_a_place_that_cannot_be_used_is_an_error(name, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "set" / "train.jsonl").mkdir(parents=True)
     with pytest.raises(OutputError):
-        write_drawn_set(tmp_path / name, 1, size=16, overwrite=True)
+        write_synthetic_set(tmp_path / name, 1, size=16, overwrite=True)
 
 
 # The command.
@@ -175,7 +175,7 @@ def test_the_command_writes_a_set_and_prints_its_table(tmp_path, capsys):
     assert faces(tmp_path / "set", "--ffe", "3", "--seed", "4", "--size", "16") == 0
     path = tmp_path / "set" / "train.jsonl"
     assert capsys.readouterr() == (f"{path}\n", "")
-    write_drawn_set(tmp_path / "again", 3, seed=4, size=16)
+    write_synthetic_set(tmp_path / "again", 3, seed=4, size=16)
     assert contents(tmp_path / "set") == contents(tmp_path / "again")
     assert faces(tmp_path / "set", "--ffe", "3") == 2
     assert "exists" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from pxs.data.ffe import read
-from pxs.data.synthetic_ffe import write_drawn_set
+from pxs.data.synthetic_ffe import write_synthetic_set
 from pxs.editing.checkpoints import BUNDLED
 from pxs.encoders.networks import FaceNet
 
@@ -39,7 +39,7 @@ def encoders():
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """The path of a drawn set of 6 rows."""
-    return write_drawn_set(tmp_path_factory.mktemp("ffe"), 6)
+    return write_synthetic_set(tmp_path_factory.mktemp("ffe"), 6)
 
 
 @pytest.fixture(scope="session")

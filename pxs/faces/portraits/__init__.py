@@ -6,8 +6,7 @@
 People are numbered like the drawn faces, so `seeds(purpose, count)` keeps people of different purposes apart.
 """
 
-from pxs.faces.portraits.many import Shot, render_many
 from pxs.faces.portraits.person import Person
 from pxs.faces.portraits.picture import Sitter, render
 
-__all__ = ["Person", "Shot", "Sitter", "render", "render_many"]
+__all__ = ["Person", "Sitter", "render"]

@@ -5,7 +5,7 @@ import torch
 
 from analysis.performance.training import PublicStep, main
 from pxs.data.ffe import read
-from pxs.data.synthetic_ffe import write_drawn_set
+from pxs.data.synthetic_ffe import write_synthetic_set
 from pxs.encoders.features import MiniFeatures
 from pxs.encoders.identity import MiniIdentityEncoder
 from pxs.training.cache import Cache
@@ -15,7 +15,7 @@ from pxs.training.settings import Settings
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    return write_drawn_set(tmp_path_factory.mktemp("ffe"), 2)
+    return write_synthetic_set(tmp_path_factory.mktemp("ffe"), 2)
 
 
 def test_both_steps_have_the_same_loss(editor, table, tmp_path):

@@ -13,12 +13,15 @@ from PIL import Image
 
 from pxs.errors import ScaleError
 from pxs.expressions import EXPRESSIONS, Mix
+from pxs.faces import RENDERED
 from pxs.faces.action_units import NAMES, actions
-from pxs.faces.portraits import Person, Shot, Sitter, render, render_many, styling
+from pxs.faces.portraits import Person, Sitter, render, styling
 from pxs.faces.portraits.asset import asset
 from pxs.faces.portraits.geometry import face_vertices
 from pxs.faces.portraits.looks import GLASSES, HAIRS
 from pxs.faces.portraits.units import TABLE, motion
+from pxs.faces.render import Drawing
+from pxs.faces.render import render as render_many
 
 expressions = pytest.mark.parametrize("expression", EXPRESSIONS)
 
@@ -186,11 +189,10 @@ def test_every_action_unit_has_an_effect():
 
 
 def test_many_pictures_are_those_made_one_by_one():
-    shots = [Shot(number, Mix(sad=0.5)) for number in (5, 6)]
-    pictures = render_many(shots, 64, workers=1)
+    pictures = render_many([Drawing(number, Mix(sad=0.5), RENDERED) for number in (5, 6)], 64, workers=1)
     assert pictures.shape == (2, 64, 64, 3)
-    for picture, shot in zip(pictures, shots, strict=True):
-        assert picture.tobytes() == render(Person.sample(shot.number), shot.mix, 64).tobytes()
+    for picture, number in zip(pictures, (5, 6), strict=True):
+        assert picture.tobytes() == render(Person.sample(number), Mix(sad=0.5), 64).tobytes()
 
 
 def test_pictures_are_rgb_of_the_asked_size_and_tiny_ones_are_refused():
