@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLQwenImage
+from safetensors.torch import load_file
 
 from pxs.editing.checkpoints import BUNDLED
 from pxs.editing.exact.vae2d import Vae2d
@@ -14,7 +15,7 @@ from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
 from pxs.faces.render import render
-from pxs.mini import build, train_vae
+from pxs.mini import build, build_portraits, train_vae
 from pxs.mini.data import assorted
 from pxs.mini.edit_set import EditSet, write_chunk
 from pxs.mini.loop import TrainingPlan
@@ -113,11 +114,26 @@ def test_an_untrained_transformer_predicts_zero_so_its_loss_is_the_mean_squared_
     assert loss.item() == pytest.approx(1 + target.pow(2).mean().item(), rel=0.05)
 
 
-def test_the_transformer_stage_changes_the_weights_and_logs_the_loss(chunk, tmp_path, monkeypatch):
-    monkeypatch.setattr("pxs.mini.train_transformer.BATCH", 4)
-    trained = train_transformer(chunk, chunk, PLAN, tmp_path)
+def test_the_transformer_stage_changes_the_weights_and_logs_the_loss(chunk, tmp_path):
+    trained = train_transformer(chunk, chunk, PLAN, tmp_path, batch=4)
     assert trained.proj_out.weight.abs().max() > 0
     assert (tmp_path / "curve.jsonl").read_text().count("held_out_loss") == 1
+
+
+def test_the_model_of_rendered_people_continues_from_mini(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_portraits, "PEOPLE", {128: {"person": 1, "anime": 1}})
+    monkeypatch.setattr(build_portraits, "HELD_OUT", 1)
+    monkeypatch.setattr(build_portraits, "BATCHES", {128: 2})
+    build_portraits.edits(tmp_path, 128)
+    made = EditSet.load([tmp_path / "edits_128" / "train_person_00000.npz"])
+    assert made.latents.shape == (1, 13, 16, 16, 16)
+    before = load_file(BUNDLED["mini"] / "transformer" / "diffusion_pytorch_model.safetensors")
+    build_portraits.transformer(tmp_path, 128, replace(PLAN, steps=1, lr=0.0, adam_lr=0.0))
+    after = load_file(tmp_path / "checkpoint" / "transformer" / "diffusion_pytorch_model.safetensors")
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    build_portraits.transformer(tmp_path, 128, replace(PLAN, steps=2))
+    after = load_file(tmp_path / "checkpoint" / "transformer" / "diffusion_pytorch_model.safetensors")
+    assert not torch.equal(before["proj_out.weight"], after["proj_out.weight"])
 
 
 def test_all_prompts_have_the_same_number_of_tokens_after_a_prefix_of_64():
