@@ -1,6 +1,7 @@
 """Rows: FFE files of a training, and tables of tasks of a benchmark, that are no JSON or of another form."""
 
 import json
+import os
 from copy import deepcopy
 
 from bad_input import Case
@@ -134,6 +135,12 @@ TABLES = [
     Case("no benchmark", ("bench", "--methods", "source", "--bench", "no", "--out", "out"), "'no'"),
     Case("a picture for a benchmark", ("bench", "--methods", "source", "--bench", "face.png", "--out", "out"), "face.png"),
     Case("a folder without tables", ("bench", "--methods", "source", "--bench", ".", "--out", "out"), "no tasks"),
+    Case(
+        "a pipe for a table",
+        ("bench", "--methods", "source", "--bench", ".", "--out", "out"),
+        "no tasks",
+        lambda folder: os.mkfifo(folder / "tasks.jsonl"),
+    ),
     tasks("an empty table", "", "no tasks"),
     tasks("a table cut off", json.dumps(TASK)[:-3], "not JSON"),
     tasks("a table in Latin 1", b'{"image": "f\xfcr.png"}', "cannot be read"),

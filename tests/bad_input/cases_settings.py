@@ -1,6 +1,7 @@
 """Settings of a training: files that are no JSON object, unknown names, values of a wrong kind."""
 
 import json
+import os
 
 from bad_input import Case
 
@@ -23,6 +24,13 @@ FILES = [
     Case("no settings file", ("train", "--data", "r", "--out", "o", "--config", "no.json"), "'no.json'"),
     Case("a picture for settings", ("train", "--data", "r", "--out", "o", "--config", "face.png"), "'face.png'"),
     Case("a folder for settings", ("train", "--data", "r", "--out", "o", "--config", "."), "'.'"),
+    Case("a device for settings", ("train", "--data", "r", "--out", "o", "--config", "/dev/zero"), "'/dev/zero'"),
+    Case(
+        "a pipe for settings",
+        ("train", "--data", "r", "--out", "o", "--config", "pipe"),
+        "'pipe'",
+        lambda folder: os.mkfifo(folder / "pipe"),
+    ),
     config("empty settings", ""),
     config("blank settings", " \n\t\n"),
     config("settings cut off", '{"steps": 8, "ran'),
