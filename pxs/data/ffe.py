@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,6 @@ from pxs.images import Box, PathName
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.parsing import parse_json
 
-MAX = sys.float_info.max  # JSON has integers beyond it
 RESCALE = ((0.0, 0.0), (0.6, 0.3), (0.8, 0.5), (0.9, 0.8), (1.0, 1.0))
 """Corners (score, rescaled score) of the piecewise linear rescale."""
 
@@ -217,7 +216,7 @@ def _boxes(entry: dict[str, Any], where: str) -> tuple[Box, ...]:
 
 
 def _box(value: Any, where: str) -> Box:
-    sound = isinstance(value, list) and len(value) == 4 and all(_number(v) and -MAX <= v <= MAX for v in value)
+    sound = isinstance(value, list) and len(value) == 4 and all(_number(v) and math.isfinite(v) for v in value)
     if not sound or not (value[0] < value[2] and value[1] < value[3]):
         raise DataError(f"{where} has {_shown(value)}: give [left, top, right, bottom] in pixels")
     left, top, right, bottom = map(float, value)

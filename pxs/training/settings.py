@@ -107,9 +107,8 @@ class Settings:
     def updated(self, changes: Mapping[str, Any]) -> Settings:
         """A copy with some settings changed; raises TrainingError for an unknown name or a value out of range."""
         known = asdict(self)
-        if not isinstance(changes, Mapping):
-            raise TrainingError(f"the settings are {str(changes)[:80]!r}: give an object of names and values")
-        if unknown := sorted(set(changes) - known.keys()):
+        if not isinstance(changes, Mapping) or not changes.keys() <= known.keys():
+            unknown = sorted(set(changes) - known.keys()) if isinstance(changes, Mapping) else changes
             raise TrainingError(f"unknown settings {unknown}: choose from {', '.join(known)}")
         return Settings(**{**known, **changes})
 
