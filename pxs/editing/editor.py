@@ -209,6 +209,8 @@ class Portrait:
     def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
         """The picture with each of the mixes; one seed is one image, whether alone or among others.
 
+        The same call gives the same bits again. Alone or among others, with other threads or on another machine, a few
+        pixels may differ by one level; `Savings.fixed_batch` says how to have the same bits alone and among others.
         With the recipe "fitted" the images have the source's size; with "published" they are the model's own pictures.
         Raises ScaleError without mixes or with fewer than 1 step.
         """
