@@ -8,7 +8,6 @@ published settings, by the domain of the rows) for every other. One line on stan
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pxs.commands.arguments import Commands, whole_number
-from pxs.errors import TrainingError
+from pxs.errors import DataError, TrainingError
+from pxs.storage.parsing import parse_json
 from pxs.training.settings import CHOICES, Settings, read_changes
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _assignment(text: str) -> tuple[str, Any]:
 def _value(text: str) -> Any:
     """The JSON value of a text, such as a number or true; the text itself if it is not JSON."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return parse_json(text)
+    except DataError:
         return text
 
 

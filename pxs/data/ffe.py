@@ -27,6 +27,7 @@ from pxs.errors import DataError, OutputError, PxsError, one_line
 from pxs.expressions import EXPRESSIONS, Mix, check_domain, check_expression
 from pxs.images import Box, PathName
 from pxs.storage.files import output_folder, replace_file
+from pxs.storage.parsing import parse_json
 
 RESCALE = ((0.0, 0.0), (0.6, 0.3), (0.8, 0.5), (0.9, 0.8), (1.0, 1.0))
 """Corners (score, rescaled score) of the piecewise linear rescale."""
@@ -88,7 +89,7 @@ def read(path: PathName, rescale: bool = False, domain: str = "human") -> list[R
     for number, line in enumerate(_lines(path), 1):
         if line.strip():
             try:
-                rows.append(_row(_parse(line), folder, domain))
+                rows.append(_row(parse_json(line, "write one whole JSON object a line"), folder, domain))
             except PxsError as error:
                 raise DataError(f"{str(path)!r}, row {number}: {error}") from None
     if not rows:
@@ -138,16 +139,6 @@ def _decoded(line: bytes, path: PathName, number: int) -> str:
         return line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise DataError(f"{str(path)!r}, row {number}: not UTF-8 text: save the file as UTF-8") from None
-
-
-def _parse(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} at column {error.colno}"
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
-        reason = one_line(error)
-    raise DataError(f"not JSON ({reason}): write one whole JSON object a line")
 
 
 def _row(document: Any, folder: Path, domain: str) -> Row:

@@ -22,6 +22,7 @@ from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.faces import STYLES
 from pxs.images import Box, open_image, save_png
 from pxs.storage.files import output_folder, replace_file
+from pxs.storage.parsing import parse_json
 
 FIELDS = {
     "image": ("image", "image_path", "file_name", "img", "path", "src"),
@@ -157,7 +158,8 @@ READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parque
 def _tables(root: Path) -> list[Path]:
     """The tables in a folder: all files of the first format that is found, so that copies do not count twice."""
     for suffix in READERS:
-        found = sorted(p for p in root.rglob(f"*{suffix}") if not p.name.startswith(("dataset_info", ".")))
+        named = (p for p in root.rglob(f"*{suffix}") if not p.name.startswith(("dataset_info", ".")))
+        found = sorted(p for p in named if p.is_file())
         if found:
             return found
     return []
@@ -165,9 +167,10 @@ def _tables(root: Path) -> list[Path]:
 
 def _rows(table: Path) -> list[dict[str, Any]]:
     from datasets import Dataset
-    from datasets.utils.logging import disable_progress_bar
+    from datasets.utils.logging import CRITICAL, disable_progress_bar, set_verbosity
 
     disable_progress_bar()
+    set_verbosity(CRITICAL)  # it logs the errors that it raises
     reader = READERS.get(table.suffix)
     if reader is None:
         raise DataError(f"{table} is neither JSONL, CSV nor Parquet: give a folder or file in the layout of FFE-Bench")
@@ -189,9 +192,9 @@ def _json_rows(table: Path) -> list[dict[str, Any]]:
     rows: list[Any] = []
     for number, entry in enumerate(entries, 1):
         try:
-            found = json.loads(entry) if entry.strip() else []
-        except json.JSONDecodeError as error:
-            raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
+            found = parse_json(entry, "write one object a line") if entry.strip() else []
+        except DataError as error:
+            raise DataError(f"{table}, row {number} is {error}") from None
         rows += found if isinstance(found, list) else [found]
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong:

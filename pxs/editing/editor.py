@@ -140,10 +140,11 @@ class Editor:
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> list[Image.Image]:
-        """Images from normalised latents (B, z, h, w)."""
+        """Images from normalised latents (B, z, h, w); with a fixed batch each is decoded alone, see `Savings`."""
         images: list[Image.Image] = []
         pixels_each = 64 * latents.shape[2] * latents.shape[3]
-        for part in latents.to(self.vae.quant_conv.weight).split(max(1, min(DECODE, DECODE_PIXELS // pixels_each))):
+        most = 1 if self.savings.fixed_batch else DECODE
+        for part in latents.to(self.vae.quant_conv.weight).split(max(1, min(most, DECODE_PIXELS // pixels_each))):
             pixels = self.recipe.develop(self.vae.decode, part, self.mean.to(part), self.std.to(part))
             images += [from_array(p) for p in pixels.permute(0, 2, 3, 1).cpu().numpy()]
         return images
@@ -208,6 +209,8 @@ class Portrait:
     def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
         """The picture with each of the mixes; one seed is one image, whether alone or among others.
 
+        The same call gives the same bits again. Alone or among others, with other threads or on another machine, a few
+        pixels may differ by one level; `Savings.fixed_batch` says how to have the same bits alone and among others.
         With the recipe "fitted" the images have the source's size; with "published" they are the model's own pictures.
         Raises ScaleError without mixes or with fewer than 1 step.
         """

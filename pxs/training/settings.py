@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pxs.errors import TrainingError, one_line
+from pxs.storage.parsing import parse_json
 
 TARGETS = (
     *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
@@ -128,7 +128,9 @@ class Settings:
 def read_changes(path: str | Path) -> dict[str, Any]:
     """The settings that a JSON file names. Raises TrainingError for a file that cannot be read or a wrong setting."""
     try:
-        content = json.loads(Path(path).read_text())
+        if not Path(path).is_file():
+            raise FileNotFoundError("it is not a file")
+        content = parse_json(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"settings {str(path)!r} cannot be read ({one_line(error)}): give a JSON file") from None
     Settings().updated(content)

@@ -63,6 +63,15 @@ def test_a_fixed_batch_gives_an_edit_the_same_bits_alone_and_among_others(dtype)
     assert torch.equal(together, torch.cat([final(portrait, [mix]) for mix in MIXES]))
 
 
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_a_fixed_batch_gives_a_picture_the_same_bits_alone_and_among_others(editor, size):
+    portrait = Editor(editor.checkpoint, Savings(fixed_batch=size)).open(FACE)
+    together = portrait.edit(MIXES, steps=STEPS)
+    alone = [portrait.edit(mix, steps=STEPS) for mix in MIXES]
+    assert [image.tobytes() for image in together] == [edits[0].tobytes() for edits in alone]
+    assert [image.tobytes() for image in together.raw] == [edits.raw[0].tobytes() for edits in alone]
+
+
 def test_batches_are_filled_with_copies_of_the_last_row():
     rows = torch.arange(10).view(5, 2)
     parts = full(rows, 3)

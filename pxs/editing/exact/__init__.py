@@ -24,8 +24,10 @@ class Savings:
 
     prefix: the shared start of all prompts is encoded once; modulation: a table instead of a third of the weights;
     contiguous: two slices for zero_cond_t; last_block: target rows only; vae2d: 2-D convolutions.
-    fixed_batch: run batches of exactly this many edits, the last one padded; 0 runs as many as asked. This costs time,
-    and is for those to whom the last bit matters: batches of different sizes round differently.
+    fixed_batch: run batches of exactly this many edits, the last one padded, and decode each alone; 0 runs as many as
+    asked. It costs time, and is for those to whom the last bit matters: a picture then has the same bits alone and
+    among others, on one machine, with one number of threads and without `reuse`. Without it, as between numbers of
+    threads and machines, sums round differently: in float32 a few pixels of a picture differ by one level of 255.
     graphs: CUDA graphs, which pay for small pictures on a fast GPU; off, since no GPU has confirmed them yet.
 
     Raises ScaleError for a negative `fixed_batch`.

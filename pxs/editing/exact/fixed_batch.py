@@ -2,7 +2,8 @@
 
 The edits of a batch do not touch each other. But a machine adds up sums in an order that depends on the size of the
 batch, so the same edit differs in its last bits between batches, visibly in bfloat16. Between batches of one size it
-does not; the last is filled with copies of its last edit. Compiled blocks then also see one shape only.
+does not; the last is filled with copies of its last edit. The editor decodes each of these edits alone, for the same
+reason. Compiled blocks then also see one shape only.
 """
 
 from __future__ import annotations
