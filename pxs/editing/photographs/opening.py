@@ -1,0 +1,50 @@
+"""A recipe's steps around one face of a picture: cut, prepare, and the way back to the whole picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from pxs.editing.photographs.choosing import Which, choose_all
+from pxs.editing.photographs.cutting import Cut
+from pxs.editing.photographs.faces import Face, Faces, finder, installed
+from pxs.editing.photographs.outline import check_regions
+from pxs.editing.photographs.pose import hold_still
+from pxs.editing.recipes import Prepared, Recipe, Sides
+from pxs.images import Fit
+
+
+def prepare_cut(cut: Cut, recipe: Recipe, sides: Sides, still: bool = False) -> Prepared:
+    """What `recipe` makes of the square around a face; edits are restored into the whole picture.
+
+    still: warp every edit back onto the pose that the head had; restoring then raises ImageError where it cannot be.
+    """
+    small = cut.square.resize((sides.trained, sides.trained), Image.Resampling.LANCZOS)
+    prepared = recipe.prepare(small, sides, None)
+    way = Fit(cut.square, prepared.sampled)
+
+    def restore(edited: Image.Image) -> Image.Image:
+        square = way.restore(edited)
+        return cut.put_back(hold_still(cut.square, square) if still else square)
+
+    return prepared._replace(shown=cut.picture, restore=restore)
+
+
+def cut_face(picture: Image.Image, which: Which, only: str | Sequence[str] = (), force: bool = False) -> Cut:
+    """The square around one face of a picture, which keeps clear of all others.
+
+    Raises ImageError as `choose` does and, unless `force`, as `check_face`; and for a part of a face that is unknown.
+    """
+    return cut_faces(picture, [which], only, force)[0]
+
+
+def cut_faces(
+    picture: Image.Image, which: Sequence[Which] | None, only: str | Sequence[str] = (), force: bool = False
+) -> list[Cut]:
+    """Squares around several faces of a picture, around all of them for None; raises as `cut_face` does."""
+    parts = check_regions(only) if only else ()
+    boxes = which is not None and all(isinstance(one, (tuple, Face)) for one in which)
+    faces = Faces(picture, [] if boxes and not installed() else finder().find(picture))
+    chosen = choose_all(faces, which, force)
+    return [Cut(picture, face, [f for f in (*chosen, *faces) if f is not face], parts) for face in chosen]
