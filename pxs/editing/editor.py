@@ -31,7 +31,8 @@ from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
-from pxs.editing.photographs import Cut, Faces, Which, cut_face, finder, prepare_cut
+from pxs.editing.photographs import Cut, Faces, Which, cut_faces, finder, prepare_cut
+from pxs.editing.photographs.reading import read
 from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ImageError, ModelError, ScaleError
@@ -153,7 +154,7 @@ class Editor:
             return Portrait(self, source, check_domain(domain), box)
         if box is not None:
             raise ImageError("face and box exclude each other: give the face alone, which takes a box as well")
-        cut = cut_face(source, face, only, force)
+        (cut,) = cut_faces(source, [face], only, force)
         return Portrait(self, source, check_domain(domain), cut=cut, still=still)
 
     @torch.inference_mode()
@@ -200,9 +201,7 @@ class Portrait:
         self.editor, self.source, self.domain, self.cut = editor, source, domain, cut
         sides = editor.checkpoint.sides
         self.prepared = (
-            editor.recipe.prepare(source, sides, box)
-            if cut is None
-            else prepare_cut(cut, editor.recipe, sides, still)
+            editor.recipe.prepare(source, sides, box) if cut is None else prepare_cut(cut, editor.recipe, sides, still)
         )
         self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
@@ -302,6 +301,18 @@ class Portrait:
     def neutral(self, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
         """The picture with a neutral face: its expression is taken away; raises ScaleError with fewer than 1 step."""
         return self.edit(Mix(), seed, steps, progress)
+
+    def like(
+        self, other: Source, face: Which = "largest", seed: int = SEED, steps: int = STEPS, progress: bool = True
+    ) -> Edits:
+        """The picture with the expression that a face in another picture shows; `face` says which of its faces.
+
+        What was read, with its uncertainty, is the entry "like" of the provenance. Raises ImageError as
+        `photographs.reading.read` does, ScaleError with fewer than 1 step.
+        """
+        reading = read(open_image(other), face)
+        edits = self.edit(reading.mix, seed, steps, progress)
+        return replace(edits, provenance={**edits.provenance, "like": str(reading)})
 
     def sweep(
         self,

@@ -5,11 +5,10 @@ square around one face: it cuts the square out of the picture and puts an edit o
 a part of the face or holds the head still, `reading` reads the expression of another picture.
 """
 
-
 from pxs.editing.photographs.choosing import Which, parse_face
 from pxs.editing.photographs.cutting import Cut
 from pxs.editing.photographs.faces import Face, FaceFinder, Faces, finder, installed
-from pxs.editing.photographs.opening import cut_face, cut_faces, prepare_cut
+from pxs.editing.photographs.opening import cut_faces, prepare_cut
 
 __all__ = [
     "Cut",
@@ -17,7 +16,6 @@ __all__ = [
     "FaceFinder",
     "Faces",
     "Which",
-    "cut_face",
     "cut_faces",
     "finder",
     "installed",

@@ -20,6 +20,8 @@ MOST_TURN = 35.0
 """Largest turn of a head that is edited, in degrees."""
 MOST_OUTSIDE = 0.15
 """Largest share of a face that may lie outside of the picture."""
+PORTRAIT = 0.35
+"""Least size of the face in a portrait, in shorter sides of the picture."""
 AROUND = "force=True (--force) goes on"
 
 
@@ -121,3 +123,15 @@ def _listed(faces: Faces) -> str:
     shown = ", ".join(f"{i} ({describe(face)})" for i, face in enumerate(faces.found[:4]))
     return shown if len(faces) <= 4 else f"{shown} and others to {len(faces) - 1}"
 
+
+def doubt(faces: Faces) -> str:
+    """Why a picture is clearly no portrait, in words; empty where it is one, or may be."""
+    if not faces:
+        return "no face was found in it"
+    size, side = faces[0].size, min(faces.source.size)
+    if faces[0].turn > MOST_TURN:
+        return f"its face is turned by {faces[0].turn:.0f} degrees"
+    if size >= PORTRAIT * side:
+        return ""
+    count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+    return f"it has {count}, the largest of {size:.0f} pixels: --face largest edits that one alone"

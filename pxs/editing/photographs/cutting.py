@@ -21,7 +21,7 @@ from pxs.editing.photographs.outline import Polygon, depths, lowered, outline, r
 from pxs.errors import ImageError
 from pxs.images.fitting import carry, changed_share, check_rgb
 
-EYE_SPAN, EYE_HEIGHT = 0.38, 0.47
+EYE_SPAN, EYE_HEIGHT = 0.38, 0.45
 """Means of the drawn and rendered faces that mini is trained on, in sides of the picture."""
 BOX_SPAN, BOX_HEIGHT = 0.68, 0.57
 """The same for a face that is known by its box alone: its longer side, and the height of its centre."""
@@ -43,9 +43,7 @@ class Cut:
     limited to, see `REGIONS`; all of it when empty. Raises ImageError for a part of a face whose landmarks are unknown.
     """
 
-    def __init__(
-        self, picture: Image.Image, face: Face, others: Sequence[Face] = (), only: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, picture: Image.Image, face: Face, others: Sequence[Face] = (), only: Sequence[str] = ()) -> None:
         check_rgb(picture)
         if only and face.points is None:
             raise ImageError("a part of the face needs its landmarks, and no face was found in the box")
@@ -104,8 +102,8 @@ class Cut:
         """How deep each cell lies inside of a face and its rim, in widths of the rim: 1 on the outline."""
         return depths(lowered(self.level(outline(face))), cells, self.side) / soft + 1
 
-    def put_back(self, edited: Image.Image, into: Image.Image | None = None) -> Image.Image:
-        """The picture (or `into`, of its size) with an edit of the square in the place of the face.
+    def put_back(self, edited: Image.Image) -> Image.Image:
+        """The picture with an edit of the square in the place of the face.
 
         `edited` is RGB and has the size of `square`; else ImageError. Where it equals `square`, and outside of the
         mask, the picture keeps its bytes.
@@ -113,7 +111,7 @@ class Cut:
         check_rgb(edited)
         if edited.size != self.square.size:
             raise ImageError(f"the edited square is {edited.size}: it must have the size {self.square.size}")
-        result = np.asarray(self.picture if into is None else into).copy()
+        result = np.asarray(self.picture).copy()
         left, top, right, bottom = self._reach()
         if right <= left or bottom <= top:
             return Image.fromarray(result)
@@ -128,13 +126,12 @@ class Cut:
         changed = warp(changed_share(self.square, edited), Image.Resampling.BILINEAR)
         small, new = (np.asarray(i, np.float32) for i in (self.square, edited))
         matched = _matched_colours(small, new, self.mask)
-        full = np.asarray(self.picture.crop((left, top, right, bottom)), np.float32)
-        before = result[top:bottom, left:right].astype(np.float32)
+        full = result[top:bottom, left:right].astype(np.float32)
         for c in range(3):
             values = carry(full[..., c], small[..., c], new[..., c], changed, warp)
             offset = warp(_enlarged(matched[..., c], self.side), Image.Resampling.BILINEAR)
-            before[..., c] += mask * (values + offset - before[..., c])
-        result[top:bottom, left:right] = np.clip(np.rint(before), 0, 255).astype(np.uint8)
+            full[..., c] += mask * (values + offset - full[..., c])
+        result[top:bottom, left:right] = np.clip(np.rint(full), 0, 255).astype(np.uint8)
         return Image.fromarray(result)
 
     def _reach(self) -> tuple[int, int, int, int]:

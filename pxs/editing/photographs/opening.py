@@ -31,18 +31,13 @@ def prepare_cut(cut: Cut, recipe: Recipe, sides: Sides, still: bool = False) -> 
     return prepared._replace(shown=cut.picture, restore=restore)
 
 
-def cut_face(picture: Image.Image, which: Which, only: str | Sequence[str] = (), force: bool = False) -> Cut:
-    """The square around one face of a picture, which keeps clear of all others.
-
-    Raises ImageError as `choose` does and, unless `force`, as `check_face`; and for a part of a face that is unknown.
-    """
-    return cut_faces(picture, [which], only, force)[0]
-
-
 def cut_faces(
     picture: Image.Image, which: Sequence[Which] | None, only: str | Sequence[str] = (), force: bool = False
 ) -> list[Cut]:
-    """Squares around several faces of a picture, around all of them for None; raises as `cut_face` does."""
+    """Squares around faces of a picture, each keeping clear of all other faces; around all of them for None.
+
+    Raises ImageError as `choose_all` does, and for a part of a face that is unknown.
+    """
     parts = check_regions(only) if only else ()
     boxes = which is not None and all(isinstance(one, (tuple, Face)) for one in which)
     faces = Faces(picture, [] if boxes and not installed() else finder().find(picture))
