@@ -69,13 +69,13 @@ def report(people: int, out: Path | None) -> None:
     for i, name in enumerate(EXPRESSIONS):
         print(f"{name:<10} error {errors[i]:.2f}  correlation {np.corrcoef(answers[:, i], truth[:, i])[0, 1]:.2f}")
     if out is not None:
-        save_file({"weights": weights.astype(np.float32), "errors": errors.astype(np.float32)}, out)
+        save_file({"weights": np.ascontiguousarray(weights, np.float32), "errors": errors.astype(np.float32)}, out)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0, or 2 without the extra `photos`."""
     parser = argparse.ArgumentParser(prog="python -m analysis.reading", description=__doc__)
-    parser.add_argument("--people", type=int, default=42, help="how many to fit on (default 42)")
+    parser.add_argument("--people", type=int, default=60, help="how many to fit on (default 60)")
     parser.add_argument("--out", type=Path, help="file to write the map to")
     options = parser.parse_args(arguments)
     return exit_status("python -m analysis.reading", lambda: report(options.people, options.out))

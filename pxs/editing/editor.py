@@ -31,11 +31,11 @@ from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
-from pxs.editing.photographs import Cut, Faces, Which, cut_faces, finder, prepare_cut
+from pxs.editing.photographs import Cut, Faces, Which, check_alone, cut_faces, finder, prepare_cut
 from pxs.editing.photographs.reading import read
 from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
-from pxs.errors import ExpressionError, ImageError, ModelError, ScaleError
+from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
 from pxs.images import Box, Source, from_array, open_image, psnr, to_array
 from pxs.storage.provenance import versions
@@ -148,14 +148,9 @@ class Editor:
         faces only and the picture seems to be another.
         """
         source = open_image(image)
-        if face is None:
-            if only or still:
-                raise ImageError("a part of the face, or a head held still, needs the face: give face='largest'")
-            return Portrait(self, source, check_domain(domain), box)
-        if box is not None:
-            raise ImageError("face and box exclude each other: give the face alone, which takes a box as well")
-        (cut,) = cut_faces(source, [face], only, force)
-        return Portrait(self, source, check_domain(domain), cut=cut, still=still)
+        check_alone(face, box, bool(only) or still)
+        cut = None if face is None else cut_faces(source, [face], only, force)[0]
+        return Portrait(self, source, check_domain(domain), box, cut, still)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
@@ -199,10 +194,8 @@ class Portrait:
         still: bool = False,
     ) -> None:
         self.editor, self.source, self.domain, self.cut = editor, source, domain, cut
-        sides = editor.checkpoint.sides
-        self.prepared = (
-            editor.recipe.prepare(source, sides, box) if cut is None else prepare_cut(cut, editor.recipe, sides, still)
-        )
+        sides, recipe = editor.checkpoint.sides, editor.recipe
+        self.prepared = prepare_cut(cut, recipe, sides, still) if cut else recipe.prepare(source, sides, box)
         self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
         self._warn_if_not_drawn()
@@ -305,10 +298,9 @@ class Portrait:
     def like(
         self, other: Source, face: Which = "largest", seed: int = SEED, steps: int = STEPS, progress: bool = True
     ) -> Edits:
-        """The picture with the expression that a face in another picture shows; `face` says which of its faces.
+        """The picture with the expression of a face in another picture; `face` says which of its faces.
 
-        What was read, with its uncertainty, is the entry "like" of the provenance. Raises ImageError as
-        `photographs.reading.read` does, ScaleError with fewer than 1 step.
+        The provenance has what was read, with its uncertainty, as "like". Raises ImageError as `reading.read` does.
         """
         reading = read(open_image(other), face)
         edits = self.edit(reading.mix, seed, steps, progress)

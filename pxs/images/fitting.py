@@ -60,8 +60,9 @@ class Fit:
             return edited.copy()
         resample = partial(_resized, size=self.source.size)
         changed = resample(changed_share(self.fitted, edited), how=Image.Resampling.BILINEAR)
-        channels = zip(*(map(_floats, image.split()) for image in (self.source, self.fitted, edited)), strict=True)
-        return Image.merge("RGB", [_plane(carry(*channel, changed, resample)) for channel in channels])
+        channels = zip(self.source.split(), self.fitted.split(), edited.split(), strict=True)
+        planes = [carry(_floats(s), _floats(f), _floats(e), changed, resample) for s, f, e in channels]
+        return Image.merge("RGB", [_plane(plane) for plane in planes])
 
 
 def fit(image: Image.Image, resolution: int, multiple: int = 16) -> tuple[Image.Image, Fit]:

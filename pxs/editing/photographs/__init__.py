@@ -8,7 +8,7 @@ a part of the face or holds the head still, `reading` reads the expression of an
 from pxs.editing.photographs.choosing import Which, parse_face
 from pxs.editing.photographs.cutting import Cut
 from pxs.editing.photographs.faces import Face, FaceFinder, Faces, finder, installed
-from pxs.editing.photographs.opening import cut_faces, prepare_cut
+from pxs.editing.photographs.opening import check_alone, cut_faces, prepare_cut
 
 __all__ = [
     "Cut",
@@ -16,6 +16,7 @@ __all__ = [
     "FaceFinder",
     "Faces",
     "Which",
+    "check_alone",
     "cut_faces",
     "finder",
     "installed",

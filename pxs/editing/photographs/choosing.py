@@ -83,7 +83,8 @@ def choose_all(faces: Faces, which: Sequence[Which] | None, force: bool = False)
 
 
 def _all_usable(faces: Faces, force: bool) -> list[Face]:
-    usable = []
+    usable: list[Face] = []
+    choose(faces, LARGEST)  # raises where there is none
     for number, face in enumerate(faces):
         try:
             if not force:
@@ -92,7 +93,7 @@ def _all_usable(faces: Faces, force: bool) -> list[Face]:
         except ImageError as error:
             warnings.warn(f"face {number} is left out: {error}", stacklevel=2)
     if not usable:
-        raise ImageError(f"none of the {len(faces)} faces found can be edited: give another picture")
+        raise ImageError(f"none of the faces found ({_listed(faces)}) can be edited: give another picture")
     return usable
 
 
@@ -107,7 +108,7 @@ def check_face(face: Face, size: tuple[int, int]) -> None:
             f"the face of {describe(face)} is turned by {face.turn:.0f} degrees, more than {MOST_TURN:.0f}: "
             f"turn the picture, take another, or {AROUND}"
         )
-    outside = 1 - _shared(face.box, (0.0, 0.0, *map(float, size)))
+    outside = 1 - _shared(face.box, (0.0, 0.0, float(size[0]), float(size[1])))
     if outside > MOST_OUTSIDE:
         raise ImageError(f"{outside:.0%} of the face of {describe(face)} lie outside of the picture: {AROUND}")
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.editing.photographs.faces import EYES, Face
-from pxs.editing.photographs.outline import Polygon, depths, lowered, outline, region_outlines
+from pxs.editing.photographs.outline import depths, lowered, outline, region_outlines
 from pxs.errors import ImageError
 from pxs.images.fitting import carry, changed_share, check_rgb
 
@@ -30,7 +30,7 @@ SOFT, SOFT_REGION = 0.05, 0.03
 CELLS = 256
 """Most cells along a side of the mask, which is smooth; it is enlarged bilinearly."""
 COLOUR_CELLS, COLOUR_REACH, COLOUR_CHANGE = 64, 0.12, 16.0
-"""How colours are matched at the rim: cells a side, reach in sides, and the change (levels) that is taken for an edit."""
+"""How colours are matched at the rim: cells a side, reach in sides, the change (levels) that is taken for an edit."""
 
 Matrix = tuple[float, float, float, float, float, float]
 Floats = NDArray[np.float32]

@@ -40,16 +40,27 @@ UNIT_POINTS = (
     *(384, 385, 386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, *range(468, 478)),
 )
 """The landmarks that the network of face units sees."""
-UNITS = (
-    "_neutral browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft "
-    "cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight "
-    "eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft eyeWideRight "
-    "jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight "
-    "mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight "
-    "mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight mouthStretchLeft "
-    "mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft noseSneerRight"
-).split()
-"""The face units in the order of the network's answer."""
+SIDED = (
+    *("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp"),
+    *(
+        "eyeSquint",
+        "eyeWide",
+        "jaw",
+        "mouth",
+        "mouthDimple",
+        "mouthFrown",
+        "mouthLowerDown",
+        "mouthPress",
+        "mouthSmile",
+    ),
+    *("mouthStretch", "mouthUpperUp", "noseSneer"),
+)
+WHOLE = (
+    *("browInnerUp", "cheekPuff", "jawForward", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker"),
+    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
+)
+UNITS = sorted([*(name + side for name in SIDED for side in ("Left", "Right")), *WHOLE])
+"""The face units in the order of the network's answer, whose first entry is none of them."""
 
 
 class Square(NamedTuple):
@@ -127,13 +138,13 @@ class Landmarker:
         units = self._run("face_blendshapes", points[list(UNIT_POINTS), :2].astype(np.float32))[0].ravel().tolist()
         low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
         box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        return Face(box, points, score, dict(zip(UNITS[1:], units[1:], strict=True)))
+        return Face(box, points, score, dict(zip(UNITS, units[1:], strict=True)))
 
 
 def tiles(size: tuple[int, int]) -> Iterator[Square]:
     """The whole of a picture of `size` (width, height), then squares of half the side, a quarter, and so on."""
     width, height = size
-    longest, side = max(width, height), min(width, height)
+    longest, side = max(width, height), float(min(width, height))
     yield Square(width / 2, height / 2, longest)
     side = side if side < 0.8 * longest else side / 2
     while side >= SMALLEST_TILE:
@@ -148,9 +159,9 @@ def tiles(size: tuple[int, int]) -> Iterator[Square]:
 
 def _anchors() -> NDArray[np.float64]:
     """Centres of the detector's 896 cells, (x, y) in 0..1: two for every 8 pixels, then six for every 16."""
-    rows = []
+    rows: list[NDArray[np.float64]] = []
     for cells, each in ((16, 2), (8, 6)):
-        y, x = (np.mgrid[:cells, :cells] + 0.5) / cells
+        y, x = (np.mgrid[:cells, :cells].astype(np.float64) + 0.5) / cells
         rows.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), each, axis=0))
     return np.concatenate(rows)
 
@@ -172,7 +183,7 @@ def _cut(picture: Image.Image, square: Square, side: int) -> NDArray[np.float32]
     x, y, half = (square.x - left) / shrink, (square.y - top) / shrink, side / 2
     matrix = (cosine, -sine, x - half * (cosine - sine), sine, cosine, y - half * (sine + cosine))
     cut = part.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    return np.asarray(cut, np.float32) / 255
+    return np.asarray(cut, np.float32) / np.float32(255)
 
 
 def _placed(points: Points, square: Square) -> Points:
@@ -187,7 +198,8 @@ def _placed(points: Points, square: Square) -> Points:
 def _around(points: Points, turn: float) -> Square:
     """The level square in which landmarks are sought again."""
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
-    return Square(*((low + high) / 2).tolist(), side=MARGIN * float(max(high - low)), turn=turn)
+    x, y = ((low + high) / 2).tolist()
+    return Square(x, y, MARGIN * float(max(high - low)), turn)
 
 
 def _distinct(found: list[Face]) -> list[Face]:

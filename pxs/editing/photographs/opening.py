@@ -12,7 +12,8 @@ from pxs.editing.photographs.faces import Face, Faces, finder, installed
 from pxs.editing.photographs.outline import check_regions
 from pxs.editing.photographs.pose import hold_still
 from pxs.editing.recipes import Prepared, Recipe, Sides
-from pxs.images import Fit
+from pxs.errors import ImageError
+from pxs.images import Box, Fit
 
 
 def prepare_cut(cut: Cut, recipe: Recipe, sides: Sides, still: bool = False) -> Prepared:
@@ -43,3 +44,11 @@ def cut_faces(
     faces = Faces(picture, [] if boxes and not installed() else finder().find(picture))
     chosen = choose_all(faces, which, force)
     return [Cut(picture, face, [f for f in (*chosen, *faces) if f is not face], parts) for face in chosen]
+
+
+def check_alone(face: Which | None, box: Box | None, limited: bool) -> None:
+    """Raise ImageError for a face together with a box, and for an edit that is limited to a part of no face."""
+    if face is None and limited:
+        raise ImageError("a part of the face, or a head held still, needs the face: give face='largest'")
+    if face is not None and box is not None:
+        raise ImageError("face and box exclude each other: give the face alone, which takes a box as well")

@@ -19,7 +19,7 @@ OVAL = (
 )
 """The landmarks along the outline of the face."""
 JAW = 0.2
-"""How much farther below its middle the outline reaches than the face at rest, since an opening mouth lowers the chin."""
+"""By how much the lower half of the outline is lengthened, since an opening mouth lowers the chin."""
 
 REGIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "mouth": ((61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),),
