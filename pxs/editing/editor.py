@@ -31,6 +31,8 @@ from pxs.editing.exact.prompt_prefix import encode_shared
 from pxs.editing.exact.transformer import Lean
 from pxs.editing.exact.vae2d import StockVae, Vae2d
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+from pxs.editing.photographs import Cut, Faces, Which, check_alone, cut_faces, finder, prepare_cut
+from pxs.editing.photographs.reading import read
 from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError
@@ -122,14 +124,33 @@ class Editor:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def open(self, image: Source, domain: str = "human", box: Box | None = None) -> Portrait:
+    def open(
+        self,
+        image: Source,
+        domain: str = "human",
+        box: Box | None = None,
+        face: Which | None = None,
+        only: str | Sequence[str] = (),
+        still: bool = False,
+        force: bool = False,
+    ) -> Portrait:
         """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
 
         `box` is the face, (left, top, right, bottom) in pixels, around which the recipe "published" cuts its square.
-        Raises ImageError for a picture that cannot be used, for a box that reaches outside of it, and for a box with
-        the recipe "fitted". Warns if the model was trained on drawn faces only and the picture seems to be another.
+
+        With `face` only that face is edited, at the model's resolution, and put back; all else keeps its bytes. It is
+        "largest", the number of one in `portrait.faces`, or its box in pixels, which alone needs no `pxs[photos]`.
+        `only` limits the edit to parts of it: "mouth", "eyes", "brows", or several of these. `still` warps edits back
+        onto the pose of the head. `force` goes on where a face is small, turned, or cut by the border.
+
+        Raises ImageError for a picture that cannot be used, for a box that reaches outside of it, for a box with the
+        recipe "fitted", and for a face that is not there or cannot be edited. Warns if the model was trained on drawn
+        faces only and the picture seems to be another.
         """
-        return Portrait(self, open_image(image), check_domain(domain), box)
+        source = open_image(image)
+        check_alone(face, box, bool(only) or still)
+        cut = None if face is None else cut_faces(source, [face], only, force)[0]
+        return Portrait(self, source, check_domain(domain), box, cut, still)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
@@ -161,12 +182,21 @@ class Portrait:
     """A picture opened by an editor.
 
     `source` is the picture; `prepared` what the editor's recipe makes of it; `fitted` the part and size of it that the
-    VAE encodes and that edits are generated at.
+    VAE encodes and that edits are generated at. `cut` is the square around the face that is edited alone, if one is.
     """
 
-    def __init__(self, editor: Editor, source: Image.Image, domain: str, box: Box | None = None) -> None:
-        self.editor, self.source, self.domain = editor, source, domain
-        self.prepared = editor.recipe.prepare(source, editor.checkpoint.sides, box)
+    def __init__(
+        self,
+        editor: Editor,
+        source: Image.Image,
+        domain: str,
+        box: Box | None = None,
+        cut: Cut | None = None,
+        still: bool = False,
+    ) -> None:
+        self.editor, self.source, self.domain, self.cut = editor, source, domain, cut
+        sides, recipe = editor.checkpoint.sides, editor.recipe
+        self.prepared = prepare_cut(cut, recipe, sides, still) if cut else recipe.prepare(source, sides, box)
         self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
         self._warn_if_not_drawn()
@@ -177,6 +207,11 @@ class Portrait:
         editor = self.editor
         seen = self.prepared.described
         return embed_expressions(editor.pipe, seen, self.domain, editor.encode_prompts)
+
+    @cached_property
+    def faces(self) -> Faces:
+        """All faces of the source with their numbers; raises ImageError without the extra `photos`."""
+        return Faces(self.source, finder().find(self.source))
 
     @property
     def grid(self) -> Grid:
@@ -233,7 +268,7 @@ class Portrait:
 
     def _edits(self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
         """The edits whose own pictures, of the model's size, are `raw`."""
-        provenance = {**self.editor.provenance, "domain": self.domain}
+        provenance = {**self.editor.provenance, "domain": self.domain, **({} if self.cut is None else self.cut.notes)}
         images = tuple(self.prepared.restore(image) for image in raw)
         return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw))
 
@@ -258,6 +293,21 @@ class Portrait:
             recipe.encode(self.editor.pipe, self.prepared.described, [text], recipe.see), seed, steps
         )
         return self.prepared.restore(self.preview(last.latents)[0])
+
+    def neutral(self, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
+        """The picture with a neutral face: its expression is taken away; raises ScaleError with fewer than 1 step."""
+        return self.edit(Mix(), seed, steps, progress)
+
+    def like(
+        self, other: Source, face: Which = "largest", seed: int = SEED, steps: int = STEPS, progress: bool = True
+    ) -> Edits:
+        """The picture with the expression of a face in another picture; `face` says which of its faces.
+
+        The provenance has what was read, with its uncertainty, as "like". Raises ImageError as `reading.read` does.
+        """
+        reading = read(open_image(other), face)
+        edits = self.edit(reading.mix, seed, steps, progress)
+        return replace(edits, provenance={**edits.provenance, "like": str(reading)})
 
     def sweep(
         self,

@@ -26,6 +26,7 @@ class Edits(Sequence[Image.Image]):
     provenance: model, model_hash, adapter, adapter_hash, recipe, domain and versions, all strings.
     raw: the model's own picture of each edit, of the model's size, without any detail of the source; with the recipe
     "published" these are the images.
+    each: for one image whose faces have a mix each: these; `mixes` then holds the first of them.
     """
 
     source: Image.Image
@@ -35,6 +36,7 @@ class Edits(Sequence[Image.Image]):
     steps: int
     provenance: dict[str, str] = field(default_factory=dict)
     raw: tuple[Image.Image, ...] = ()
+    each: tuple[Mix, ...] = ()
 
     def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
         return self.images[index]
@@ -56,7 +58,7 @@ class Edits(Sequence[Image.Image]):
     def sheet(self, columns: int = 8) -> Image.Image:
         """The source and all edits, labelled, at most `columns` in a row and 256 pixels a cell."""
         cells = [_thumbnail(image) for image in (self.source, *self.images)]
-        labels = ["source", *(str(mix) for mix in self.mixes)]
+        labels = ["source", *(" | ".join(map(str, self.each or (mix,))) for mix in self.mixes)]
         return wrapped_sheet(cells, labels, columns)
 
     def differences(self, gain: float = 4.0) -> list[Image.Image]:
@@ -76,7 +78,7 @@ class Edits(Sequence[Image.Image]):
         `overwrite`), or if two edits would get the same name.
         """
         target = output_folder(folder)
-        given = [f"{stem}_{mix.slug}.png" for mix in self.mixes] if names is None else names
+        given = [f"{stem}_{self.slug(mix)}.png" for mix in self.mixes] if names is None else names
         if len(given) != len(self.mixes):
             raise OutputError(f"{len(given)} names were given for {len(self.mixes)} edits: give one each")
         paths = [target / name for name in given]
@@ -95,7 +97,12 @@ class Edits(Sequence[Image.Image]):
 
     def text(self, mix: Mix) -> dict[str, str]:
         """The text chunks of one edit's PNG."""
-        return {**self.provenance, "seed": str(self.seed), "steps": str(self.steps), "mix": json.dumps(dict(mix))}
+        mixes = json.dumps([dict(one) for one in self.each] if self.each else dict(mix))
+        return {**self.provenance, "seed": str(self.seed), "steps": str(self.steps), "mix": mixes}
+
+    def slug(self, mix: Mix) -> str:
+        """The mix of an edit, or those of all its faces, as part of a file name."""
+        return "+".join(one.slug for one in self.each or (mix,))
 
     def animate(self, path: str | Path, seconds: float = 2.0) -> Path:
         """Write the edits as an animation, there and back (.gif, .webp or .png)."""

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +58,11 @@ class Fit:
             raise ImageError(f"the edited picture is {edited.size}: it must have the fitted size {self.fitted.size}")
         if not self.resized:
             return edited.copy()
-        changed = _changed_share(self.fitted, edited, self.source.size)
+        resample = partial(_resized, size=self.source.size)
+        changed = resample(changed_share(self.fitted, edited), how=Image.Resampling.BILINEAR)
         channels = zip(self.source.split(), self.fitted.split(), edited.split(), strict=True)
-        return Image.merge("RGB", [_restored(*channel, changed) for channel in channels])
+        planes = [carry(_floats(s), _floats(f), _floats(e), changed, resample) for s, f, e in channels]
+        return Image.merge("RGB", [_plane(plane) for plane in planes])
 
 
 def fit(image: Image.Image, resolution: int, multiple: int = 16) -> tuple[Image.Image, Fit]:
@@ -94,20 +98,28 @@ def _model_size(width: int, height: int, resolution: int, multiple: int) -> tupl
     return max(1, round(sides[0] / multiple)) * multiple, max(1, round(sides[1] / multiple)) * multiple
 
 
-def _changed_share(fitted: Image.Image, edited: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of each pixel is taken as changed, (height, width) in 0..1; `size` is (width, height)."""
+def changed_share(fitted: Image.Image, edited: Image.Image) -> NDArray[np.float32]:
+    """How much of each pixel is taken as changed, (height, width) in 0..1, of two RGB images of one size."""
     change = np.abs(_floats(edited) - _floats(fitted)).max(axis=2)
-    share = np.clip((change - UNCHANGED) / (CHANGED - UNCHANGED), 0, 1).astype(np.float32)
-    return _resized(share, size, Image.Resampling.BILINEAR)
+    return np.clip((change - UNCHANGED) / (CHANGED - UNCHANGED), 0, 1).astype(np.float32)
 
 
-def _restored(
-    source: Image.Image, fitted: Image.Image, edited: Image.Image, changed: NDArray[np.float32]
-) -> Image.Image:
-    """One channel of a restored edit. The images have mode L; `changed` has shape (height, width) of the source."""
-    full, small = _floats(source), _floats(fitted)
-    detail = full - _resized(small, source.size)
-    values = full + _resized(_floats(edited) - small, source.size) - changed * detail
+def carry(
+    source: NDArray[np.float32],
+    fitted: NDArray[np.float32],
+    edited: NDArray[np.float32],
+    changed: NDArray[np.float32],
+    resample: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """One channel of an edit, carried to its source by the formula of `Fit.restore`; neither rounded nor clipped.
+
+    `resample` turns a plane that lies as `fitted` and `edited` into one that lies as `source` and `changed`.
+    """
+    detail = source - resample(fitted)
+    return source + resample(edited - fitted) - changed * detail
+
+
+def _plane(values: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
 
