@@ -17,9 +17,10 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from pxs.errors import DataError, PxsError, one_line
+from pxs.errors import DataError, PxsError, one_line, shown
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.images import Box, open_image, save_png
+from pxs.quantities import COUNT, PIXEL, SEED
 from pxs.storage.files import output_folder, replace_file
 
 FIELDS = {
@@ -81,7 +82,7 @@ class Task:
 
 def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
     """`count` evenly spaced tasks, so that both domains and many expressions are among them."""
-    count = min(count, len(tasks))
+    count = min(COUNT(count), len(tasks))
     return [tasks[i * len(tasks) // count] for i in range(count)]
 
 
@@ -187,12 +188,12 @@ def _json_rows(table: Path) -> list[dict[str, Any]]:
     for number, entry in enumerate(entries, 1):
         try:
             found = json.loads(entry) if entry.strip() else []
-        except json.JSONDecodeError as error:
-            raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
+        except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, brackets in brackets
+            raise DataError(f"{table}, row {number} is not JSON ({one_line(error)}): write one object a line") from None
         rows += found if isinstance(found, list) else [found]
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong:
-        raise DataError(f"{table} holds {wrong[0]!r}, which is not an object: write one object a line")
+        raise DataError(f"{table} holds {shown(wrong[0])}, which is not an object: write one object a line")
     return rows
 
 
@@ -211,7 +212,7 @@ def _task(
         label = picture.stem if isinstance(picture, Path) else name
         text = found["prompt"] or prompt(word, kind)
         number = found["identity"]
-        truth = truth_of(int(number), kind) if truth_of and isinstance(number, int) else None
+        truth = truth_of(SEED.named("identity")(number), kind) if truth_of and isinstance(number, int) else None
         return Task(label, kind, word, str(text), picture, _box(found["box"]), number, truth)
     except PxsError as error:
         return Task(name, domain, fault=str(error))
@@ -252,9 +253,11 @@ def _box(value: Any) -> Box:
             box = list(box.values())
         if len(box) == 1:
             box = box[0]
-        left, top, right, bottom = (float(v) for v in box)
-    except (TypeError, ValueError, SyntaxError):
-        raise DataError(f"the face box {value!r} is not (left, top, right, bottom): give four pixel numbers") from None
+        left, top, right, bottom = PIXEL.several(box)
+    except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
+        raise DataError(
+            f"the face box {shown(value)} is not (left, top, right, bottom): give four pixel numbers"
+        ) from None
     if not (left < right and top < bottom):
-        raise DataError(f"the face box {value!r} is empty: right must exceed left, and bottom top")
+        raise DataError(f"the face box {shown(value)} is empty: right must exceed left, and bottom top")
     return left, top, right, bottom

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pxs.expressions import Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
+from pxs.quantities import SIZE, WORKERS
 
 
 class Drawing(NamedTuple):
@@ -27,8 +28,10 @@ def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = N
     """Pictures (N, size, size, 3) uint8, RGB, in the order of `drawings`.
 
     Fewer than 64 drawings, and any number with `workers` 1, are drawn in this process; else `workers` processes draw
-    them, by default one for each core. Raises as `Identity.sample` and `draw`.
+    them, by default one for each core. Raises as `Identity.sample` and `draw`, and ScaleError for other
+    `workers`.
     """
+    size, workers = SIZE(size), None if workers is None else WORKERS(workers)
     if len(drawings) < 64 or workers == 1:
         return np.stack([_render_one(d, size) for d in drawings])
     context = multiprocessing.get_context("spawn")

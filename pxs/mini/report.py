@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from pxs.expressions import DOMAINS, EXPRESSIONS, Mix, sweep
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
 from pxs.images import psnr, to_array
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT
 from pxs.storage.provenance import versions, write_json
 
 STEPS = 20
@@ -129,12 +131,16 @@ def _process_time(code: str, repeats: int = 3) -> float:
     return min(float(run.stdout.split()[-1]) for run in runs)
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.mini.report", description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m pxs.mini.report", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, help="folder for results.json")
-    parser.add_argument("--identities", type=int, default=64, help="held-out identities of each style (default 64)")
-    args = parser.parse_args()
+    kind = argument(COUNT.named("identities"))
+    parser.add_argument("--identities", type=kind, default=64, help="held-out identities of each style (default 64)")
+    return parser.run(_report, arguments)
+
+
+def _report(args: argparse.Namespace) -> None:
     results = measure(args.identities)
     for key, meaning in FIGURES.items():
         print(f"{key:18} {results[key]:9.4g}   {meaning}")
@@ -143,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pxs.expressions import Mix
 from pxs.faces.portraits.person import Person
 from pxs.faces.portraits.picture import render
+from pxs.quantities import PORTRAIT_SIZE, WORKERS
 
 CHUNK = 64
 
@@ -25,7 +26,11 @@ class Shot(NamedTuple):
 
 
 def render_many(shots: Sequence[Shot], size: int = 256, workers: int | None = None) -> NDArray[np.uint8]:
-    """Pictures (N, size, size, 3) in the order of `shots`; fastest if shots of one person follow each other."""
+    """Pictures (N, size, size, 3) in the order of `shots`; fastest if shots of one person follow each other.
+
+    Raises ScaleError for a size that is not a PORTRAIT_SIZE, and `workers` that are neither WORKERS nor None.
+    """
+    size, workers = PORTRAIT_SIZE(size), None if workers is None else WORKERS(workers)
     if len(shots) <= CHUNK or workers == 1:
         return _chunk(shots, size)
     context = multiprocessing.get_context("spawn")
