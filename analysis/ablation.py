@@ -30,12 +30,13 @@ from pxs.data.ffe import Row, read
 from pxs.data.synthetic_bench import mini_bench
 from pxs.data.tasks import spaced
 from pxs.editing.options import LoadOptions
-from pxs.errors import PxsError
 from pxs.expressions import Mix
 from pxs.judging import expression_judge, identity_judge
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT, SEED
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.provenance import versions, write_json
-from pxs.training.settings import Settings
+from pxs.training.settings import LIMITS, Settings
 from pxs.training.trainer import train
 
 FLOW = {"contrast": "none", "identity_weight": 0.0}
@@ -122,25 +123,31 @@ def ablate(
     return table
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.ablation", description="Measure what each loss does.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m analysis.ablation", description="Measure what each loss does.")
     parser.add_argument("--data", required=True, help="an FFE file; pxs faces --ffe 400 --out out/ffe makes one")
     parser.add_argument("--out", type=Path, required=True, help="folder for trainings, records and the table")
     parser.add_argument("--config", help="settings as JSON, for all variants")
-    parser.add_argument("--steps", type=int, default=120, help="steps of each training (default 120)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--steps", type=argument(LIMITS["steps"]), default=120, help="steps of each training (default 120)"
+    )
+    parser.add_argument("--seeds", type=argument(SEED), nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
-    parser.add_argument("--tasks", type=int, default=20, help="tasks of mini-FFE-Bench, evenly spaced (default 20)")
-    args = parser.parse_args()
-    try:
-        settings = (Settings.load(args.config) if args.config else Settings()).updated({"steps": args.steps})
-        table = ablate(read(args.data), settings, args.variants, args.seeds, args.tasks, args.out)
-    except PxsError as error:
-        print(f"ablation: {error}", file=sys.stderr)
-        sys.exit(2)
+    parser.add_argument(
+        "--tasks",
+        type=argument(COUNT.named("tasks")),
+        default=20,
+        help="tasks of mini-FFE-Bench, evenly spaced (default 20)",
+    )
+    return parser.run(_report, arguments)
+
+
+def _report(args: argparse.Namespace) -> None:
+    settings = (Settings.load(args.config) if args.config else Settings()).updated({"steps": args.steps})
+    table = ablate(read(args.data), settings, args.variants, args.seeds, args.tasks, args.out)
     print(markdown(table, len(args.seeds), args.tasks), end="")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,9 +14,9 @@ from pathlib import Path
 from PIL import Image
 
 import pxs
-from pxs.errors import PxsError
 from pxs.faces.identity import seeds
 from pxs.images import open_image, sheet
+from pxs.parsing import Parser
 from pxs.storage.files import output_folder
 
 CAST = (
@@ -52,23 +52,20 @@ def figures(sources: Sequence[Path], folder: Path) -> Iterator[Path]:
         yield target
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.gallery", description="Make the pictures of the documentation."
-    )
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m analysis.gallery", description="Make the pictures of the documentation.")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for sweep.webp and the figures")
     parser.add_argument("--figures", type=Path, nargs="*", default=[], help="PNG figures of the notebooks")
-    args = parser.parse_args()
-    try:
-        folder = output_folder(args.out)
-        made = [*figures(args.figures, folder), folder / "sweep.webp"]
-        gallery(pxs.load("mini")).save(made[-1], quality=90)
-    except PxsError as error:
-        print(f"gallery: {error}", file=sys.stderr)
-        sys.exit(2)
+    return parser.run(_make, arguments)
+
+
+def _make(args: argparse.Namespace) -> None:
+    folder = output_folder(args.out)
+    made = [*figures(args.figures, folder), folder / "sweep.webp"]
+    gallery(pxs.load("mini")).save(made[-1], quality=90)
     print(*made, sep="\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

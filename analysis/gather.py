@@ -20,7 +20,8 @@ from typing import Any
 
 import pandas as pd
 
-from pxs.errors import DataError, PxsError, one_line
+from pxs.errors import DataError, OutputError, one_line
+from pxs.parsing import Parser
 from pxs.storage.files import output_folder
 
 RESULTS = "results.json"
@@ -75,23 +76,24 @@ def _entries(flat: Mapping[str, Any], name: str, file: Path) -> list[dict[str, A
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit status: 2 after an error, which is printed as one line."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.gather", description="Gather results into one table.")
+    parser = Parser(prog="python -m analysis.gather", description="Gather results into one table.")
     parser.add_argument("folder", help="folder with the runs below it")
     parser.add_argument("--records", help="a list of records in the results, one row an entry, such as verdicts")
     parser.add_argument("--out", type=Path, help="a .csv file (default: print the table)")
-    args = parser.parse_args(arguments)
+    return parser.run(_report, arguments)
+
+
+def _report(args: argparse.Namespace) -> None:
+    found = gather(args.folder, args.records)
+    if args.out is None:
+        print(found.to_string())
+        return
+    output_folder(args.out.parent)
     try:
-        found = gather(args.folder, args.records)
-        if args.out is None:
-            print(found.to_string())
-        else:
-            output_folder(args.out.parent)
-            found.to_csv(args.out, index=False)
-            print(args.out)
-    except (PxsError, OSError) as error:
-        print(f"gather: {error}", file=sys.stderr)
-        return 2
-    return 0
+        found.to_csv(args.out, index=False)
+    except OSError as error:
+        raise OutputError(f"{str(args.out)!r} cannot be written ({one_line(error)}): choose another file") from None
+    print(args.out)
 
 
 if __name__ == "__main__":

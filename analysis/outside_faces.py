@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pxs.errors import JudgeError, exit_status
+from pxs.errors import JudgeError
 from pxs.expressions import BASIC, NEUTRAL, Mix
 from pxs.faces.portraits import Person, render
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT
 
 GROUPS = {"calibrate": 420_000, "report": 431_000}
 SCALES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
@@ -155,12 +157,17 @@ def _print_judge(judge: str, seen: dict[tuple[str, float], list[dict[str, dict[s
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0, or 2 when a package is missing."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.outside_faces", description=__doc__)
+    parser = Parser(prog="python -m analysis.outside_faces", description=__doc__)
     parser.add_argument("--group", choices=GROUPS, default="report")
-    parser.add_argument("--people", type=int, default=24, help="how many people (default 24)")
-    options = parser.parse_args(arguments)
-    start = GROUPS[options.group]
-    return exit_status("python -m analysis.outside_faces", lambda: report(list(range(start, start + options.people))))
+    parser.add_argument(
+        "--people", type=argument(COUNT.named("people")), default=24, help="how many people (default 24)"
+    )
+
+    def action(options: argparse.Namespace) -> None:
+        start = GROUPS[options.group]
+        report(list(range(start, start + options.people)))
+
+    return parser.run(action, arguments)
 
 
 if __name__ == "__main__":

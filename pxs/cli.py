@@ -18,11 +18,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from pxs import __version__
 from pxs.commands import bench, blend, download, edit, faces, info, train
-from pxs.errors import PxsError, UsageError
+from pxs.errors import PxsError
+from pxs.parsing import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,14 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("pxs: stopped", file=sys.stderr)
         return 130
     return 0
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises UsageError, which is printed as one line, instead of printing its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError with the message of argparse."""
-        raise UsageError(f"{message} (see '{self.prog} --help')")
 
 
 def parser() -> argparse.ArgumentParser:

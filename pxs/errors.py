@@ -4,12 +4,22 @@ Every mistake of a user raises one of these classes. The message is one line: wh
 Any other error that escapes is a bug of the package.
 """
 
-import sys
-from collections.abc import Callable
+import unicodedata
+
+LONGEST = 1500  # characters of a message
+ALIKE = {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}  # scripts with letters that look like Latin ones
 
 
 class PxsError(ValueError):
-    """Base of all errors of the package; the command turns it into one line and exit status 2."""
+    """Base of all errors of the package; the command turns it into one line and exit status 2.
+
+    Whatever the message quotes, it is one line, and what is longer than LONGEST loses its middle.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(part.strip() for part in message.splitlines())
+        half = LONGEST // 2
+        super().__init__(line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}")
 
 
 class UsageError(PxsError):
@@ -25,7 +35,7 @@ class ExpressionError(PxsError):
 
 
 class ScaleError(PxsError):
-    """Raised when a strength or a range of strengths cannot be used."""
+    """Raised when a number, such as an intensity, a seed or a size, or a list of them cannot be used."""
 
 
 class ModelError(PxsError):
@@ -56,17 +66,25 @@ class OutputError(PxsError):
     """Raised when a result cannot be written to the place that was asked for."""
 
 
-def exit_status(program: str, action: Callable[[], object]) -> int:
-    """Run `action`; return the exit status: 0, or 2 after a PxsError, printed as one line on standard error."""
-    try:
-        action()
-    except PxsError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
 def one_line(error: BaseException) -> str:
     """The text of any error on one line of at most 200 characters, to quote in a message."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:200] or type(error).__name__
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value for a message: its repr on one line, of at most about `most` characters.
+
+    A text that looks like another one, because of its Unicode form or its letters, is escaped, so that one sees it.
+    """
+    try:
+        text = repr(value) if _looks_as_it_is(str(value)) else ascii(value)
+    except ValueError:  # an integer of thousands of digits
+        return f"of type {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 16]}...{text[-12:]}"
+
+
+def _looks_as_it_is(text: str) -> bool:
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in text if letter.isalpha()}
+    return unicodedata.normalize("NFKC", text) == text and not ("LATIN" in scripts and scripts & ALIKE)

@@ -8,11 +8,12 @@ and the confusable pairs; Ekman's six for the basic ones.
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
+from typing import Any
 
-from pxs.errors import ExpressionError, ScaleError
+from pxs.errors import ExpressionError, ScaleError, shown
+from pxs.quantities import SCALE, listed
 
 BASIC = ("happy", "sad", "angry", "surprised", "fear", "disgust")
 EXPRESSIONS = (*BASIC, "anxious", "contempt", "confident", "shy", "sleepy", "confused")
@@ -41,30 +42,23 @@ COLOURS = {
 """One colour per expression, everywhere; from the colour-blind-safe palettes of Okabe & Ito and of Paul Tol."""
 
 
+_FACTOR, _INTENSITY = SCALE.named("factor"), SCALE.named("intensity")
+_INTENSITY_OF = {name: SCALE.named(f"intensity of {name}") for name in EXPRESSIONS}
+
+
 def check_expression(name: str) -> str:
     """Return `name` if it is one of the 12 expressions; else raise ExpressionError that suggests the nearest."""
-    if name in EXPRESSIONS:
+    if isinstance(name, str) and name in EXPRESSIONS:
         return name
-    near = difflib.get_close_matches(str(name).lower(), EXPRESSIONS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name)[:20].lower(), EXPRESSIONS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(EXPRESSIONS)}"
-    raise ExpressionError(f"unknown expression {name!r}: {hint}")
-
-
-def check_scale(value: float | str, what: str = "scale") -> float:
-    """Return a number, or a text that is one, as a finite float; else raise ScaleError."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ScaleError(f"{what} {value!r} is not a number: give values such as 0 0.5 1 1.5") from None
-    if not math.isfinite(number):
-        raise ScaleError(f"{what} {value!r} is not finite: give values such as 0 0.5 1 1.5")
-    return number
+    raise ExpressionError(f"unknown expression {shown(name)}: {hint}")
 
 
 def check_domain(domain: str) -> str:
     """Return `domain` if it is "human" or "anime"; else raise ExpressionError."""
-    if domain not in DOMAINS:
-        raise ExpressionError(f"unknown domain {domain!r}: choose from {', '.join(DOMAINS)}")
+    if domain not in tuple(DOMAINS):
+        raise ExpressionError(f"unknown domain {shown(domain)}: choose from {', '.join(DOMAINS)}")
     return domain
 
 
@@ -85,33 +79,35 @@ class Mix(Mapping[str, float]):
     >>> str(Mix(happy=0.7, surprised=0.5))
     'happy 0.7 + surprised 0.5'
 
-    Raises ExpressionError for a name that is not one of the 12, ScaleError for an intensity that is not finite.
+    Raises ExpressionError for a name that is not one of the 12, ScaleError for an intensity that is not a `SCALE`.
     """
 
     __slots__ = ("_entries",)
 
     def __init__(self, entries: Mapping[str, float] | None = None, /, **named: float) -> None:
+        if not isinstance(entries, Mapping | None):
+            raise ExpressionError(f"{shown(entries)} is not a mix: write for example Mix(happy=0.7)")
         given = {**(entries or {}), **named}
-        checked = {check_expression(k): check_scale(v, f"intensity of {k}") for k, v in given.items()}
+        checked = {k: _INTENSITY_OF[check_expression(k)](v) for k, v in given.items()}
         self._entries = {name: checked[name] for name in EXPRESSIONS if checked.get(name, 0.0) != 0.0}
 
     @classmethod
     def parse(cls, words: Iterable[str]) -> Mix:
         """A mix from words such as "happy=0.7" "surprised=0.5"."""
         entries: dict[str, float] = {}
-        for word in words:
+        for word in listed(words, "mix", '["happy=0.7", "surprised=0.5"]'):
             name, equals, value = word.partition("=")
             if not equals:
-                raise ScaleError(f"{word!r} is not NAME=INTENSITY: write for example happy=0.7 surprised=0.5")
+                raise ScaleError(f"{shown(word)} is not NAME=INTENSITY: write for example happy=0.7 surprised=0.5")
             if check_expression(name) in entries:
                 raise ExpressionError(f"{name!r} is given twice: name each expression once")
-            entries[name] = check_scale(value, f"intensity of {name}")
+            entries[name] = _INTENSITY_OF[name].parse(value)
         return cls(entries)
 
     @classmethod
     def from_vector(cls, values: Iterable[float]) -> Mix:
         """A mix from 12 numbers in the order of EXPRESSIONS; raises ScaleError for another count."""
-        numbers = list(values)
+        numbers = listed(values, "intensities", str([0] * len(EXPRESSIONS)))
         if len(numbers) != len(EXPRESSIONS):
             raise ScaleError(f"{len(numbers)} intensities were given: give {len(EXPRESSIONS)}, one an expression")
         return cls(dict(zip(EXPRESSIONS, numbers, strict=True)))
@@ -138,7 +134,8 @@ class Mix(Mapping[str, float]):
         return Mix.from_vector(a + b for a, b in zip(self.vector(), other.vector(), strict=True))
 
     def __mul__(self, factor: float) -> Mix:
-        return Mix.from_vector(a * check_scale(factor, "factor") for a in self.vector())
+        times = _FACTOR(factor)
+        return Mix.from_vector(a * times for a in self.vector())
 
     __rmul__ = __mul__
 
@@ -160,13 +157,31 @@ class Mix(Mapping[str, float]):
         return "-".join(f"{name}_{value:g}" for name, value in self._entries.items()) or NEUTRAL
 
 
-def sweep(expression: str, scales: Iterable[float]) -> list[Mix]:
-    """One mix per scale along one expression; raises ScaleError if there is none, or one is not finite."""
-    check_expression(expression)
-    mixes = [Mix({expression: scale}) for scale in scales]
+def as_mixes(given: Mix | Iterable[Mix]) -> list[Mix]:
+    """One mix, or those of a sequence or an iterator, which is read once, as a list.
+
+    Raises ExpressionError for what is not a mix, ScaleError for none.
+    """
+    mixes: list[Any] = [given] if isinstance(given, str | Mapping) else listed(given, "mix", "Mix(happy=0.7)")
     if not mixes:
-        raise ScaleError("no scales were given: give at least one, such as 0 0.5 1 1.5")
+        raise ScaleError("no mixes were given: give at least one, such as Mix(happy=0.7)")
+    for mix in mixes:
+        if not isinstance(mix, Mix):
+            raise ExpressionError(f"{shown(mix)} is not a mix: write {_better(mix)}")
     return mixes
+
+
+def _better(mix: object) -> str:
+    """What to write instead of something that is not a mix."""
+    if isinstance(mix, Mapping):
+        return f"Mix({shown(mix)})"
+    return f"Mix({mix}=1)" if isinstance(mix, str) and mix in EXPRESSIONS else "for example Mix(happy=0.7)"
+
+
+def sweep(expression: str, scales: Iterable[float]) -> list[Mix]:
+    """One mix per scale along one expression; raises ExpressionError or ScaleError, also without scales."""
+    check_expression(expression)
+    return [Mix({expression: scale}) for scale in SCALE.several(scales)]
 
 
 Rule = Callable[[str, str, float, float], Mix]
@@ -190,7 +205,7 @@ def convex(first: str, second: str, a: float, b: float) -> Mix:
     intensity is 0 the rule agrees with `sum_of_directions`. Raises as that one does, and ScaleError below 0.
     """
     check_pair(first, second)
-    a, b = (check_scale(x, "intensity") for x in (a, b))
+    a, b = (_INTENSITY(x) for x in (a, b))
     if min(a, b) < 0:
         raise ScaleError(f"intensity {min(a, b):g} is below 0: weights of a convex blend are 0 or more")
     total, strength = a + b, max(a, b)
@@ -203,8 +218,8 @@ RULES: dict[str, Rule] = {"sum": sum_of_directions, "convex": convex}
 
 def weigh(rule: str, first: str, second: str, a: float, b: float) -> Mix:
     """The mix of a blend under the rule of this name, "sum" or "convex"; raises ExpressionError or ScaleError."""
-    if rule not in RULES:
-        raise ScaleError(f"unknown rule {rule!r}: choose from {', '.join(RULES)}")
+    if rule not in tuple(RULES):
+        raise ScaleError(f"unknown rule {shown(rule)}: choose from {', '.join(RULES)}")
     return RULES[rule](first, second, a, b)
 
 

@@ -30,11 +30,12 @@ from pxs.benchmark.judge import Judges
 from pxs.data.synthetic_bench import mini_bench
 from pxs.data.tasks import Task, spaced
 from pxs.editing.editor import Editor, load
-from pxs.errors import ScaleError, exit_status
 from pxs.expressions import sweep
 from pxs.images import psnr, to_array
 from pxs.judging import expression_judge, identity_judge
 from pxs.judging.measures import cls, identity_similarity
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT, STEPS
 from pxs.storage.provenance import write_json
 
 Array = NDArray[np.floating]
@@ -166,19 +167,20 @@ def row(name: str, c: Cost) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table as it grows, write results.json; 2 after a mistake, which is printed as one line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m analysis.performance.approximate", description="Measure what approximate ways cost."
     )
-    parser.add_argument("--tasks", type=int, default=24, help="drawn faces, one expression each (default 24)")
-    parser.add_argument("--steps", type=int, default=20, help="denoising steps of the exact way (default 20)")
+    parser.add_argument(
+        "--tasks", type=argument(COUNT.named("tasks")), default=24, help="drawn faces, one expression each (default 24)"
+    )
+    parser.add_argument(
+        "--steps", type=argument(STEPS), default=20, help="denoising steps of the exact way (default 20)"
+    )
     parser.add_argument("--out", type=Path, help="folder for results.json")
-    args = parser.parse_args(arguments)
-    return exit_status("analysis.performance.approximate", lambda: _report(args))
+    return parser.run(_report, arguments)
 
 
 def _report(args: argparse.Namespace) -> None:
-    if min(args.tasks, args.steps) < 1:
-        raise ScaleError(f"{args.tasks} tasks of {args.steps} steps are too few: give 1 or more")
     tasks = spaced(mini_bench(), args.tasks)
     costs: dict[str, dict[str, float]] = {}
     print(HEADER)

@@ -32,10 +32,12 @@ from pxs.editing.checkpoints import BUNDLED, Checkpoint, load_checkpoint
 from pxs.editing.editor import Editor, Portrait, load
 from pxs.editing.exact import DEFAULT, Savings
 from pxs.editing.options import LoadOptions
-from pxs.errors import ModelError, ScaleError, exit_status
+from pxs.errors import ModelError
 from pxs.expressions import EXPRESSIONS, Mix, sweep
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
+from pxs.parsing import Parser, argument
+from pxs.quantities import Whole
 from pxs.storage.provenance import write_json
 
 ALPHAS = (0.0, 0.5, 1.0, 1.5)
@@ -182,21 +184,20 @@ def row(name: str, result: Result) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table as it grows, write results.json; 2 after a mistake, which is printed as one line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.performance.editing", description="Measure editing speed."
-    )
+    parser = Parser(prog="python -m analysis.performance.editing", description="Measure editing speed.")
     parser.add_argument("--size", choices=tuple(STEPS), default="mini", help="the embedded model, or the true size")
-    parser.add_argument("--steps", type=int, help="denoising steps (default 20 for mini, 50 for full)")
+    parser.add_argument(
+        "--steps",
+        type=argument(Whole("steps", FEWEST, 1000)),
+        help="denoising steps (default 20 for mini, 50 for full)",
+    )
     parser.add_argument("--only", nargs="+", default=(), metavar="WORD", help="cases whose names contain one of these")
     parser.add_argument("--out", help="folder for results.json")
-    args = parser.parse_args(arguments)
-    return exit_status("analysis.performance.editing", lambda: _report(args))
+    return parser.run(_report, arguments)
 
 
 def _report(args: argparse.Namespace) -> None:
     steps = STEPS[args.size] if args.steps is None else args.steps
-    if steps < FEWEST:
-        raise ScaleError(f"steps {steps} is too few: give {FEWEST} or more")
     print(HEADER)
     results = run(args.size, steps, args.only)
     if args.out:

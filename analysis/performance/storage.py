@@ -32,9 +32,10 @@ from PIL import Image
 from torch import Tensor
 
 from pxs.data.ffe import Row, Target, read, write
-from pxs.errors import ScaleError, exit_status
 from pxs.expressions import Mix
 from pxs.images import save_png
+from pxs.parsing import Parser, argument
+from pxs.quantities import Whole
 from pxs.storage.files import output_folder
 from pxs.storage.provenance import versions, write_json
 from pxs.training.cache import Cache
@@ -107,6 +108,7 @@ def measure(rows: int, folder: Path) -> Seconds:
     return Seconds(pictures, reading, time.perf_counter() - began)
 
 
+ROWS = Whole("rows", 1, 5_000_000, "in a set")
 HEADER = (
     "| rows | pictures, s | µs a row | read, s | µs a row | constants, s | µs a row |\n|---|---|---|---|---|---|---|"
 )
@@ -120,19 +122,13 @@ def line(rows: int, found: Seconds) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table as it grows, write results.json; 2 after a mistake, which is printed as one line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.performance.storage", description="Measure storage speed."
-    )
-    parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000], help="sizes of the set")
+    parser = Parser(prog="python -m analysis.performance.storage", description="Measure storage speed.")
+    parser.add_argument("--rows", type=argument(ROWS), nargs="+", default=[1000, 10_000], help="sizes of the set")
     parser.add_argument("--out", type=Path, help="folder for results.json")
-    args = parser.parse_args(arguments)
-    return exit_status("analysis.performance.storage", lambda: _report(args))
+    return parser.run(_report, arguments)
 
 
 def _report(args: argparse.Namespace) -> None:
-    wrong = [rows for rows in args.rows if not 1 <= rows <= 5_000_000]
-    if wrong:
-        raise ScaleError(f"{wrong[0]} rows cannot be measured: give 1 to 5000000")
     print(HEADER)
     sizes = {}
     for rows in args.rows:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,12 @@ from pxs.data.synthetic_ffe import write_synthetic_set
 from pxs.editing.sampling import pack, predict_velocity, unpack
 from pxs.encoders.features import MiniFeatures
 from pxs.encoders.identity import MiniIdentityEncoder
+from pxs.parsing import Parser, argument
 from pxs.storage.provenance import versions, write_json
 from pxs.training import losses
 from pxs.training.cache import Batch, Cache
 from pxs.training.objective import Objective, conditioned, draws
-from pxs.training.settings import Settings
+from pxs.training.settings import LIMITS, Settings
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -148,17 +149,18 @@ def measure(steps: int, batch: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.performance.training", description="Measure training speed."
-    )
-    parser.add_argument("--steps", type=int, default=8, help="steps a run (default 8)")
-    parser.add_argument("--batch", type=int, default=4, help="rows a step (default 4)")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m analysis.performance.training", description="Measure training speed.")
+    parser.add_argument("--steps", type=argument(LIMITS["steps"]), default=8, help="steps a run (default 8)")
+    parser.add_argument("--batch", type=argument(LIMITS["batch"]), default=4, help="rows a step (default 4)")
     parser.add_argument("--out", type=Path, help="folder for results.json")
     parser.add_argument("--one", choices=("ours", "public"), help=argparse.SUPPRESS)
     parser.add_argument("--table", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    return parser.run(_report, arguments)
+
+
+def _report(args: argparse.Namespace) -> None:
     if args.one:
         settings = Settings(steps=args.steps, batch=args.batch)
         print(json.dumps(run_one(args.one, read(args.table), settings, args.table.parent / "cache")))
@@ -172,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

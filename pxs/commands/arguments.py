@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
-from pxs.errors import AdapterError, OutputError, PxsError, ScaleError
-from pxs.expressions import DOMAINS, check_scale
+from pxs.errors import AdapterError, OutputError, shown
+from pxs.expressions import DOMAINS
 from pxs.faces import STYLES
+from pxs.parsing import argument
+from pxs.quantities import REUSE, SCALE, SEED, STEPS
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -20,46 +22,13 @@ DEFAULT_ADAPTER = "default"  # as in editing/adapters, whose import would take a
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What a command adds itself to."""
-Value = TypeVar("Value")
-
-
-def parsed(convert: Callable[[str], Value]) -> Callable[[str], Value]:
-    """A `type` for argparse from a function that raises PxsError: its message is kept."""
-
-    def parse(text: str) -> Value:
-        try:
-            return convert(text)
-        except PxsError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parse
-
-
-def whole_number(what: str, least: int) -> Callable[[str], int]:
-    """A `type` for argparse: a whole number from `least` up; `what` names it in the message."""
-
-    def convert(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise ScaleError(f"{what} {text!r} is not a whole number: give {least} or more") from None
-        if number < least:
-            raise ScaleError(f"{what} {number} is too small: give {least} or more")
-        return number
-
-    return parsed(convert)
-
-
-def real_number(what: str) -> Callable[[str], float]:
-    """A `type` for argparse: a finite number; `what` names it in the message."""
-    return parsed(lambda text: check_scale(text, what))
 
 
 def add_picture(command: argparse.ArgumentParser) -> None:
     """Flags of every command that edits one picture."""
     command.add_argument("--image-path", required=True, help="the picture to edit")
-    command.add_argument("--seed", type=whole_number("seed", 0), default=42, help="one seed is one image (default 42)")
-    command.add_argument("--steps", type=whole_number("steps", 1), default=50, help="denoising steps (default 50)")
+    command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
+    command.add_argument("--steps", type=argument(STEPS), default=50, help="denoising steps (default 50)")
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
@@ -104,7 +73,7 @@ def add_model(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--reuse",
-        type=real_number("reuse"),
+        type=argument(REUSE),
         default=0.0,
         metavar="SHARE",
         help="approximate: reuse steps that change by less",
@@ -161,7 +130,7 @@ def _weighted(text: str) -> tuple[str | Path, float]:
     name, equals, weight = text.rpartition("=")
     if not equals or Path(text).exists():
         return text, 1.0
-    return name, check_scale(weight, f"weight of {name}")
+    return name, SCALE.named(f"weight of {shown(name)}").parse(weight)
 
 
 def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:

@@ -6,17 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import (
-    Commands,
-    adapter_of,
-    add_judges,
-    add_model,
-    add_styles,
-    load_editor,
-    load_options,
-    whole_number,
-)
+from pxs.commands.arguments import Commands, adapter_of, add_judges, add_model, add_styles, load_editor, load_options
 from pxs.expressions import DOMAINS
+from pxs.parsing import argument
+from pxs.quantities import COUNT, SEED, STEPS
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
 
@@ -28,13 +21,15 @@ def add(commands: Commands) -> None:
         "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, or NAME=FOLDER"
     )
     command.add_argument("--out", required=True, help="folder for results; a second run continues there")
-    command.add_argument("--tasks", type=whole_number("tasks", 1), help="how many tasks, from the first (default all)")
+    command.add_argument(
+        "--tasks", type=argument(COUNT.named("tasks")), help="how many tasks, from the first (default all)"
+    )
     command.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)")
     add_styles(command)
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
-    command.add_argument("--seed", type=whole_number("seed", 0), default=42, help="one seed is one image (default 42)")
+    command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
     command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
-    command.add_argument("--steps", type=whole_number("steps", 1), default=12, help="denoising steps (default 12)")
+    command.add_argument("--steps", type=argument(STEPS), default=12, help="denoising steps (default 12)")
     add_judges(command)
     add_model(command)
     command.set_defaults(run=run)

@@ -15,11 +15,12 @@ from pxs.commands.arguments import (
     add_model,
     add_picture,
     load_editor,
-    real_number,
     refuse_existing,
 )
 from pxs.errors import ScaleError
 from pxs.expressions import PAIRS, weigh
+from pxs.parsing import argument
+from pxs.quantities import SCALE, SHARE
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,19 +33,23 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("blend", help="blend all 15 pairs", description="Blend every pair of the basic six.")
     command.add_argument("--out", required=True, help="folder for 15 PNGs, sheet.png and results.json")
     command.add_argument(
-        "--intensity", type=real_number("intensity"), default=1.0, metavar="A", help="of both expressions (default 1)"
+        "--intensity",
+        type=argument(SCALE.named("intensity")),
+        default=1.0,
+        metavar="A",
+        help="of both expressions (default 1)",
     )
     command.add_argument("--rule", default="sum", help="sum: both at A; convex: half of each, together A (default sum)")
     command.add_argument(
         "--present",
-        type=real_number("present"),
+        type=argument(SHARE.named("present")),
         default=0.3,
         metavar="T",
         help="judged intensity that counts (default 0.3)",
     )
     command.add_argument(
         "--identity",
-        type=real_number("identity"),
+        type=argument(SHARE.named("identity")),
         default=0.5,
         metavar="T",
         help="cosine that is the same person (default 0.5)",

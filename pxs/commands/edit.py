@@ -14,8 +14,6 @@ from pxs.commands.arguments import (
     add_recipe,
     load_editor,
     load_options,
-    parsed,
-    real_number,
     refuse_existing,
 )
 from pxs.commands.face_flags import (
@@ -29,6 +27,8 @@ from pxs.commands.face_flags import (
 )
 from pxs.errors import ExpressionError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression, sweep
+from pxs.parsing import argument, parsed
+from pxs.quantities import PIXEL, SCALE
 
 SCALES = (0.0, 0.5, 1.0, 1.5)
 
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--scales",
         nargs="*",
-        type=real_number("scale"),
+        type=argument(SCALE),
         metavar="A",
         help="intensities of the expression (default 0 0.5 1 1.5)",
     )
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--face-box",
         nargs=4,
-        type=real_number("side of the face box"),
+        type=argument(PIXEL),
         metavar="N",
         help="left top right bottom of the face in pixels, for --recipe published",
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from pxs.commands.arguments import parsed
 from pxs.errors import ExpressionError, UsageError
 from pxs.expressions import Mix
+from pxs.parsing import parsed
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor

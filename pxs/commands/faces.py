@@ -6,39 +6,41 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import Commands, add_styles, real_number, refuse_existing, whole_number
-from pxs.errors import ExpressionError, ScaleError
+from pxs.commands.arguments import Commands, add_styles, refuse_existing
+from pxs.errors import ExpressionError
 from pxs.expressions import Mix
-from pxs.faces import side
+from pxs.faces import side, size_of
+from pxs.parsing import argument
+from pxs.quantities import COUNT, SEED, SHARE, SIZE
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("faces", help="make sample portraits", description="Write portraits as PNGs.")
     command.add_argument("--out", required=True, help="folder for the portraits")
-    command.add_argument("--count", type=whole_number("count", 1), help="how many, of each style (default 6)")
+    command.add_argument("--count", type=argument(COUNT), help="how many, of each style (default 6)")
     add_styles(command)
     command.add_argument(
         "--seed",
-        type=whole_number("seed", 0),
+        type=argument(SEED),
         default=0,
         help="number of the first identity, with --ffe of the set (default 0)",
     )
     command.add_argument("--mix", nargs="+", metavar="NAME=A", help="expression of the faces (default neutral)")
     command.add_argument(
         "--ffe",
-        type=whole_number("number of rows", 1),
+        type=argument(COUNT.named("number of rows")),
         metavar="N",
         help="instead, a training set in FFE layout, of N rows",
     )
     command.add_argument(
         "--blends",
-        type=real_number("blends"),
+        type=argument(SHARE.named("blends")),
         default=0.0,
         metavar="SHARE",
         help="of these rows, that show two strong ones",
     )
-    command.add_argument("--size", type=whole_number("size", 16), help="pixels a side (default 128, of person 256)")
+    command.add_argument("--size", type=argument(SIZE), help="pixels a side (default 128, of person 256)")
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
     command.set_defaults(run=run)
 
@@ -49,16 +51,14 @@ def run(args: argparse.Namespace) -> None:
         return _write_ffe(args)
     count, first = 6 if args.count is None else args.count, args.seed
     mix = Mix.parse(args.mix or [])
+    sizes = {style: size_of(style)(args.size or side(style)) for style in args.style}
     from pxs.faces.identity import seeds
     from pxs.faces.render import Drawing, render_one
     from pxs.images import save_png
     from pxs.storage.files import output_folder
     from pxs.storage.provenance import versions
 
-    try:
-        numbers = seeds("gallery", count, first)
-    except ValueError as error:
-        raise ScaleError(str(error)) from None
+    numbers = seeds("gallery", count, first)
     plan = [(n, style) for style in args.style for n in numbers]
     folder = Path(args.out)
     paths = [folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png" for n, style in plan]
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     output_folder(folder)
     for (number, style), path in zip(plan, paths, strict=True):
         text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": versions()["pxs"]}
-        picture = render_one(Drawing(number, mix, style), args.size or side(style))
+        picture = render_one(Drawing(number, mix, style), sizes[style])
         save_png(picture, path, text, overwrite=args.overwrite)
     print(*paths, sep="\n")
 

@@ -14,10 +14,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxs.commands.arguments import Commands, whole_number
-from pxs.errors import DataError, TrainingError
+from pxs.commands.arguments import Commands
+from pxs.errors import DataError, TrainingError, shown
+from pxs.parsing import argument
 from pxs.storage.parsing import parse_json
-from pxs.training.settings import CHOICES, Settings, read_changes
+from pxs.training.settings import CHOICES, LIMITS, Settings, read_changes
 
 if TYPE_CHECKING:
     from pxs.training.trainer import TrainingStep
@@ -37,8 +38,8 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--config", metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
     command.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
-    command.add_argument("--steps", type=whole_number("steps", 1), help="number of steps")
-    command.add_argument("--seed", type=whole_number("seed", 0), help="of order, noise and first weights")
+    command.add_argument("--steps", type=argument(LIMITS["steps"]), help="number of steps")
+    command.add_argument("--seed", type=argument(LIMITS["seed"]), help="of order, noise and first weights")
     command.add_argument("--rescale", action="store_true", help="spread scores that crowd the top")
     command.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events to OUT/tensorboard")
     command.set_defaults(run=run)
@@ -106,7 +107,7 @@ def _ignore(line: str) -> None:
 def _assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise TrainingError(f"{text!r} is not NAME=VALUE: write for example rank=8")
+        raise TrainingError(f"{shown(text)} is not NAME=VALUE: write for example rank=8")
     return name, _value(value)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from pxs.errors import DataError, OutputError, PxsError, one_line
+from pxs.errors import DataError, OutputError, PxsError, one_line, shown
 from pxs.expressions import EXPRESSIONS, Mix, check_domain, check_expression
 from pxs.images import Box, PathName
+from pxs.quantities import PIXEL, SHARE
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.parsing import parse_json
 
@@ -61,9 +61,9 @@ class Row:
 def rescale_score(score: float) -> float:
     """Spread scores that are mostly high: 0.5x up to 0.6, x - 0.3 up to 0.8, 3x - 1.9 up to 0.9, 2x - 1 above.
 
-    Continuous and increasing from 0..1 onto 0..1. Raises DataError for a score outside 0..1.
+    Continuous and increasing from 0..1 onto 0..1. Raises ScaleError for a score outside 0..1.
     """
-    return float(np.interp(_unit(score, "score"), *np.transpose(RESCALE)))
+    return float(np.interp(SHARE.named("score")(score), *np.transpose(RESCALE)))
 
 
 def rescale_scores(scores: Mix) -> Mix:
@@ -165,7 +165,7 @@ def _target(entry: dict[str, Any], where: str, folder: Path) -> Target:
     given = {k: v for k, v in _object(entry.get("scores"), f"{where}.scores").items() if v is not None}
     if category not in given:
         raise DataError(f"{where}.scores lacks {category!r}, the category of the target: give its score")
-    scores = Mix({check_expression(k): _unit(v, f"{where}.scores.{k}") for k, v in given.items()})
+    scores = Mix({check_expression(k): SHARE.named(f"{where}.scores.{k}")(v) for k, v in given.items()})
     image = _image(entry.get("image"), f"{where}.image", folder)
     return Target(image, category, scores, _boxes(entry, where))
 
@@ -195,12 +195,6 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _unit(value: Any, where: str) -> float:
-    if not _number(value) or not 0 <= value <= 1:
-        raise DataError(f"{where} is {_shown(value)}: give a number from 0 to 1")
-    return float(value)
-
-
 def _boxes(entry: dict[str, Any], where: str) -> tuple[Box, ...]:
     """The boxes of a picture's entry, under "boxes" or "box": null, one box, or a list of boxes."""
     given = [name for name in ("boxes", "box") if entry.get(name) is not None]
@@ -216,19 +210,18 @@ def _boxes(entry: dict[str, Any], where: str) -> tuple[Box, ...]:
 
 
 def _box(value: Any, where: str) -> Box:
-    sound = isinstance(value, list) and len(value) == 4 and all(_number(v) and math.isfinite(v) for v in value)
-    if not sound or not (value[0] < value[2] and value[1] < value[3]):
-        raise DataError(f"{where} has {_shown(value)}: give [left, top, right, bottom] in pixels")
-    left, top, right, bottom = map(float, value)
-    return left, top, right, bottom
+    try:
+        left, top, right, bottom = PIXEL.several(value)
+        if left < right and top < bottom:
+            return left, top, right, bottom
+    except ValueError:  # also ScaleError
+        pass
+    raise DataError(f"{where} has {_shown(value)}: give [left, top, right, bottom] in pixels")
 
 
 def _shown(value: Any) -> str:
-    """A value as text for a message: one line of at most 80 characters."""
-    if value is None:
-        return "missing or null"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    """A value as text for a message."""
+    return "missing or null" if value is None else shown(value)
 
 
 def _rescaled(row: Row) -> Row:

@@ -17,12 +17,13 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from pxs.data.ffe import Row, Target, write
-from pxs.errors import DataError, OutputError, one_line
+from pxs.errors import OutputError, one_line
 from pxs.expressions import BASIC, CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
-from pxs.faces import domain
+from pxs.faces import domain, size_of
 from pxs.faces.identity import seeds
 from pxs.faces.render import Drawing, render
 from pxs.images import save_png
+from pxs.quantities import SEED, SHARE
 from pxs.storage.files import output_folder
 from pxs.storage.provenance import versions
 
@@ -41,7 +42,7 @@ SECOND_SCORES = (0.1, 0.4)
 BLEND_SCORES = (0.3, 1.0)
 """Range of both scores in a blend; its category is the stronger one."""
 
-CHUNK = 1024  # rows that are drawn at once; 150 MB of pixels
+CHUNK = 1024 * 128 * 128  # pixels of each of the three pictures of the rows that are drawn at once; 150 MB in all
 
 
 class Triple(NamedTuple):
@@ -73,14 +74,9 @@ def triples(
     The styles take turns. Of 4 rows of a style, one shows each confusable pair and two show any two expressions.
     In a share `blends` of the rows both targets show the same two expressions strongly, each its own more than the
     other; half of these are two of the basic six. A row depends on `seed` and its place alone, so a longer set begins
-    with the shorter one. Raises DataError for a count below 1, more identities than there are, or no share.
+    with the shorter one. Raises ScaleError for an impossible number, also for more identities than there are.
     """
-    if not 0 <= blends <= 1:
-        raise DataError(f"a share of {blends:g} blends is out of range: give 0 to 1")
-    try:
-        numbers = seeds("editor", count, start)
-    except ValueError as error:
-        raise DataError(str(error)) from None
+    blends, seed, numbers = SHARE.named("blends")(blends), SEED(seed), seeds("editor", count, start)
     rows = [_triple(n, i, styles, np.random.default_rng((seed, i))) for i, n in enumerate(numbers)]
     return [_blended(row, np.random.default_rng((seed, index, 1)), blends) for index, row in enumerate(rows)]
 
@@ -124,19 +120,21 @@ def write_synthetic_set(
 ) -> Path:
     """Make `count` rows of `size` x `size` pixels (32 or more) in `folder`; return the path of its train.jsonl.
 
-    The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises DataError as
+    The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises ScaleError as
     `triples` does, OutputError when files exist (unless `overwrite`) or cannot be written.
     """
     rows = triples(count, seed, start, blends, styles)
+    size = max((size_of(style) for style in styles), key=lambda kind: kind.least)(size)
     place = Path(folder)
     table = place / "train.jsonl"
     _refuse_existing([table, *(place / name for i, row in enumerate(rows) for name in row.files(i))], overwrite)
     output_folder(place / "images")
     _remove(table)  # from here on the pictures that it names are replaced
     with tqdm(total=count, unit="row", disable=not progress) as bar:
-        for first in range(0, count, CHUNK):
-            _save_pictures(place, rows[first : first + CHUNK], first, size)
-            bar.update(len(rows[first : first + CHUNK]))
+        together = max(1, CHUNK // size**2)
+        for first in range(0, len(rows), together):
+            _save_pictures(place, rows[first : first + together], first, size)
+            bar.update(len(rows[first : first + together]))
     return write(table, [_row(place, row, index) for index, row in enumerate(rows)])
 
 

@@ -17,10 +17,11 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from pxs.errors import DataError, PxsError, one_line
+from pxs.errors import DataError, PxsError, one_line, shown
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.faces import STYLES
 from pxs.images import Box, open_image, save_png
+from pxs.quantities import COUNT, PIXEL, SEED
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.parsing import parse_json
 
@@ -84,7 +85,7 @@ class Task:
 
 def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
     """`count` evenly spaced tasks, so that both domains and many expressions are among them."""
-    count = min(count, len(tasks))
+    count = min(COUNT(count), len(tasks))
     return [tasks[i * len(tasks) // count] for i in range(count)]
 
 
@@ -198,7 +199,7 @@ def _json_rows(table: Path) -> list[dict[str, Any]]:
         rows += found if isinstance(found, list) else [found]
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong:
-        raise DataError(f"{table} holds {wrong[0]!r}, which is not an object: write one object a line")
+        raise DataError(f"{table} holds {shown(wrong[0])}, which is not an object: write one object a line")
     return rows
 
 
@@ -218,7 +219,8 @@ def _task(
         text = found["prompt"] or prompt(word, kind)
         number = found["identity"]
         style = str(row.get("style") or "")
-        truth = truth_of(number, style) if truth_of and isinstance(number, int) and style in STYLES else None
+        person = SEED.named("identity")(number) if isinstance(number, int) else None
+        truth = truth_of(person, style) if truth_of and person is not None and style in STYLES else None
         return Task(label, kind, word, str(text), picture, _box(found["box"]), number, style, truth)
     except PxsError as error:
         return Task(name, domain, fault=str(error))
@@ -259,9 +261,11 @@ def _box(value: Any) -> Box:
             box = list(box.values())
         if len(box) == 1:
             box = box[0]
-        left, top, right, bottom = (float(v) for v in box)
-    except (TypeError, ValueError, SyntaxError):
-        raise DataError(f"the face box {value!r} is not (left, top, right, bottom): give four pixel numbers") from None
+        left, top, right, bottom = PIXEL.several(box)
+    except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
+        raise DataError(
+            f"the face box {shown(value)} is not (left, top, right, bottom): give four pixel numbers"
+        ) from None
     if not (left < right and top < bottom):
-        raise DataError(f"the face box {value!r} is empty: right must exceed left, and bottom top")
+        raise DataError(f"the face box {shown(value)} is empty: right must exceed left, and bottom top")
     return left, top, right, bottom

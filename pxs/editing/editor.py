@@ -10,7 +10,7 @@ What depends on the picture alone (its latents, the embeddings of all prompts ab
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from pxs import quantities
 from pxs.editing.adapters import DEFAULT_ADAPTER, Choice
 from pxs.editing.checkpoints import Checkpoint, load_checkpoint
 from pxs.editing.conditioning import Encode, embed_expressions
@@ -33,10 +34,9 @@ from pxs.editing.exact.vae2d import StockVae, Vae2d
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
 from pxs.editing.photographs import Cut, Faces, Which, check_alone, cut_faces, finder, prepare_cut
 from pxs.editing.photographs.reading import read
-from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
-from pxs.errors import ExpressionError, ModelError, ScaleError
-from pxs.expressions import Mix, check_domain, check_expression, sweep
+from pxs.errors import ExpressionError, ModelError, ScaleError, shown
+from pxs.expressions import Mix, as_mixes, check_domain, check_expression, sweep
 from pxs.images import Box, Source, from_array, open_image, psnr, to_array
 from pxs.storage.provenance import versions
 
@@ -77,14 +77,14 @@ class Editor:
         self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False, reuse: float = 0.0
     ) -> None:
         self.checkpoint, self.savings, self.batch, self.recipe = checkpoint, savings, BATCH, checkpoint.recipe
-        self.reuse = check_reuse(reuse)
+        self.reuse = quantities.REUSE(reuse)
         if savings.graphs and checkpoint.options.memory == "int8":
             raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
         self.vae = (Vae2d.from_stock if savings.vae2d else StockVae)(self.pipe.vae)
         encode: Callable[..., Tensor] = encode_shared if savings.prefix else self.recipe.encode
         self.encode_prompts: Encode = partial(encode, see=self.recipe.see)
-        self.prepare = _prepare(savings, compile, reuse)
+        self.prepare = _prepare(savings, compile, self.reuse)
         self.mean, self.std = (
             torch.tensor(x, device=self.vae_device, dtype=torch.float32)[:, None, None]
             for x in (self.pipe.vae.config.latents_mean, self.pipe.vae.config.latents_std)
@@ -218,22 +218,20 @@ class Portrait:
         """Rows and columns of the latents."""
         return self.latents.shape[2], self.latents.shape[3]
 
-    def steps(self, mixes: Sequence[Mix], seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
+    def steps(self, mixes: Iterable[Mix] | Mix, seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
         """Denoise all mixes in one batch and yield a `DenoisingStep` after each step.
 
         `preview` turns its latents into images.
 
-        Raises ScaleError without mixes or with fewer than 1 step.
+        Raises ExpressionError for what is not a mix, and ScaleError without mixes or for an impossible number.
         """
-        if not mixes:
-            raise ScaleError("no mixes were given: give at least one, such as Mix(happy=0.7)")
-        if steps < 1:
-            raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
+        mixes, seed, steps = as_mixes(mixes), quantities.SEED(seed), quantities.STEPS(steps)
         return self.denoise(self.editor.recipe.interpolate(self.embeddings, mixes), seed, steps)
 
     def denoise(self, text: Tensor, seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
         """Denoise under embeddings (N, L, C) of your own, such as conditioning.scaled_word returns; as `steps`."""
         pipe, prepare = self.editor.pipe, self.editor.prepare
+        seed, steps = quantities.SEED(seed), quantities.STEPS(steps)
         noise = self.editor.recipe.noise(seed, self.latents.shape[1], self.grid, text)
         return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps, prepare)
 
@@ -241,18 +239,18 @@ class Portrait:
         """Images of the model's size from packed latents, such as a `DenoisingStep`'s `latents` or `clean`."""
         return self.editor.decode(unpack(tokens, self.grid))
 
-    def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
+    def edit(self, mixes: Iterable[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
         """The picture with each of the mixes; one seed is one image, whether alone or among others.
 
         The same call gives the same bits again. Alone or among others, with other threads or on another machine, a few
         pixels may differ by one level; `Savings.fixed_batch` says how to have the same bits alone and among others.
         With the recipe "fitted" the images have the source's size; with "published" they are the model's own pictures.
-        Raises ScaleError without mixes or with fewer than 1 step.
+        Raises ExpressionError for what is not a mix, and ScaleError without mixes or for an impossible number.
         """
-        mixes = [mixes] if isinstance(mixes, Mix) else list(mixes)
+        mixes, seed, steps = as_mixes(mixes), quantities.SEED(seed), quantities.STEPS(steps)
         images: list[Image.Image] = []
-        with tqdm(total=steps * max(1, len(mixes)), desc="edit", leave=False, disable=not progress) as bar:
-            while len(images) < max(1, len(mixes)):
+        with tqdm(total=steps * len(mixes), desc="edit", leave=False, disable=not progress) as bar:
+            while len(images) < len(mixes):
                 chunk = mixes[len(images) : len(images) + self.editor.batch]
                 try:
                     images += self._edited(chunk, seed, steps, bar)
@@ -262,9 +260,9 @@ class Portrait:
                 self.editor.halve_batch(len(chunk))  # outside, where the failed attempt holds no memory any more
         return self._edits(images, mixes, seed, steps)
 
-    def finish(self, last: DenoisingStep, mixes: Sequence[Mix], seed: int = SEED) -> Edits:
+    def finish(self, last: DenoisingStep, mixes: Iterable[Mix] | Mix, seed: int = SEED) -> Edits:
         """What `edit` returns for these mixes and this seed, from the last of their `steps`."""
-        return self._edits(self.preview(last.latents), mixes, seed, last.total)
+        return self._edits(self.preview(last.latents), as_mixes(mixes), quantities.SEED(seed), last.total)
 
     def _edits(self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
         """The edits whose own pictures, of the model's size, are `raw`."""
@@ -282,12 +280,11 @@ class Portrait:
     def edit_with_prompt(self, text: str, seed: int = SEED, steps: int = STEPS) -> Image.Image:
         """The picture edited by an instruction of your own instead of a mix, at the size of `edit`'s images.
 
-        Raises ExpressionError for a text with tokens of the prompt template in it, ScaleError with fewer than 1 step.
+        Raises ExpressionError for a text with tokens of the prompt template in it, ScaleError for an impossible number.
         """
-        if "<|" in text:
-            raise ExpressionError(f"{text!r} holds '<|', which begins a token of the prompt template: leave it out")
-        if steps < 1:
-            raise ScaleError(f"steps {steps} is too few: give 1 or more, 20 as a rule")
+        if not isinstance(text, str) or "<|" in text:
+            raise ExpressionError(f"{shown(text)} is not a text without '<|', which begins a token of the template")
+        seed, steps = quantities.SEED(seed), quantities.STEPS(steps)
         recipe = self.editor.recipe
         *_, last = self.denoise(
             recipe.encode(self.editor.pipe, self.prepared.described, [text], recipe.see), seed, steps
@@ -312,7 +309,7 @@ class Portrait:
     def sweep(
         self,
         expression: str,
-        scales: Sequence[float] = (0, 0.5, 1, 1.5),
+        scales: Iterable[float] = (0, 0.5, 1, 1.5),
         seed: int = SEED,
         steps: int = STEPS,
         progress: bool = True,
@@ -324,7 +321,7 @@ class Portrait:
         self,
         first: str,
         second: str,
-        scales: Sequence[float] = (0, 0.5, 1),
+        scales: Iterable[float] = (0, 0.5, 1),
         seed: int = SEED,
         steps: int = STEPS,
         progress: bool = True,
@@ -334,6 +331,7 @@ class Portrait:
             check_expression(name)
         if first == second:
             raise ScaleError(f"{first!r} was given twice: blend two different expressions")
+        scales = quantities.SCALE.several(scales)
         return self.edit([Mix({first: a, second: b}) for a in scales for b in scales], seed, steps, progress)
 
     def _warn_if_not_drawn(self) -> None:

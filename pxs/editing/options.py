@@ -10,8 +10,8 @@ from pxs.editing.exact import DEFAULT, Savings
 from pxs.editing.memory import AUTO, check_mode
 from pxs.editing.recipes import AUTO as AUTO_RECIPE
 from pxs.editing.recipes import Recipe, check_recipe
-from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import check_schedule
+from pxs.quantities import REUSE
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LoadOptions:
     def __post_init__(self) -> None:
         check_mode(self.memory)
         check_schedule(self.schedule)
-        check_reuse(self.reuse)
+        object.__setattr__(self, "reuse", REUSE(self.reuse))
         check_recipe(self.recipe, self.schedule)
 
 

@@ -15,19 +15,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pxs.errors import ScaleError
-
 Others = Callable[[Tensor, Tensor], Tensor]
 """From image (B, 2 tokens, d) and text (B, L, d) after the first block to the target (B, tokens, d) after the last."""
-
-
-def check_reuse(threshold: float) -> float:
-    """Return a threshold of 0 or more and below 1; else raise ScaleError."""
-    if not 0 <= threshold < 1:
-        raise ScaleError(
-            f"reuse {threshold!r} is not a share of change: give 0 for never, or a number below 1, such as 0.1"
-        )
-    return threshold
 
 
 class Always:

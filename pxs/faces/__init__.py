@@ -1,6 +1,7 @@
 """Faces with exact ground truth: people by number, expressions by action units, drawn or rendered. No torch."""
 
 from pxs.expressions import DOMAINS
+from pxs.quantities import PORTRAIT_SIZE, SIZE, Whole
 
 RENDERED = "person"
 """The style of rendered people, beside the drawn styles "human" and "anime"; their domain is "human"."""
@@ -15,3 +16,8 @@ def domain(style: str) -> str:
 def side(style: str) -> int:
     """The usual side of a picture of this style, in pixels."""
     return 256 if style == RENDERED else 128
+
+
+def size_of(style: str) -> Whole:
+    """What the side of a picture of this style may be, in pixels."""
+    return PORTRAIT_SIZE if style == RENDERED else SIZE

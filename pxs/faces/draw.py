@@ -17,16 +17,16 @@ from pxs.expressions import Mix, check_domain
 from pxs.faces.action_units import actions
 from pxs.faces.drawing.compose import compose
 from pxs.faces.identity import Identity
+from pxs.quantities import SIZE
 
 
 def draw(identity: Identity, mix: Mix = Mix(), style: str = "human", size: int = 128) -> Image.Image:  # noqa: B008
     """The picture of an identity with an expression: an RGB image of `size` x `size` pixels.
 
     Equal arguments give equal pixels. `style` is "human" (shaded) or "anime" (flat colours, large eyes). Raises
-    ExpressionError for another style, and ValueError for a size below 16.
+    ExpressionError for another style, and ScaleError for another size than a SIZE.
     """
-    if size < 16:
-        raise ValueError(f"size {size} is too small to draw a face: use 16 or more, usually 128")
+    size = SIZE(size)
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_string=svg(identity, mix, style), width=size, height=size)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pxs.errors import ScaleError
+from pxs.quantities import COUNT, SEED
+
 SKINS = ("#f6d3bd", "#eec0a0", "#e2aa84", "#cd9168", "#b47a52", "#98633f", "#7a4b2f", "#5d3824")
 HAIRS = ("#1e1a1c", "#37251b", "#5c3a22", "#8a5a2d", "#c99a4b", "#e3c583", "#a3421f", "#8f8f94", "#d9d9dc")
 FANTASY_HAIRS = ("#3a4f9e", "#c8577e", "#5b9a7d", "#7d5aa8", "#e0a13c", "#31363f")
@@ -57,9 +60,8 @@ class Identity:
 
     @classmethod
     def sample(cls, seed: int) -> Identity:
-        """The identity of this seed; the same on every machine. Raises ValueError for a negative seed."""
-        if seed < 0:
-            raise ValueError(f"identity seed {seed} is negative: use 0 or more")
+        """The identity of this seed; the same on every machine. Raises ScaleError for another than a SEED."""
+        seed = SEED.named("identity seed")(seed)
         rng = np.random.Generator(np.random.PCG64(seed))
 
         def pick(choices: Sequence[str]) -> str:
@@ -112,15 +114,13 @@ SEED_RANGES = {
 def seeds(purpose: str, count: int, start: int = 0) -> list[int]:
     """`count` seeds of one purpose (a key of SEED_RANGES), from the one at index `start` on.
 
-    Raises ValueError for a count below 1, a negative start, and seeds beyond the range of the purpose.
+    Raises ScaleError for a count that is not a COUNT, a start that is not a SEED, and seeds beyond the range of the
+    purpose.
     """
-    if count < 1 or start < 0:
-        raise ValueError(
-            f"{count} identities from {start} is out of range: give a count of 1 or more, a start of 0 or more"
-        )
+    count, start = COUNT(count), SEED.named("number of the first person")(start)
     chosen = SEED_RANGES[purpose][start : start + count]
     if len(chosen) < count:
-        raise ValueError(f"{purpose} has {len(SEED_RANGES[purpose])} identities: {count} from {start} are too many")
+        raise ScaleError(f"{purpose} has {len(SEED_RANGES[purpose])} identities: {count} from {start} are too many")
     return list(chosen)
 
 

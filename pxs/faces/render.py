@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.expressions import Mix
-from pxs.faces import RENDERED
+from pxs.faces import RENDERED, size_of
+from pxs.quantities import WORKERS
 
 CHUNK = 64  # pictures that a process makes at once
 
@@ -43,8 +44,11 @@ def render(drawings: Sequence[Drawing], size: int = 128, workers: int | None = N
 
     Fewer than CHUNK pictures, and any number with `workers` 1, are made in this process; else `workers` processes make
     them, by default one for each core. It is fastest if the pictures of one person follow each other. Raises as
-    `render_one`.
+    `render_one`, and ScaleError for other `workers`.
     """
+    workers = None if workers is None else WORKERS(workers)
+    for style in {d.style for d in drawings}:
+        size_of(style)(size)
     if len(drawings) < CHUNK or workers == 1:
         return _render_chunk(drawings, size)
     context = multiprocessing.get_context("spawn")

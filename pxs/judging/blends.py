@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pxs.errors import ExpressionError, ScaleError
-from pxs.expressions import Mix, Pair, check_pair, check_scale
+from pxs.errors import ExpressionError
+from pxs.expressions import Mix, Pair, check_pair
 from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
 from pxs.judging.measures import identity_similarity
+from pxs.quantities import SHARE
 
 KINDS = ("coherent", "collapsed", "conflicting")
 
@@ -37,9 +38,8 @@ class BlendThresholds:
     identity: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= check_scale(value, f"threshold {name}") <= 1:
-                raise ScaleError(f"threshold {name} {value:g} is out of range: give 0 to 1")
+        for name, value in list(vars(self).items()):
+            object.__setattr__(self, name, SHARE.named(f"threshold {name}")(value))
 
 
 @dataclass(frozen=True)

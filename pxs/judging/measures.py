@@ -32,10 +32,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pxs.errors import ExpressionError, JudgeError, PxsError, ScaleError, one_line
-from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, check_expression, check_scale
+from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, check_expression
+from pxs.quantities import SEED, Real, Whole
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+LEVEL = Real("level", 0.001, 0.999, "such as 0.95")
+RESAMPLES = Whole("resamples", 1, 1_000_000, "such as 1000")
 
 CONSTANT = 2e-5  # a sweep with a smaller range of intensities is constant: records have five decimals
 NOTHING = -1  # the prediction for a row without a score above 0
@@ -210,17 +214,14 @@ def confidence_interval(
     Each resample draws N of the N rows with replacement, the same rows in all arrays (N, ...), and calls
     `measure(*arrays)`. A resample whose measure is NaN, for example without a class, is dropped. Deterministic in
     `seed`. Both ends are in the range of the measure, or NaN if all resamples are NaN. Raises JudgeError for no arrays,
-    invalid or empty ones, or different lengths; ScaleError for a level outside (0, 1) or resamples below 1.
+    invalid or empty ones, or different lengths; ScaleError for an impossible `level`, `resamples` or `seed`.
     """
     samples = [_array(array, "arrays", JudgeError) for array in arrays]
     lengths = [len(sample) if sample.ndim else 0 for sample in samples]
     if len(set(lengths)) != 1 or 0 in lengths:
         raise JudgeError(f"arrays of {lengths} rows cannot be resampled: give at least one, all equally long")
-    if not 0 < check_scale(level, "level") < 1:
-        raise ScaleError(f"level {level!r} is not between 0 and 1: give for example 0.95")
-    if resamples < 1:
-        raise ScaleError(f"resamples {resamples!r} are too few: give at least 1, better 1000")
-    draws = np.random.default_rng(seed).integers(lengths[0], size=(resamples, lengths[0]))
+    level, resamples = LEVEL(level), RESAMPLES(resamples)
+    draws = np.random.default_rng(SEED(seed)).integers(lengths[0], size=(resamples, lengths[0]))
     values = np.array([measure(*(sample[rows] for sample in samples)) for rows in draws], dtype=float)
     values = values[~np.isnan(values)]
     if not len(values):

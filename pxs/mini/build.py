@@ -20,6 +20,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -32,6 +34,7 @@ from pxs.faces.identity import seeds
 from pxs.faces.render import render
 from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
+from pxs.parsing import Parser
 from pxs.storage.files import replacing
 
 if TYPE_CHECKING:
@@ -222,15 +225,18 @@ def save_array(path: Path, array: NDArray[np.uint8]) -> None:
     print(f"wrote {path} {array.shape} {array.dtype}", flush=True)
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.mini.build", description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m pxs.mini.build", description=__doc__.split("\n")[0])
     parser.add_argument("stage", choices=[*STAGES, "all"])
     parser.add_argument("--work", type=Path, default=Path("build/mini"), help="folder for intermediate results")
-    args = parser.parse_args()
+    return parser.run(_build, arguments)
+
+
+def _build(args: argparse.Namespace) -> None:
     for name in STAGES if args.stage == "all" else [args.stage]:
         STAGES[name](args.work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ from pxs.faces.render import render
 from pxs.mini.build import CHUNK, WEIGHTS, save_array
 from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
+from pxs.parsing import Parser
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -139,15 +142,18 @@ def decoder(work: Path) -> None:
 STAGES = {f.__name__: f for f in (edits_128, transformer_128, edits_256, transformer_256, faces, decoder)}
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.mini.build_portraits", description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m pxs.mini.build_portraits", description=__doc__.split("\n")[0])
     parser.add_argument("stage", choices=[*STAGES, "all"])
     parser.add_argument("--work", type=Path, default=Path("build/portraits"), help="folder for intermediate results")
-    args = parser.parse_args()
+    return parser.run(_build, arguments)
+
+
+def _build(args: argparse.Namespace) -> None:
     for name in STAGES if args.stage == "all" else [args.stage]:
         STAGES[name](args.work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

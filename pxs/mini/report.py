@@ -22,6 +22,8 @@ from pxs.faces import STYLES
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
 from pxs.mini.accuracy import measure_style
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT
 from pxs.storage.provenance import versions, write_json
 
 STEPS = 20
@@ -96,14 +98,18 @@ def _process_time(code: str, repeats: int = 3) -> float:
     return min(float(run.stdout.split()[-1]) for run in runs)
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.mini.report", description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m pxs.mini.report", description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="mini", help="mini, or a folder (default mini)")
     parser.add_argument("--styles", nargs="+", choices=STYLES, default=list(DOMAINS), help="default: human anime")
     parser.add_argument("--out", type=Path, help="folder for results.json")
-    parser.add_argument("--identities", type=int, default=64, help="held-out identities of each style (default 64)")
-    args = parser.parse_args()
+    kind = argument(COUNT.named("identities"))
+    parser.add_argument("--identities", type=kind, default=64, help="held-out identities of each style (default 64)")
+    return parser.run(_report, arguments)
+
+
+def _report(args: argparse.Namespace) -> None:
     results = measure(args.identities, args.model, args.styles)
     for key, meaning in FIGURES.items():
         print(f"{key:18} {results[key]:9.4g}   {meaning}")
@@ -114,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

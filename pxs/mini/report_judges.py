@@ -7,6 +7,8 @@ Uses drawings of both styles, of identities that no network was trained on, with
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from pxs.faces.render import Drawing, render
 from pxs.judging.expression import MiniExpression
 from pxs.judging.identity import MiniIdentity
 from pxs.mini.train_judges import auc, similarities
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT
 from pxs.storage.provenance import versions, write_json
 
 FIRST = 20_000  # index of the first held-out identity; the checks of the build use others
@@ -83,12 +87,16 @@ def _images(drawings: list[Drawing]) -> list[Image.Image]:
     return [Image.fromarray(picture) for picture in render(drawings, workers=1)]
 
 
-def main() -> None:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.mini.report_judges", description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit status."""
+    parser = Parser(prog="python -m pxs.mini.report_judges", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, help="folder for results.json")
-    parser.add_argument("--identities", type=int, default=24, help="held-out identities (default 24)")
-    args = parser.parse_args()
+    kind = argument(COUNT.named("identities"))
+    parser.add_argument("--identities", type=kind, default=24, help="held-out identities (default 24)")
+    return parser.run(_report, arguments)
+
+
+def _report(args: argparse.Namespace) -> None:
     results = measure(args.identities)
     for style, figures in results["expression"].items():
         print(f"expression, {style}: accuracy {figures['accuracy']:.3f}, calibration {figures['calibration']}")
@@ -100,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,7 +23,8 @@ from pxs.editing.edits import Edits
 from pxs.errors import PxsError, one_line
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.optional import require
-from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, MAX_STEPS, Request, Worker
+from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, Request, Worker
+from pxs.quantities import STEPS
 
 DATA_SIDE = 512  # longest side of a picture that is sent to the browser, in pixels of the picture
 CSS_SIDES = (256, 320)  # range of the longest side of a displayed picture, in CSS pixels
@@ -92,7 +93,7 @@ class View:
         text = partial(w.HTML, layout=plain)
         self.sliders = {n: _classed(slider(description=n, tooltip=f"intensity of {n}"), n) for n in EXPRESSIONS}
         self.seed = number(description="seed", tooltip="the same seed gives the same image", max=MAX_SEED)
-        self.steps = number(description="steps", tooltip="denoising steps", min=1, max=MAX_STEPS)
+        self.steps = number(description="steps", tooltip="denoising steps", min=1, max=STEPS.most)
         self.reset = button(description="Reset", tooltip="All sliders to 0")
         self.cancel = button(description="Cancel", tooltip="Stop, and show the last finished edit", disabled=True)
         self.keep = button(description="Keep", tooltip="Add this edit to the strip and to panel.kept", disabled=True)
@@ -220,7 +221,7 @@ class Panel:
     """
 
     def __init__(self, portrait: Portrait, mix: Mix | None = None, seed: int = SEED, steps: int = 20) -> None:
-        start = Request(mix or Mix(), seed, steps).check()
+        start = Request(Mix() if mix is None else mix, seed, steps).check()
         self.kept: list[Edits] = []
         self.view = View(portrait.source)
         self._worker = Worker(portrait, self.view)

@@ -20,11 +20,12 @@ from PIL import Image
 
 from pxs.editing.editor import Portrait
 from pxs.editing.edits import Edits
-from pxs.errors import PxsError, ScaleError
-from pxs.expressions import Mix
+from pxs.errors import PxsError
+from pxs.expressions import Mix, as_mixes
+from pxs.quantities import STEPS, Real, Whole
 
 MAX_INTENSITY = 1.5
-MAX_SEED, MAX_STEPS = 2**31 - 1, 1000
+MAX_SEED = 2**31 - 1  # of a field
 PREVIEWS = 4  # the steps are divided into so many parts; a preview follows each part but the last
 
 
@@ -41,14 +42,12 @@ class Request(NamedTuple):
         return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps})"
 
     def check(self) -> Request:
-        """The request itself. Raises ScaleError for values outside the ranges of sliders and fields."""
-        for name, value in self.mix.items():
-            if not 0 <= value <= MAX_INTENSITY:
-                raise ScaleError(f"{name} {value:g} is outside the range of its slider: give 0 to {MAX_INTENSITY}")
-        for name, value, low, high in (("seed", self.seed, 0, MAX_SEED), ("steps", self.steps, 1, MAX_STEPS)):
-            if not low <= value <= high:
-                raise ScaleError(f"{name} {value} is out of range: give {low} to {high}")
-        return self
+        """The request with numbers of Python. Raises ExpressionError for what is not a mix, ScaleError for values
+        outside the ranges of sliders and fields."""
+        [mix] = as_mixes([self.mix])
+        for name, value in mix.items():
+            Real(name, 0, MAX_INTENSITY, "the range of its slider")(value)
+        return Request(mix, Whole("seed", 0, MAX_SEED)(self.seed), STEPS(self.steps))
 
 
 def previewed(index: int, total: int) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pxs.errors import TrainingError, one_line
+from pxs.errors import ScaleError, TrainingError, one_line, shown
+from pxs.quantities import SEED, Real, Whole
 from pxs.storage.parsing import parse_json
 
 TARGETS = (
@@ -24,6 +25,32 @@ CHOICES = {
     "precision": ("no", "bf16"),
     "recipe": ("mini", "pixelsmile"),
 }
+
+STEPS = Whole("steps", 1, 10_000_000, "since the log of all steps is kept in memory")
+OFTEN = Whole("every", 0, STEPS.most, "where 0 is never")
+TERM = Real("weight of a loss", 0, 1e6, "where 0 leaves it out")
+
+LIMITS: dict[str, Whole | Real] = {
+    "steps": STEPS,
+    "seed": SEED,
+    "batch": Whole("batch", 1, 4096, "in rows, which are all in memory"),
+    "rank": Whole("rank", 1, 3072, "the width of the full model"),
+    "alpha": Real("alpha", 0, 1e6, "such as twice the rank"),
+    "lr": Real("lr", 0, 10, "such as 1e-4"),
+    "beta2": Real("beta2", 0, 0.999999, "such as 0.99"),
+    "weight_decay": Real("weight_decay", 0, 1000, "such as 0.001"),
+    "warmup": OFTEN.named("warmup"),
+    "clip": Real("clip", 0, 1e6, "such as 1"),
+    "contrast_weight": TERM.named("contrast_weight"),
+    "identity_weight": TERM.named("identity_weight"),
+    "gate": Real("gate", 0, 1000, "in thousandths of the noise level"),
+    "shift": Real("shift", 0.001, 1000, "where 1 is uniform"),
+    "validation": Real("validation", 0, 0.99, "as a share of the rows"),
+    "save_every": OFTEN.named("save_every"),
+    "validate_every": OFTEN.named("validate_every"),
+    "sample_every": OFTEN.named("sample_every"),
+}
+"""What each number of the settings may be."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +99,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _check(field.name, getattr(self, field.name), type(field.default))
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise TrainingError(f"{name} {getattr(self, name)!r} is unknown: choose from {', '.join(choices)}")
-        for name in ("steps", "batch", "rank"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} {getattr(self, name)} is too small: give 1 or more")
-        if self.shift == 0:
-            raise TrainingError(f"shift {self.shift} makes all noise levels 0: give 1 for uniform levels")
-        if not 0 <= self.validation < 1:
-            raise TrainingError(f"validation {self.validation} is not a fraction of the rows: give 0 or more, below 1")
+            object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
 
     @property
     def contrasts(self) -> bool:
@@ -107,9 +124,10 @@ class Settings:
     def updated(self, changes: Mapping[str, Any]) -> Settings:
         """A copy with some settings changed; raises TrainingError for an unknown name or a value out of range."""
         known = asdict(self)
-        if not isinstance(changes, Mapping) or not changes.keys() <= known.keys():
-            unknown = sorted(set(changes) - known.keys()) if isinstance(changes, Mapping) else changes
-            raise TrainingError(f"unknown settings {unknown}: choose from {', '.join(known)}")
+        if not isinstance(changes, Mapping):
+            raise TrainingError(f'settings {shown(changes)} are not a JSON object: write for example {{"steps": 300}}')
+        if unknown := [name for name in changes if name not in known]:
+            raise TrainingError(f"unknown settings {shown(unknown)}: choose from {', '.join(known)}")
         return Settings(**{**known, **changes})
 
     def rate(self, step: int) -> float:
@@ -137,12 +155,16 @@ def read_changes(path: str | Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _check(name: str, value: Any, kind: type) -> None:
-    """Raise TrainingError unless a setting has the type of its default (for float also int) and is not negative."""
-    number = kind in (int, float) and isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if kind in (int, float) and not (number and math.isfinite(value) and value >= 0):
-        raise TrainingError(
-            f"{name} {value!r} is not a number of 0 or more: give one, such as {getattr(Settings, name)}"
-        )
-    if kind in (bool, str) and not isinstance(value, kind):
-        raise TrainingError(f"{name} {value!r} is not of type {kind.__name__}: give {getattr(Settings, name)!r}")
+def _checked(name: str, value: Any) -> Any:
+    """The value of a setting, a number as one of Python; raises TrainingError for what it cannot be."""
+    kind = type(getattr(Settings, name))
+    if name in LIMITS:
+        try:
+            return LIMITS[name](value)
+        except ScaleError as error:
+            raise TrainingError(str(error)) from None
+    if not isinstance(value, kind):
+        raise TrainingError(f"{name} {shown(value)} is not of type {kind.__name__}: give {getattr(Settings, name)!r}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise TrainingError(f"{name} {shown(value)} is unknown: choose from {', '.join(CHOICES[name])}")
+    return value

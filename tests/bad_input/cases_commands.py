@@ -81,7 +81,9 @@ CHOICES = [
     Case("a recipe with a line end", edit(recipe=("a\nb",)), "unknown recipe"),
     Case("an unknown recipe for info", ("info", "--recipe", "mine"), "unknown recipe 'mine'"),
     Case("an unknown schedule", edit(schedule=("slow",)), "unknown schedule 'slow'"),
-    Case("a schedule that does not fit the recipe", edit(schedule=("few",), recipe=("published",)), "no schedule 'few'"),
+    Case(
+        "a schedule that does not fit the recipe", edit(schedule=("few",), recipe=("published",)), "no schedule 'few'"
+    ),
     Case("an unknown memory mode", edit(memory=("int4",)), "'int4'"),
     Case("an empty memory mode", ("info", "--memory", ""), "''"),
     Case("an unknown attention", edit(attention=("flsh",)), "'flsh'"),

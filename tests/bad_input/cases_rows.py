@@ -133,7 +133,9 @@ BOXES = [
 
 TABLES = [
     Case("no benchmark", ("bench", "--methods", "source", "--bench", "no", "--out", "out"), "'no'"),
-    Case("a picture for a benchmark", ("bench", "--methods", "source", "--bench", "face.png", "--out", "out"), "face.png"),
+    Case(
+        "a picture for a benchmark", ("bench", "--methods", "source", "--bench", "face.png", "--out", "out"), "face.png"
+    ),
     Case("a folder without tables", ("bench", "--methods", "source", "--bench", ".", "--out", "out"), "no tasks"),
     Case(
         "a pipe for a table",

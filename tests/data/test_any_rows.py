@@ -37,7 +37,6 @@ def folder(tmp_path_factory):
     return made
 
 
-
 @given(content=texts(ROW))
 @example(content=b"[" * 100_000)
 @example(content=b'{"src": ' + b"9" * 5000 + b"}")

@@ -38,7 +38,9 @@ MEMORY = 2**30  # bytes that a command may take beyond what the imports took
 CPU_SECONDS, SECONDS = 20, 120  # of the processor; by the clock, on a busy machine
 ROOMS = ("benchmark", "commands", "data", "editing", "encoders", "faces", "images", "judging", "storage", "training")
 
-SOUND = Case("a sound command", ("edit", "--image-path", "face.png", "--mix", "happy=1", "--steps", "1", "--output-dir", "out"))
+SOUND = Case(
+    "a sound command", ("edit", "--image-path", "face.png", "--mix", "happy=1", "--steps", "1", "--output-dir", "out")
+)
 """No bad input: it shows that the runner notices what a command writes."""
 
 

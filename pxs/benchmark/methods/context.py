@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
 from pxs.editing.recipes import AUTO, FITTED
+from pxs.quantities import SEED, STEPS
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """Settings of a run; `editor(adapter)` loads on first use with `options`."""
+    """Settings of a run; `editor(adapter)` loads on first use with `options`. ScaleError for an impossible number."""
 
     model: str = "mini"
     adapter: Choice = "default"
@@ -23,6 +24,9 @@ class Context:
     seed: int = 42
     options: LoadOptions = DEFAULT_OPTIONS
     _editors: dict[str, Editor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.steps, self.seed = STEPS(self.steps), SEED(self.seed)
 
     def editor(self, adapter: Choice) -> Editor:
         """The editor with this adapter."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pxs.errors import AdapterError, PxsError, one_line
-from pxs.expressions import check_scale
+from pxs.errors import AdapterError, PxsError, one_line, shown
+from pxs.quantities import SCALE
 from pxs.storage.hub import ADAPTER, downloaded, is_hub_id
 
 DEFAULT_ADAPTER = "default"  # the one that comes with the checkpoint
@@ -34,7 +34,7 @@ def find_adapters(choice: Choice, own: Path | None) -> dict[Path, float]:
             raise AdapterError("this model comes without an adapter of its own: name one instead of 'default'")
         if file in files:
             raise AdapterError(f"adapter {str(name)!r} is named twice: name each once")
-        files[file] = check_scale(weight, f"weight of {name}")
+        files[file] = SCALE.named(f"weight of {shown(str(name))}")(weight)
     return files
 
 

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pxs.errors import ScaleError
+from pxs.quantities import Whole
+
+FIXED_BATCH = Whole("fixed_batch", 0, 1024, "where 0 is any size")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Savings:
     threads and machines, sums round differently: in float32 a few pixels of a picture differ by one level of 255.
     graphs: CUDA graphs, which pay for small pictures on a fast GPU; off, since no GPU has confirmed them yet.
 
-    Raises ScaleError for a negative `fixed_batch`.
+    Raises ScaleError for a `fixed_batch` that is not a FIXED_BATCH.
     """
 
     prefix: bool = True
@@ -42,10 +44,7 @@ class Savings:
     graphs: bool = False
 
     def __post_init__(self) -> None:
-        if self.fixed_batch < 0:
-            raise ScaleError(
-                f"a fixed batch of {self.fixed_batch} edits is not possible: give 1 or more, or 0 for any size"
-            )
+        object.__setattr__(self, "fixed_batch", FIXED_BATCH(self.fixed_batch))
 
 
 DEFAULT = Savings()

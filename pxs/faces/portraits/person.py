@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from pxs.errors import DataError
 from pxs.faces.portraits import looks
 from pxs.faces.portraits.chance import Chance
 from pxs.faces.portraits.looks import Colour
 from pxs.faces.portraits.shape import AGEING, ASYMMETRIC, DETAILS, SYMMETRIC
+from pxs.quantities import SEED
 
 BLOCK = 100
 """People are drawn in blocks of so many consecutive numbers, within which no two may look too much alike."""
@@ -93,9 +93,8 @@ class Person:
 
     @classmethod
     def sample(cls, number: int) -> Person:
-        """The person with this number, 0 or more; raises DataError for a negative number."""
-        if number < 0:
-            raise DataError(f"person number {number} is negative: use 0 or more")
+        """The person with this number; raises ScaleError for another than a SEED."""
+        number = SEED.named("person number")(number)
         return _block(number // BLOCK)[number % BLOCK]
 
     def symmetric(self) -> Person:

@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from pxs.errors import ScaleError
 from pxs.expressions import Mix
 from pxs.faces.action_units import actions
 from pxs.faces.portraits import geometry, paint
@@ -23,6 +22,7 @@ from pxs.faces.portraits.person import Person
 from pxs.faces.portraits.shading import CLOTH, EYE, MOUTH, PLASTIC, SKIN, TEETH, blend_strands, shade_opaque
 from pxs.faces.portraits.styling import hair_points
 from pxs.faces.portraits.units import Motion, motion
+from pxs.quantities import PORTRAIT_SIZE
 
 SAMPLES = 2
 """Samples along each side of a pixel: 2 x 2 in all."""
@@ -208,11 +208,9 @@ def render(person: Person, mix: Mix = Mix(), size: int = 256, *, hair: bool = Tr
     """The picture of a person with an expression: RGB, `size` x `size` pixels, always the same bits.
 
     `hair=False` leaves out hair, brows and lashes (for tests of what they cover).
-    Raises ScaleError for a size below 32.
+    Raises ScaleError for another size than a PORTRAIT_SIZE.
     """
-    if size < 32:
-        raise ScaleError(f"size {size} is too small for a portrait: use 32 or more, 256 as a rule")
-    return develop(sit(person).picture(mix, size, hair))
+    return develop(sit(person).picture(mix, PORTRAIT_SIZE(size), hair))
 
 
 def develop(linear: Floats) -> Image.Image:

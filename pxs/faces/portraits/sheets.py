@@ -12,11 +12,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from pxs.errors import OutputError, exit_status, one_line
+from pxs.errors import OutputError, one_line
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.faces.portraits.chance import Chance
 from pxs.faces.portraits.person import Person
 from pxs.faces.portraits.picture import render
+from pxs.parsing import Parser
 
 FIRST = 440_000
 """The people on the sheets have numbers from here on (range "gallery")."""
@@ -64,12 +65,11 @@ def crowd(cell: int = 128, count: int = 72, columns: int = 12) -> Image.Image:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0, or 2 when the pictures cannot be written."""
-    parser = argparse.ArgumentParser(prog="python -m pxs.faces.portraits.sheets", description=__doc__)
+    parser = Parser(prog="python -m pxs.faces.portraits.sheets", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--all", action="store_true", help="also write sweeps.webp and crowd.webp")
-    options = parser.parse_args(arguments)
 
-    def action() -> None:
+    def action(options: argparse.Namespace) -> None:
         pages: dict[str, Callable[[], Image.Image]] = {
             "portraits.webp": lambda: expressions(range(FIRST, FIRST + 8), cell=104)
         }
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise OutputError(f"cannot write {options.out / name}: {one_line(error)}") from None
             print(options.out / name)
 
-    return exit_status("python -m pxs.faces.portraits.sheets", action)
+    return parser.run(action, arguments)
 
 
 if __name__ == "__main__":
