@@ -206,7 +206,7 @@ def _become(argv: Sequence[str], work: Path, temporary: Path) -> NoReturn:
 
 
 def _end_of(child: int) -> tuple[int, int]:
-    """The exit status of a child, and the bytes by which it grew; it is killed, with its own, when it takes too long."""
+    """The exit status of a child, and the bytes by which it grew; one that takes too long is killed with its own."""
     begun = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     latest = time.monotonic() + SECONDS
     while True:
