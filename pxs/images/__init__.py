@@ -11,7 +11,8 @@ two arrays.
 from pxs.images.cropping import check_box, crop_square
 from pxs.images.files import animate, read_text, save_jpeg, save_png
 from pxs.images.fitting import MAX_ASPECT, Fit, fit
-from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, Source, open_image
+from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, SUFFIXES, Source, open_image, open_picture
+from pxs.images.picture import Picture
 from pxs.images.pixels import Box, from_array, psnr, to_array
 from pxs.images.sheets import sheet, wrapped_sheet
 from pxs.storage.files import PathName
@@ -21,9 +22,11 @@ __all__ = [
     "MAX_ASPECT",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "SUFFIXES",
     "Box",
     "Fit",
     "PathName",
+    "Picture",
     "Source",
     "animate",
     "check_box",
@@ -31,6 +34,7 @@ __all__ = [
     "fit",
     "from_array",
     "open_image",
+    "open_picture",
     "psnr",
     "read_text",
     "save_jpeg",
