@@ -35,7 +35,7 @@ from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
-from pxs.images import Box, Source, from_array, open_image, psnr, to_array
+from pxs.images import Box, Picture, Source, from_array, open_picture, psnr, to_array
 from pxs.storage.provenance import versions
 
 if TYPE_CHECKING:
@@ -123,13 +123,14 @@ class Editor:
             torch.cuda.empty_cache()
 
     def open(self, image: Source, domain: str = "human", box: Box | None = None) -> Portrait:
-        """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
+        """Open a picture (a path, see `Source`) for editing; `domain` is "human" or "anime".
 
         `box` is the face, (left, top, right, bottom) in pixels, around which the recipe "published" cuts its square.
         Raises ImageError for a picture that cannot be used, for a box that reaches outside of it, and for a box with
         the recipe "fitted". Warns if the model was trained on drawn faces only and the picture seems to be another.
         """
-        return Portrait(self, open_image(image), check_domain(domain), box)
+        opened = open_picture(image)
+        return Portrait(self, opened.image, check_domain(domain), box, opened)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
@@ -160,11 +161,18 @@ class Portrait:
     """A picture opened by an editor.
 
     `source` is the picture; `prepared` what the editor's recipe makes of it; `fitted` the part and size of it that the
-    VAE encodes and that edits are generated at.
+    VAE encodes and that edits are generated at; `origin` the file that the picture was read from.
     """
 
-    def __init__(self, editor: Editor, source: Image.Image, domain: str, box: Box | None = None) -> None:
-        self.editor, self.source, self.domain = editor, source, domain
+    def __init__(
+        self,
+        editor: Editor,
+        source: Image.Image,
+        domain: str,
+        box: Box | None = None,
+        origin: Picture | None = None,
+    ) -> None:
+        self.editor, self.source, self.domain, self.origin = editor, source, domain, origin
         self.prepared = editor.recipe.prepare(source, editor.checkpoint.sides, box)
         self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
@@ -232,7 +240,8 @@ class Portrait:
         """The edits whose own pictures, of the model's size, are `raw`."""
         provenance = {**self.editor.provenance, "domain": self.domain}
         images = tuple(self.prepared.restore(image) for image in raw)
-        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw))
+        origin = self.origin if self.prepared.shown is self.source else None
+        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw), origin)
 
     def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn]) -> list[Image.Image]:
         """The model's own pictures of one batch of `edit`."""
