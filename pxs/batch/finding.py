@@ -75,7 +75,7 @@ def _expand(text: str, hidden: str) -> tuple[str, list[str]]:
 def _refuse_same(folder: str, hidden: str) -> None:
     """Raise ImageError if the results would go among the pictures, where the next run would edit them again."""
     if os.path.realpath(folder) == hidden:
-        raise ImageError(f"{folder or '.'!r} would hold both pictures and results: choose another folder for the results")
+        raise ImageError(f"{folder or '.'!r} would hold pictures and results: choose another folder for these")
 
 
 def _is_taken(path: str, hidden: str) -> bool:

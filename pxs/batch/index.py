@@ -83,7 +83,9 @@ def _read(line: bytes) -> Record | None:
         found = json.loads(line)
         named = all(isinstance(found[key], str) for key in ("source", "path", "sha256", "key", "error"))
         files = all(isinstance(one[key], str) for one in found["files"] for key in ("file", "sha256"))
-        inside = all(not Path(one["file"]).is_absolute() and ".." not in Path(one["file"]).parts for one in found["files"])
+        inside = all(
+            not Path(one["file"]).is_absolute() and ".." not in Path(one["file"]).parts for one in found["files"]
+        )
         return found if named and files and inside and all(isinstance(o["mix"], dict) for o in found["files"]) else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from pxs.batch.finding import Found, is_regular
 from pxs.batch.index import Index
 from pxs.batch.presets import Preset
-from pxs.batch.work import Job, file_hash, is_written, key_of
+from pxs.batch.work import Job, Record, file_hash, is_written, key_of
 from pxs.errors import OutputError
 
 NameFiles = Callable[[str], Sequence[str]]
@@ -43,26 +43,29 @@ def plan(
     What is done is known by its key and by the hashes of its files, whatever the picture was called then. Raises
     OutputError, before anything is written, if a result would replace another file (unless `overwrite`).
     """
-    by_key = {record["key"]: record for record in index.records.values() if not record["error"]}
-    owned = {one["file"]: key for key, record in by_key.items() for one in record["files"]}
-    whole: dict[str, bool] = {}
+    made_before = [record for record in index.records.values() if not record["error"]]
+    by_key = {record["key"]: record for record in made_before}
+    by_files = {(record["key"], *_files(record)): record for record in made_before}
+    owned = {file: record["key"] for record in made_before for file in _files(record)}
     made: set[str] = set()
     sorted_out = Plan()
     for found, stem in zip(tqdm(pictures, "look", leave=False, disable=not progress), _stems(pictures), strict=True):
         job = _job(found, stem, preset, identity, name_files)
-        known = by_key.get(job.key) if job.sha256 else None
-        if known and job.key not in whole:
-            whole[job.key] = index.is_whole(known)
-        if known and whole[job.key] and [one["file"] for one in known["files"]] == list(job.files):
+        if job.sha256 and (own := by_files.get((job.key, *job.files))) and index.is_whole(own):
             sorted_out.done.append(job)
             made.add(job.key)
             continue
         if not overwrite:
             _refuse_others(job, index.folder, owned)
-        copied = job.sha256 and (job.key in made or whole.get(job.key))
+        first = by_key.get(job.key)
+        copied = job.sha256 and (job.key in made or (first is not None and index.is_whole(first)))
         (sorted_out.copies if copied else sorted_out.todo).append(job)
         made.add(job.key)
     return sorted_out
+
+
+def _files(record: Record) -> list[str]:
+    return [one["file"] for one in record["files"]]
 
 
 def _stems(pictures: Sequence[Found]) -> list[str]:

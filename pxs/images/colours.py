@@ -59,9 +59,9 @@ def _range(values: NDArray[np.int64], name: str, stated: Stated) -> tuple[float,
     found = f"grey values from {low} to {high} are read as"
     if top is not None and floor < top and floor <= low and high <= top:
         return floor, top, [] if top == 65535 else [f"{found} {floor:g} to {top:g}, which the file states"]
-    if stated.exact and stated.bits and 0 <= low and high < 2**stated.bits:
+    if stated.exact and stated.bits and low >= 0 and high < 2**stated.bits:
         return 0, 2**stated.bits - 1, []
-    if 0 <= low and high <= 65535:
+    if low >= 0 and high <= 65535:
         known = (stated.bits, 16) if stated.bits and stated.bits < 16 else DEPTHS
         bits = next(b for b in known if high < 2**b) if high else 16
         return 0, 2**bits - 1, [] if bits == 16 else [f"{found} those of {bits} bits"]

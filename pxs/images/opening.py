@@ -148,9 +148,7 @@ def _image_of_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def read_file(
-    source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS
-) -> T:
+def read_file(source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS) -> T:
     """Open a picture file, by its path or its content, and return `extract(image, name)`; `name` is for messages.
 
     Raises `ImageError` for every failure: a missing, unreadable or damaged file, or a format outside `formats`.
