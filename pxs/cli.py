@@ -27,7 +27,7 @@ from pxs.errors import PxsError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0; 2 after a mistake, which is printed as one line; 1 if a part failed."""
+    """Run one command; the exit status: 0; 2 after a mistake, printed as one line; 1 if some pictures failed."""
     warnings.showwarning = _one_line_warning
     try:
         args = parser().parse_args(arguments)

@@ -52,10 +52,10 @@ article[hidden] { display: none; }
 h2 { font-size: 14px; line-height: 20px; font-weight: 600; margin: 0 0 8px; overflow-wrap: anywhere; }
 .row { display: flex; flex-wrap: wrap; gap: 8px; }
 figure { margin: 0; width: 176px; }
-.frame { position: relative; display: flex; align-items: center; justify-content: center; width: 176px; height: 176px;
-  border-radius: 4px; overflow: hidden; background: var(--page); touch-action: pan-y; }
-.frame img { max-width: 100%; max-height: 100%; min-width: 60%; object-fit: contain; display: block; }
-.wipe { position: absolute; clip-path: inset(0 calc(100% - var(--at)) 0 0); pointer-events: none; }
+.frame { position: relative; display: block; width: 176px; height: 176px; border-radius: 4px; overflow: hidden;
+  background: var(--page); color: var(--soft); touch-action: pan-y; }
+.frame img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.wipe { position: absolute; inset: 0; clip-path: inset(0 calc(100% - var(--at)) 0 0); pointer-events: none; }
 .edge { position: absolute; top: 0; bottom: 0; left: var(--at); width: 2px; background: #fff;
   box-shadow: 0 0 2px #000; pointer-events: none; }
 figcaption { font-size: 12px; line-height: 16px; margin-top: 4px; color: var(--soft); overflow-wrap: anywhere; }
@@ -70,22 +70,18 @@ document.querySelector('input').addEventListener('input', event => {
   none.hidden = cards.some(card => !card.hidden);
 });
 for (const frame of document.querySelectorAll('.after')) {
-  const before = frame.closest('.row').querySelector('.before img'), after = frame.querySelector('img');
+  const before = frame.closest('.row').querySelector('.before img');
   if (!before) continue;
   const leave = () => frame.querySelectorAll('.wipe, .edge').forEach(part => part.remove());
   frame.addEventListener('pointerenter', () => {
     leave();
     const wipe = before.cloneNode(), edge = document.createElement('span');
     wipe.className = 'wipe'; edge.className = 'edge'; wipe.alt = '';
-    wipe.style.width = after.offsetWidth + 'px'; wipe.style.height = after.offsetHeight + 'px';
     frame.append(wipe, edge);
   });
   frame.addEventListener('pointermove', event => {
-    const wipe = frame.querySelector('.wipe'), box = frame.getBoundingClientRect();
-    if (!wipe) return;
-    const x = event.clientX - box.left, inside = x - (frame.offsetWidth - after.offsetWidth) / 2;
-    wipe.style.setProperty('--at', inside + 'px');
-    frame.querySelector('.edge').style.setProperty('--at', x - 1 + 'px');
+    const x = event.clientX - frame.getBoundingClientRect().left;
+    for (const part of frame.querySelectorAll('.wipe, .edge')) part.style.setProperty('--at', x + 'px');
   });
   frame.addEventListener('pointerleave', leave);
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pxs.batch.work import Record, file_hash
 from pxs.errors import OutputError, one_line
+from pxs.expressions import Mix
 from pxs.storage.files import output_folder, replace_file
 
 NAME = "index.jsonl"
@@ -52,7 +53,7 @@ class Index:
         self.records[record["source"]] = record
 
     def finish(self) -> Path:
-        """Write all records anew, one a picture, in the order of their names; those without their files are left out."""
+        """Write all records anew, in the order of their names; those whose files are gone are left out."""
         self.records = {n: r for n, r in sorted(self.records.items()) if r["error"] or self.is_there(r)}
         replace_file(self.path, b"".join(map(_line, self.records.values())))
         return self.path
@@ -81,11 +82,13 @@ def _read(line: bytes) -> Record | None:
     """A record, or None for a line that was cut short or damaged."""
     try:
         found = json.loads(line)
-        named = all(isinstance(found[key], str) for key in ("source", "path", "sha256", "key", "error"))
-        files = all(isinstance(one[key], str) for one in found["files"] for key in ("file", "sha256"))
-        inside = all(
-            not Path(one["file"]).is_absolute() and ".." not in Path(one["file"]).parts for one in found["files"]
-        )
-        return found if named and files and inside and all(isinstance(o["mix"], dict) for o in found["files"]) else None
+        sound = all(isinstance(found[key], str) for key in ("source", "path", "sha256", "key", "error"))
+        for one in found["files"]:
+            sound = sound and isinstance(one["sha256"], str) and isinstance(Mix(one["mix"]), Mix)
+            sound = sound and not Path(one["file"]).is_absolute() and ".." not in Path(one["file"]).parts
+        if found["files"]:
+            sound = sound and isinstance(found["seed"], int) and isinstance(found["steps"], int)
+            sound = sound and isinstance(found["warnings"], list)
+        return found if sound and bool(found["files"]) != bool(found["error"]) else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -66,9 +66,7 @@ def run(args: argparse.Namespace) -> int:
     picture = open_picture(path)
     folder, stem = Path(args.output_dir), Path(path).stem
     recipe = recipe_of(args.model_path, adapter_of(args), load_options(args))
-    recipe.prepare(
-        picture.image, sides_of(find_model(args.model_path)), box
-    )  # raises for a picture or box it cannot use
+    recipe.prepare(picture.image, sides_of(find_model(args.model_path)), box)  # raises for what it cannot use
     names = [in_format(recipe.file_name(stem, m, one), args.format) for m, one in zip(mixes, asked, strict=True)]
     refuse_existing([folder / name for name in names], args.overwrite)
     editor = load_editor(args)
