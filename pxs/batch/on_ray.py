@@ -8,6 +8,7 @@ finished are found by their keys and kept.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -73,5 +74,6 @@ def _connect(ray: Any, workers: int) -> None:
         ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR", **local)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ModelError(f"the Ray cluster {address or 'here'!r} cannot be used ({one_line(error)})") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = require("ray.data", "ray", ModelError).DataContext.get_current()
     context.enable_progress_bars = False

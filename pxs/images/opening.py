@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -220,6 +221,9 @@ def _decode(image: Image.Image, name: str) -> tuple[Image.Image, Stated]:
         raise
     except Exception as error:  # damaged data: the decoders raise many classes of errors
         raise damaged_error(name, error) from None
+    if image.format == "TIFF":  # whose EXIF data Pillow does not copy
+        with contextlib.suppress(Exception):  # broken EXIF raises many classes of errors
+            copy.info["exif"] = image.getexif().tobytes()
     copy.info.pop("transparency", None)
     if key is not None:
         copy.info["transparency"] = key
