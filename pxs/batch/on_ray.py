@@ -1,8 +1,7 @@
 """Editing on a Ray cluster, each actor with a model of its own and a GPU where there are any (`edit_on_ray`).
 
 The cluster is that of RAY_ADDRESS, or one on this machine. All machines see the pictures and the folder of the results
-under the same paths. An actor that is killed is replaced, and its pictures are edited again; results that it had
-finished are found by their keys and kept.
+under the same paths. An actor that is killed is replaced, and its pictures are edited again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Editing with several processes of this machine, each with a model of its own (`edit_in_processes`).
 
 The pictures are handed out one by one. A process that is killed, as by a system short of memory, takes no more with it
-than the pictures in work; they are handed out again, and given up when that happened ATTEMPTS times.
+than the pictures in work; each of them is then edited by a process alone, and given up if that one is killed too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,8 +22,6 @@ from pxs.batch.work import Job, Record, Settings, edit_job, failed
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
-ATTEMPTS = 3
-
 
 def edit_here(settings: Settings, jobs: Sequence[Job]) -> Iterator[Record]:
     """The records of all jobs, edited by this process."""
@@ -34,24 +32,30 @@ def edit_here(settings: Settings, jobs: Sequence[Job]) -> Iterator[Record]:
 
 def edit_in_processes(settings: Settings, jobs: Sequence[Job], workers: int) -> Iterator[Record]:
     """The records of all jobs, in the order in which they are finished. Raises what loading the model raises."""
-    waiting, strikes = deque(jobs), Counter[Job]()
+    waiting = deque(jobs)
     while waiting:
         running: dict[Future[Record], Job] = {}
         try:
             with _pool(settings, min(workers, len(waiting))) as pool:
                 while waiting or running:
                     while waiting and len(running) < workers:
-                        job = waiting.popleft()
+                        job = waiting[0]
                         running[pool.submit(_edit, job)] = job
+                        waiting.popleft()
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         yield future.result()
                         del running[future]
         except BrokenProcessPool:
-            waiting.extendleft(running.values())
-            strikes.update(running.values())
-            for job in [job for job in waiting if strikes[job] >= ATTEMPTS]:
-                waiting.remove(job)
-                yield failed(job, f"the process ended {ATTEMPTS} times while editing it: is there enough memory?")
+            yield from (_edit_alone(settings, job) for job in running.values())
+
+
+def _edit_alone(settings: Settings, job: Job) -> Record:
+    """The record of a job that was in work when a process ended, from a process for it alone."""
+    try:
+        with _pool(settings, 1) as pool:
+            return pool.submit(_edit, job).result()
+    except BrokenProcessPool:
+        return failed(job, "the process that edited it was killed, twice: is there enough memory?")
 
 
 def _pool(settings: Settings, workers: int) -> ProcessPoolExecutor:
@@ -66,20 +70,15 @@ class _Process:
     """What a process keeps from one picture to the next."""
 
     settings: Settings
-    device: str | None = None
+    place: tuple[int, int]
     editor: Editor | None = None
 
 
 def _begin(settings: Settings, workers: int, numbers: multiprocessing.SimpleQueue[int]) -> None:
-    """Share processors and GPUs between the processes; end with the parent, which alone answers Ctrl-C."""
-    import torch
-
+    """Be one of `workers` processes; end with the parent, which alone answers Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    _Process.settings = settings
-    if torch.cuda.device_count() > 1 and not numbers.empty():
-        _Process.device = f"cuda:{numbers.get() % torch.cuda.device_count()}"
+    _Process.settings, _Process.place = settings, (numbers.get(), workers)
 
 
 def _end_with_parent() -> None:
@@ -91,5 +90,5 @@ def _end_with_parent() -> None:
 
 def _edit(job: Job) -> Record:
     if _Process.editor is None:
-        _Process.editor = _Process.settings.load(_Process.device)
+        _Process.editor = _Process.settings.load(*_Process.place)
     return edit_job(_Process.editor, _Process.settings, job)

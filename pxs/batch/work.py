@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -35,11 +36,17 @@ class Settings:
     adapter: Choice
     options: LoadOptions
 
-    def load(self, device: str | None = None) -> Editor:
-        """The model, on this device; by default on the GPU where there is one."""
+    def load(self, number: int = 0, workers: int = 1) -> Editor:
+        """The model for process `number` of `workers` on this machine, which share its processors and GPUs."""
+        import torch
+
         from pxs.editing.editor import load
 
-        options = self.options if device is None else replace(self.options, device=device)
+        options = self.options
+        if workers > 1:
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+        if workers > 1 and options.device is None and torch.cuda.device_count() > 1:
+            options = replace(options, device=f"cuda:{number % torch.cuda.device_count()}")
         return load(self.model, self.adapter, options)
 
 
@@ -75,16 +82,12 @@ def key_of(sha256: str, identity: Mapping[str, str], preset: Preset, suffix: str
 
 
 def edit_job(editor: Editor, settings: Settings, job: Job) -> Record:
-    """Edit one picture and write its results; the record of it. Raises OutputError where nothing can be written.
-
-    Results that are there already, from a process that ended before it could say so, are kept.
-    """
+    """Edit one picture and write its results; the record of it. Raises OutputError where nothing can be written."""
     began = time.monotonic()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         try:
-            if not all(is_written(settings.folder / file, job.key) for file in job.files):
-                _write(editor, settings, job)
+            _write(editor, settings, job)
             return record_of(settings, job, time.monotonic() - began, sorted({str(w.message) for w in said}))
         except OutputError:
             raise

@@ -29,7 +29,13 @@ def test_names_and_defaults(tmp_path):
 
 BAD = [
     *({}, [], {"mix": {}, "mixes": []}, {"mixes": []}, {"mix": {"hapy": 1}}, {"mix": {"happy": "1"}}),
-    *({"mix": {"happy": True}}, {"mix": [1]}, {"mix": {}, "seed": -1}, {"mix": {}, "seed": 1.5}, {"mix": {}, "steps": 0}),
+    *(
+        {"mix": {"happy": True}},
+        {"mix": [1]},
+        {"mix": {}, "seed": -1},
+        {"mix": {}, "seed": 1.5},
+        {"mix": {}, "steps": 0},
+    ),
     *({"mix": {}, "seed": 2**63}, {"mix": {}, "data_type": 3}, {"mix": {}, "data_type": "dog"}, {"mix": {}, "more": 1}),
     {"mixes": [{"happy": 1}, {"happy": 1.0, "sad": 0}]},
 ]

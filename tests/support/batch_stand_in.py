@@ -24,7 +24,7 @@ class StandIn(Settings):
 
     log: Path = Path()
 
-    def load(self, device=None):
+    def load(self, number=0, workers=1):
         if self.model == MISSING:
             raise ModelError("no model here")
         return SimpleNamespace(open=self._open)
