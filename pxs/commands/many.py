@@ -56,7 +56,7 @@ def the_one_file(args: argparse.Namespace) -> str | None:
 
     args.pictures = [*args.pictures, *args.image_path]
     if not args.pictures:
-        raise ImageError("no picture was given: name files, folders or patterns")
+        raise ImageError("no picture was given: name files, folders or patterns (--image-path)")
     return args.pictures[0] if is_one_file(args.pictures) else None
 
 
