@@ -2,6 +2,7 @@
 
 pxs edit --image-path face.png --expression happy --scales 0 0.5 1 1.5 --output-dir out
 pxs edit --image-path face.png --mix happy=0.7 surprised=0.5 --output-dir out
+pxs edit photos 'more/**/*.jpg' --preset happy --output-dir out --workers 2
 pxs blend --image-path face.png --out out/blend
 pxs faces --out faces
 pxs faces --ffe 200 --out ffe
@@ -26,12 +27,12 @@ from pxs.parsing import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 2 after a mistake, which is printed as one line."""
+    """Run one command; the exit status: 0; 2 after a mistake, printed as one line; 1 if some pictures failed."""
     warnings.showwarning = _one_line_warning
     try:
         args = parser().parse_args(arguments)
-        command: Callable[[argparse.Namespace], None] = args.run
-        command(args)
+        command: Callable[[argparse.Namespace], int | None] = args.run
+        status = command(args)
         sys.stdout.flush()
     except PxsError as error:
         print(f"pxs: {error}", file=sys.stderr)
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pxs: stopped", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def parser() -> argparse.ArgumentParser:

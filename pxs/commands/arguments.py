@@ -25,8 +25,13 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_picture(command: argparse.ArgumentParser) -> None:
-    """Flags of every command that edits one picture."""
+    """Flags of a command that edits one picture."""
     command.add_argument("--image-path", required=True, help="the picture to edit")
+    add_sampling(command)
+
+
+def add_sampling(command: argparse.ArgumentParser) -> None:
+    """Flags of every command that edits."""
     command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
     command.add_argument("--steps", type=argument(STEPS), default=50, help="denoising steps (default 50)")
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")

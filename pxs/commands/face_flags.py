@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pxs.editing.editor import Editor
     from pxs.editing.edits import Edits
     from pxs.editing.photographs import Cut
+    from pxs.images import Picture
 
 
 def add_faces(command: argparse.ArgumentParser) -> None:
@@ -116,11 +117,13 @@ def cuts_of(args: argparse.Namespace, picture: Image.Image) -> list[Cut]:
     return cut_faces(picture, which, args.only, args.force)
 
 
-def edit_faces(args: argparse.Namespace, editor: Editor, cuts: Sequence[Cut], mixes: Sequence[Mix]) -> Edits:
-    """The edits of the faces: each with its own mix, or all with each of `mixes`."""
+def edit_faces(
+    args: argparse.Namespace, editor: Editor, cuts: Sequence[Cut], mixes: Sequence[Mix], picture: Picture
+) -> Edits:
+    """The edits of the faces of `picture`: each with its own mix, or all with each of `mixes`."""
     from pxs.editing.group import Group
 
-    group = Group(editor, cuts, args.data_type, args.still)
+    group = Group(editor, cuts, args.data_type, args.still, picture)
     edit = group.edit_each if has_own_mixes(args) else group.edit
     return edit(mixes, args.seed, args.steps, progress=sys.stderr.isatty())
 

@@ -112,6 +112,21 @@ def recipe_of(model: str | Path, adapter: Choice, options: LoadOptions) -> Recip
     return find_recipe(options.recipe, options.schedule, folder, _adapter_files(folder, adapter))
 
 
+def identity_of(model: str | Path, adapter: Choice, options: LoadOptions) -> dict[str, str]:
+    """What an edit depends on beside picture, mix and seed, without loading the model. Raises as `recipe_of` does."""
+    folder = find_model(model)
+    files = _adapter_files(folder, adapter)
+    dtype = "" if options.dtype is None else str(options.dtype)
+    chosen = {name: str(getattr(options, name)) for name in ("memory", "schedule", "attention", "reuse")}
+    return {
+        "model_hash": fingerprint(folder),
+        "adapter_hash": ", ".join(f"{file_hash(file)} {weight:g}" for file, weight in files.items()),
+        "recipe": find_recipe(options.recipe, options.schedule, folder, files).name,
+        "dtype": dtype,
+        **chosen,
+    }
+
+
 def _adapter_files(folder: Path, adapter: Choice) -> dict[Path, float]:
     own = folder / "adapter.safetensors"
     return find_adapters(adapter, own if own.is_file() else None)

@@ -37,7 +37,7 @@ from pxs.editing.photographs.reading import read
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError, shown
 from pxs.expressions import Mix, as_mixes, check_domain, check_expression, sweep
-from pxs.images import Box, Source, from_array, open_image, psnr, to_array
+from pxs.images import Box, Picture, Source, from_array, open_image, open_picture, psnr, to_array
 from pxs.storage.provenance import versions
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Editor:
         still: bool = False,
         force: bool = False,
     ) -> Portrait:
-        """Open a picture (path, PIL image or uint8 array) for editing; `domain` is "human" or "anime".
+        """Open a picture (a path, see `Source`) for editing; `domain` is "human" or "anime".
 
         `box` is the face, (left, top, right, bottom) in pixels, around which the recipe "published" cuts its square.
 
@@ -147,10 +147,10 @@ class Editor:
         recipe "fitted", and for a face that is not there or cannot be edited. Warns if the model was trained on drawn
         faces only and the picture seems to be another.
         """
-        source = open_image(image)
+        opened = open_picture(image)
         check_alone(face, box, bool(only) or still)
-        cut = None if face is None else cut_faces(source, [face], only, force)[0]
-        return Portrait(self, source, check_domain(domain), box, cut, still)
+        cut = None if face is None else cut_faces(opened.image, [face], only, force)[0]
+        return Portrait(self, opened.image, check_domain(domain), box, opened, cut, still)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
@@ -182,7 +182,8 @@ class Portrait:
     """A picture opened by an editor.
 
     `source` is the picture; `prepared` what the editor's recipe makes of it; `fitted` the part and size of it that the
-    VAE encodes and that edits are generated at. `cut` is the square around the face that is edited alone, if one is.
+    VAE encodes and that edits are generated at; `origin` the file that the picture was read from; `cut` the square
+    around the face that is edited alone, if one is.
     """
 
     def __init__(
@@ -191,10 +192,11 @@ class Portrait:
         source: Image.Image,
         domain: str,
         box: Box | None = None,
+        origin: Picture | None = None,
         cut: Cut | None = None,
         still: bool = False,
     ) -> None:
-        self.editor, self.source, self.domain, self.cut = editor, source, domain, cut
+        self.editor, self.source, self.domain, self.origin, self.cut = editor, source, domain, origin, cut
         sides, recipe = editor.checkpoint.sides, editor.recipe
         self.prepared = prepare_cut(cut, recipe, sides, still) if cut else recipe.prepare(source, sides, box)
         self.fitted = self.prepared.sampled
@@ -268,7 +270,8 @@ class Portrait:
         """The edits whose own pictures, of the model's size, are `raw`."""
         provenance = {**self.editor.provenance, "domain": self.domain, **({} if self.cut is None else self.cut.notes)}
         images = tuple(self.prepared.restore(image) for image in raw)
-        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw))
+        origin = self.origin if self.prepared.shown is self.source else None
+        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw), origin)
 
     def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn]) -> list[Image.Image]:
         """The model's own pictures of one batch of `edit`."""

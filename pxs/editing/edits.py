@@ -13,7 +13,7 @@ from PIL import Image
 
 from pxs.errors import OutputError
 from pxs.expressions import Mix
-from pxs.images import animate, from_array, save_jpeg, save_png, to_array, wrapped_sheet
+from pxs.images import Picture, animate, from_array, save_picture, to_array, wrapped_sheet
 from pxs.storage.files import output_folder
 
 
@@ -26,6 +26,8 @@ class Edits(Sequence[Image.Image]):
     provenance: model, model_hash, adapter, adapter_hash, recipe, domain and versions, all strings.
     raw: the model's own picture of each edit, of the model's size, without any detail of the source; with the recipe
     "published" these are the images.
+    origin: the file that the source was read from, whose opacity, colours and EXIF data saved edits keep; None with the
+    recipe "published".
     each: for one image whose faces have a mix each: these; `mixes` then holds the first of them.
     """
 
@@ -36,6 +38,7 @@ class Edits(Sequence[Image.Image]):
     steps: int
     provenance: dict[str, str] = field(default_factory=dict)
     raw: tuple[Image.Image, ...] = ()
+    origin: Picture | None = None
     each: tuple[Mix, ...] = ()
 
     def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
@@ -71,8 +74,8 @@ class Edits(Sequence[Image.Image]):
     ) -> list[Path]:
         """Write one PNG an edit, {stem}_{mix}.png, with seed, mix, hashes and versions in its text chunks.
 
-        names: file names to use instead, one an edit. A name that ends in .jpg gives a JPEG, with the same text as JSON
-        in its comment.
+        names: file names to use instead, one an edit. Those that end in .webp and .jpg give WebP (lossless) and JPEG
+        files with the same text; JPEG of quality 95, or with the recipe "published" of Pillow's default, as the script.
 
         Raises OutputError, before anything is written, if the folder cannot be written to, if a file exists (unless
         `overwrite`), or if two edits would get the same name.
@@ -88,11 +91,9 @@ class Edits(Sequence[Image.Image]):
         taken = [p for p in paths if p.exists()]
         if taken and not overwrite:
             raise OutputError(f"{taken[0]} exists: choose another folder, or allow overwriting")
+        quality = 75 if self.provenance.get("recipe") == "published" else 95
         for path, image, mix in zip(paths, self.images, self.mixes, strict=True):
-            if path.suffix == ".jpg":
-                save_jpeg(image, path, json.dumps(self.text(mix)), overwrite=overwrite)
-            else:
-                save_png(image, path, self.text(mix), overwrite=overwrite)
+            save_picture(image, path, self.text(mix), overwrite, self.origin, quality)
         return paths
 
     def text(self, mix: Mix) -> dict[str, str]:

@@ -13,15 +13,22 @@ from pxs.editing.edits import Edits
 from pxs.editing.photographs import Cut, Which, cut_faces
 from pxs.errors import ScaleError
 from pxs.expressions import Mix, check_domain
-from pxs.images import Source, open_image
+from pxs.images import Picture, Source, open_picture
 
 
 class Group:
     """Faces of one picture. `portraits` has one portrait a face; `Group.open` finds the faces."""
 
-    def __init__(self, editor: Editor, cuts: Sequence[Cut], domain: str = "human", still: bool = False) -> None:
+    def __init__(
+        self,
+        editor: Editor,
+        cuts: Sequence[Cut],
+        domain: str = "human",
+        still: bool = False,
+        origin: Picture | None = None,
+    ) -> None:
         check_domain(domain)
-        self.portraits = tuple(Portrait(editor, cut.picture, domain, cut=cut, still=still) for cut in cuts)
+        self.portraits = tuple(Portrait(editor, cut.picture, domain, None, origin, cut, still) for cut in cuts)
 
     @classmethod
     def open(
@@ -35,7 +42,8 @@ class Group:
         force: bool = False,
     ) -> Group:
         """The faces of a picture that are meant, all by default; the rest, and what is raised, as in `Editor.open`."""
-        return cls(editor, cut_faces(open_image(image), faces, only, force), domain, still)
+        opened = open_picture(image)
+        return cls(editor, cut_faces(opened.image, faces, only, force), domain, still, opened)
 
     def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
         """The picture with each of the mixes on all of the faces; raises as `Portrait.edit`."""

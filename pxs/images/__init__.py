@@ -1,29 +1,34 @@
 """Reading, resizing, comparing and writing pictures.
 
-`open_image` reads a picture. It accepts rotated phone photos, transparent PNGs, CMYK scans and 16-bit greys. It returns
-an upright 8-bit sRGB image without metadata, or raises one clear error. `fit` resizes a picture to the size of a model.
-It also returns a `Fit`, which transfers an edit to the full-size picture. `crop_square` cuts a square around a face.
-`sheet` and `animate` show many results at once. `save_png` stores settings as text inside the file, and `read_text`
-reads them; `save_jpeg` stores a comment. `to_array` and `from_array` convert between images and arrays; `psnr` compares
-two arrays.
+`open_image` reads a picture. It accepts rotated phone photos, transparent PNGs, CMYK scans, 16-bit greys and stated
+colour spaces. It returns an upright 8-bit sRGB image without metadata, or raises one clear error. `open_picture` also
+returns what a result should keep: opacity, ICC profile, EXIF data. `fit` resizes a picture to the size of a model. It
+also returns a `Fit`, which transfers an edit to the full-size picture. `crop_square` cuts a square around a face.
+`sheet` and `animate` show many results at once. `save_picture` writes a result as PNG, WebP or JPEG, with settings as
+text inside the file, and `read_text` reads them. `to_array` and `from_array` convert between images and arrays; `psnr`
+compares two arrays.
 """
 
 from pxs.images.cropping import check_box, crop_square
-from pxs.images.files import animate, read_text, save_jpeg, save_png
+from pxs.images.files import FORMAT_SUFFIXES, animate, read_text, save_picture, save_png
 from pxs.images.fitting import MAX_ASPECT, Fit, fit
-from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, Source, open_image
+from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, SUFFIXES, Source, open_image, open_picture
+from pxs.images.picture import Picture
 from pxs.images.pixels import Box, from_array, psnr, to_array
 from pxs.images.sheets import sheet, wrapped_sheet
 from pxs.storage.files import PathName
 
 __all__ = [
     "FORMATS",
+    "FORMAT_SUFFIXES",
     "MAX_ASPECT",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "SUFFIXES",
     "Box",
     "Fit",
     "PathName",
+    "Picture",
     "Source",
     "animate",
     "check_box",
@@ -31,9 +36,10 @@ __all__ = [
     "fit",
     "from_array",
     "open_image",
+    "open_picture",
     "psnr",
     "read_text",
-    "save_jpeg",
+    "save_picture",
     "save_png",
     "sheet",
     "to_array",

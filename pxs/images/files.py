@@ -1,7 +1,9 @@
-"""Writes animations, JPEG files with a comment, and PNG files with text chunks; reads the text chunks."""
+"""Writes animations, and results as PNG, WebP or JPEG files with text in them; reads the text."""
 
 from __future__ import annotations
 
+import html
+import json
 import math
 import os
 import re
@@ -16,6 +18,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from pxs.errors import OutputError
 from pxs.images.opening import check_size, damaged_error, read_file
+from pxs.images.picture import Picture
 from pxs.storage.files import PathName, replacing
 
 
@@ -91,41 +94,73 @@ def _dithered(image: Image.Image, pattern: NDArray[np.float64]) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(np.asarray(image) + pattern), 0, 255).astype(np.uint8))
 
 
+FORMAT_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+"""Formats of results, and their suffixes."""
+
+
+def save_picture(
+    image: Image.Image,
+    path: PathName,
+    text: dict[str, str],
+    overwrite: bool = False,
+    source: Picture | None = None,
+    quality: int = 95,
+) -> Path:
+    """Write an RGB `image` as .png, .webp (both lossless), or .jpg; return the path. `read_text` reads the text.
+
+    source: the picture that `image` is an edit of, of the same size: the file keeps its opacity (but for JPEG), its
+    colours and ICC profile, and its EXIF data. quality: of a JPEG, 1 to 95; at 95 its colours have full resolution.
+
+    The folder is created if it is missing. On failure no partial file remains. Raises `OutputError` when the file
+    exists (unless `overwrite`), for another suffix, for text that the format cannot store, and when the file cannot be
+    written; `ImageError` for an image of another size than `source`.
+    """
+    target = Path(path)
+    kind = next((f for f, suffix in FORMAT_SUFFIXES.items() if suffix == target.suffix.lower()), None)
+    if kind is None:
+        raise OutputError(f"{str(path)!r} does not end in {', '.join(FORMAT_SUFFIXES.values())}: choose one of them")
+    if not overwrite and os.path.lexists(target):
+        raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
+    options = _options(kind, text, quality)
+    if source is not None:
+        image = source.dress(image, alpha=kind != "jpeg")
+        options |= {"icc_profile": source.profile} if source.profile else {}
+        options |= {"exif": source.exif} if source.exif else {}
+    with replacing(target) as file:
+        image.save(file, format=kind.upper(), **options)
+    return target
+
+
+def _options(kind: str, text: dict[str, str], quality: int) -> dict[str, Any]:
+    """The writer's options for a format; raises `OutputError` for text that it cannot store."""
+    if kind == "png":
+        return {"pnginfo": _text_chunks(text)}
+    content = json.dumps(text)
+    if kind == "webp":
+        return {"lossless": True, "exact": True, "xmp": _XMP.format(html.escape(content, quote=False)).encode()}
+    if len(content) > 65_533:
+        raise OutputError(f"a comment of {len(content)} bytes does not fit into a JPEG: give at most 65,533")
+    subsampling = {"subsampling": 0} if quality >= 95 else {}
+    return {"quality": quality, "comment": content.encode(), **subsampling}
+
+
+_XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+    '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li></rdf:Alt></dc:description>'
+    "</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
 def save_png(image: Image.Image, path: PathName, text: dict[str, str], overwrite: bool = False) -> Path:
     """Write `image` as a PNG file with `text` as its text chunks; return the path. `read_text` reads the text.
 
-    Keys are 1 to 79 Latin-1 characters, values any text. The folder is created if it is missing. On failure no partial
-    file remains. Raises `OutputError` when the file exists (unless `overwrite`), when its name does not end in `.png`,
-    when the file cannot be written, and when a key or a value cannot be stored.
+    Keys are 1 to 79 Latin-1 characters, values any text; otherwise as `save_picture`. Raises `OutputError` also when
+    the name does not end in `.png`.
     """
-    target = Path(path)
-    if target.suffix.lower() != ".png":
+    if Path(path).suffix.lower() != ".png":
         raise OutputError(f"{str(path)!r} does not end in .png: give the name of a PNG file")
-    if not overwrite and os.path.lexists(target):
-        raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
-    chunks = _text_chunks(text)
-    with replacing(target) as file:
-        image.save(file, format="PNG", pnginfo=chunks)
-    return target
-
-
-def save_jpeg(image: Image.Image, path: PathName, comment: str, overwrite: bool = False) -> Path:
-    """Write an RGB `image` as a JPEG file of Pillow's default quality with a comment; return the path.
-
-    The comment is written in UTF-8, at most 65,533 bytes. The folder is created if it is missing. On failure no partial
-    file remains. Raises `OutputError` when the file exists (unless `overwrite`), when its name does not end in `.jpg`
-    or `.jpeg`, when the comment is too long, and when the file cannot be written.
-    """
-    target, content = Path(path), comment.encode()
-    if target.suffix.lower() not in (".jpg", ".jpeg"):
-        raise OutputError(f"{str(path)!r} does not end in .jpg: give the name of a JPEG file")
-    if not overwrite and os.path.lexists(target):
-        raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
-    if len(content) > 65_533:
-        raise OutputError(f"a comment of {len(content)} bytes does not fit into a JPEG: give at most 65,533")
-    with replacing(target) as file:
-        image.save(file, format="JPEG", comment=content)
-    return target
+    return save_picture(image, path, text, overwrite)
 
 
 def _text_chunks(text: dict[str, str]) -> PngInfo:
@@ -143,18 +178,31 @@ def _text_chunks(text: dict[str, str]) -> PngInfo:
 
 
 def read_text(path: PathName) -> dict[str, str]:
-    """Return the text chunks of the PNG file `path`; an empty dictionary if the file has none.
+    """Return the text that `save_picture` stored in a file, or the text chunks of any PNG; empty if there is none.
 
-    Raises `ImageError` for a file that is missing, damaged or not a PNG.
+    Raises `ImageError` for a file that is missing, damaged or not PNG, JPEG or WebP.
     """
-    return read_file(os.fsdecode(path), _text_of, formats=("PNG",))
+    return read_file(os.fsdecode(path), _text_of, formats=("PNG", "JPEG", "WEBP"))
 
 
 def _text_of(image: Image.Image, name: str) -> dict[str, str]:
-    """The text chunks of an opened PNG file."""
+    """The text of an opened file."""
     check_size(image, name)
-    assert isinstance(image, PngImageFile)  # `read_file` was asked for PNG only
     try:
-        return {key: str(value) for key, value in image.text.items()}  # decodes: chunks may follow the pixels
+        if isinstance(image, PngImageFile):
+            return {key: str(value) for key, value in image.text.items()}  # decodes: chunks may follow the pixels
+        if image.format == "WEBP":
+            found = re.search(rb'xml:lang="x-default">(.*?)</rdf:li>', image.info.get("xmp", b""), re.DOTALL)
+            return _noted(html.unescape(found[1].decode()) if found else "")
+        return _noted(image.info.get("comment", b"").decode())
     except Exception as error:  # damaged data: the decoders raise many classes of errors
         raise damaged_error(name, error) from None
+
+
+def _noted(content: str) -> dict[str, str]:
+    """Text that was stored as JSON; empty where it is anything else, such as a comment of a camera."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -12,14 +13,18 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from pxs.errors import ImageError, one_line
+from pxs.images.colours import split, to_srgb
+from pxs.images.picture import Colour, Picture, kept_exif, usable_profile
+from pxs.images.stated import Stated, read_stated
+from pxs.optional import require
 from pxs.storage.files import PathName
 
 T = TypeVar("T")
-Source = PathName | Image.Image | NDArray[np.uint8]
-"""What `open_image` accepts: a path, a PIL image, or a uint8 array of shape (height, width, 3), RGB."""
+Source = PathName | bytes | Image.Image | NDArray[np.uint8] | Picture
+"""What is opened: a path, a file's content, a PIL image, a uint8 array (height, width, 3), RGB, or a `Picture`."""
 
 MAX_PIXELS = 50_000_000
 """Largest accepted picture, in pixels (width times height). The check comes before decoding."""
@@ -27,8 +32,15 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 16
 """Smallest accepted side, in pixels."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
-"""File formats that `open_image` reads; GIF, WEBP, PNG and TIFF only when they hold a single frame."""
+HEIC = "HEIF"
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", HEIC, "BMP", "TIFF", "PPM", "GIF")
+"""File formats that are read, HEIF with the package pillow-heif; all only when they hold a single frame."""
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".heif", ".hif"),
+    *(".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".gif"),
+)
+"""Suffixes of files that are taken for pictures where a folder is given."""
 
 TransparentKey = int | tuple[int, ...] | bytes
 """The transparent grey level or palette index, the transparent colour, or the opacity of each palette entry."""
@@ -43,29 +55,67 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_GREY_MODES = ("1", "L", "LA", "La")
-_COLOUR_MODES = ("L", "RGB", "CMYK", "LAB")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def open_image(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+def open_image(source: Source, background: Colour = (255, 255, 255)) -> Image.Image:
     """Return `source` as an upright 8-bit sRGB image of mode RGB, without any metadata.
 
-    `source` is a path, a PIL image, or a uint8 array of shape (height, width, 3). It is never changed. The result is a
-    new image, made in these steps. The EXIF rotation is applied. Transparency of any kind is composited on `background`
-    (three ints, 0..255). Palette, grey, CMYK and LAB pictures become RGB. 16-bit greys are scaled (65535 becomes 255),
-    not clipped. 16-bit colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1]. An embedded ICC
-    profile is converted to sRGB; a broken profile is ignored with a `UserWarning`.
+    `source` is a path, the bytes of a file, a PIL image, or a uint8 array of shape (height, width, 3). It is never
+    changed. The result is a new image, made in these steps. The EXIF rotation is applied. Transparency of any kind is
+    composited on `background` (three ints, 0..255). Palette, grey, CMYK and LAB pictures become RGB. Greys of more than
+    8 bits are scaled by their range: 65535 becomes 255. A range that is stated by the file, or is that of fewer bits,
+    is used with a `UserWarning`. 16-bit colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1].
+    Colours become sRGB: from the ICC profile, or else as cICP, gAMA, cHRM or EXIF (Adobe RGB) state them; a broken
+    profile is ignored with a `UserWarning`.
 
-    Raises `ImageError` for a file that is missing, empty, a folder, truncated, animated, or not one of `FORMATS`. Also
-    raises it for a picture of more than `MAX_PIXELS` pixels, with a side shorter than `MIN_SIDE`, or with floats
-    outside [0, 1]; for an array of another dtype or shape; and for a `background` that is not a colour.
+    Raises `ImageError` for a file that is missing, empty, a folder, truncated, animated, of high dynamic range, or not
+    one of `FORMATS`. Also raises it for a picture of more than `MAX_PIXELS` pixels, with a side shorter than
+    `MIN_SIDE`, or with floats outside [0, 1]; for an array of another dtype or shape; and for a `background` that is
+    not a colour.
     """
+    picture, remarks = _open(source, background)
+    _warn(remarks)
+    return picture.image
+
+
+def open_picture(source: Source, background: Colour = (255, 255, 255)) -> Picture:
+    """Return `source` with what a result should keep: opacity, ICC profile and EXIF data; else as `open_image`."""
+    picture, remarks = _open(source, background)
+    _warn(remarks)
+    return picture
+
+
+def _warn(remarks: list[str]) -> None:
+    for remark in remarks:
+        warnings.warn(remark, stacklevel=3)
+
+
+def _open(source: Source, background: Colour) -> tuple[Picture, list[str]]:
+    """The picture, and what to warn of."""
     _check_background(background)
-    picture, name = _load(source)
-    flat = _flatten(picture, name, background)
-    operation = _UPRIGHT.get(_orientation(picture))
-    upright = flat if operation is None else flat.transpose(operation)
-    clean = Image.new("RGB", upright.size)
+    if isinstance(source, Picture):
+        return source, []
+    (decoded, stated), name = _load(source)
+    colour, alpha, remarks = split(decoded, name, stated)
+    rgb, more = to_srgb(colour, decoded.info.get("icc_profile"), stated)
+    turn = _UPRIGHT.get(_orientation(decoded))
+    upright = _clean(rgb, turn)
+    profile = None if stated.over_profile or more else usable_profile(decoded.info.get("icc_profile"), decoded.mode)
+    opacity = None if alpha is None else _clean(alpha, turn)
+    own = upright if profile is None else _clean(colour.convert("RGB"), turn)
+    behind = Image.new("RGB", upright.size, tuple(background))
+    image = upright if opacity is None else Image.composite(upright, behind, opacity)
+    exif = kept_exif(decoded, image.size, own_colours=profile is not None)
+    colours = None if own is image else own
+    picture = Picture(image, opacity, colours, profile, exif, background)
+    return picture, [f"{name}: {remark}" for remark in (*stated.remarks, *remarks, *more)]
+
+
+def _clean(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    """A copy of the pixels alone, turned."""
+    upright = image if turn is None else image.transpose(turn)
+    clean = Image.new(upright.mode, upright.size)
     clean.paste(upright)
     return clean
 
@@ -76,12 +126,14 @@ def _check_background(background: tuple[int, int, int]) -> None:
         raise ImageError(f"background {background!r} is not a colour: give three integers from 0 to 255")
 
 
-def _load(source: Source) -> tuple[Image.Image, str]:
-    """Decode any source; return the picture in its own mode, and its name for messages."""
+def _load(source: Source) -> tuple[tuple[Image.Image, Stated], str]:
+    """Decode any source; return the picture in its own mode with what it states, and its name for messages."""
     if isinstance(source, Image.Image):
         return _decode(source, "the image"), "the image"
     if isinstance(source, np.ndarray):
         return _decode(_image_of_array(source), "the array"), "the array"
+    if isinstance(source, bytes):
+        return read_file(source, _decode), "the file"
     if not isinstance(source, (str, os.PathLike)):
         raise ImageError(f"cannot read a picture from a {type(source).__name__}: give a path, a PIL image or an array")
     path = os.fsdecode(source)
@@ -97,31 +149,51 @@ def _image_of_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def read_file(path: str, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS) -> T:
-    """Open the picture file and return `extract(image, name)`; `name` is the quoted path, for messages.
+def read_file(source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS) -> T:
+    """Open a picture file, by its path or its content, and return `extract(image, name)`; `name` is for messages.
 
     Raises `ImageError` for every failure: a missing, unreadable or damaged file, or a format outside `formats`.
     """
-    _check_file(path)
+    name = "the file" if isinstance(source, bytes) else repr(source)
+    _check_file(source)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # a damaged tag does not affect the pixels
-            with Image.open(path, formats=formats) as opened:
-                return extract(opened, repr(path))
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(file, formats=_readable(source, formats)) as opened:
+                return extract(opened, name)
     except Image.DecompressionBombError as error:  # raised by PIL far above our limit, before we can read the size
         found = re.search(r"\d+", str(error))
-        raise _too_large_error(repr(path), found.group() if found else "too many") from None
+        raise _too_large_error(name, found.group() if found else "too many") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path!r} is not a picture in a known format: give {' or '.join(formats)}") from None
+        raise ImageError(f"{name} is not a picture in a known format: give {' or '.join(formats)}") from None
     except PermissionError:
-        raise ImageError(f"{path!r} cannot be read (permission denied): ask its owner for permission") from None
+        raise ImageError(f"{name} cannot be read (permission denied): ask its owner for permission") from None
     except ImageError:
         raise
     except Exception as error:  # a damaged header: the readers raise many classes of errors
-        raise damaged_error(repr(path), error) from None
+        raise damaged_error(name, error) from None
 
 
-def _check_file(path: str) -> None:
+def _readable(source: str | bytes, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """The formats that Pillow may try. Raises `ImageError` for a HEIC file without its reader, pillow-heif."""
+    head = source[:12] if isinstance(source, bytes) else _head(source)
+    if HEIC not in formats or head[4:8] != b"ftyp" or head[8:12] not in _HEIC_BRANDS:
+        return tuple(f for f in formats if f != HEIC)
+    require("pillow_heif", "heif", ImageError).register_heif_opener()
+    return (HEIC, *(f for f in formats if f == "AVIF"))
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(12)
+
+
+def _check_file(path: str | bytes) -> None:
+    if isinstance(path, bytes):
+        if not path:
+            raise ImageError("the file is empty (0 bytes): copy or download the picture again")
+        return
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -136,22 +208,26 @@ def _check_file(path: str) -> None:
         raise ImageError(f"{path!r} is empty (0 bytes): copy or download the picture again")
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
-    """Check the header, then decode; the result is a copy that no longer needs the file."""
+def _decode(image: Image.Image, name: str) -> tuple[Image.Image, Stated]:
+    """Check the header, then decode; a copy that no longer needs the file, and what the file states about it."""
     check_size(image, name)
     _check_side(image, name)
     try:
         _check_frames(image, name)
         key = _transparent_key(image)
+        stated = read_stated(image, name)
         copy = image.copy()  # decodes
     except ImageError:
         raise
     except Exception as error:  # damaged data: the decoders raise many classes of errors
         raise damaged_error(name, error) from None
+    if image.format == "TIFF":  # whose EXIF data Pillow does not copy
+        with contextlib.suppress(Exception):  # broken EXIF raises many classes of errors
+            copy.info["exif"] = image.getexif().tobytes()
     copy.info.pop("transparency", None)
     if key is not None:
         copy.info["transparency"] = key
-    return copy
+    return copy, stated
 
 
 def check_size(image: Image.Image, name: str) -> None:
@@ -179,7 +255,7 @@ def _transparent_key(image: Image.Image) -> TransparentKey | None:
     """Return the transparent value of the header, in the 8-bit scale of the decoded pixels; None if there is none.
 
     The decoder widens 2-bit and 4-bit greys to 8 bits and narrows 16-bit colours, but it does not scale the key. The
-    key of a 16-bit grey is not scaled either: `_split_deep_grey` compares it with the 16-bit pixels. A text chunk named
+    key of a 16-bit grey is not scaled either: `split` compares it with the 16-bit pixels. A text chunk named
     "transparency" is not a key.
     """
     key = image.info.get("transparency")
@@ -207,67 +283,3 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # broken EXIF raises many classes of errors; the picture is still good
         return 1
-
-
-def _flatten(image: Image.Image, name: str, background: tuple[int, int, int]) -> Image.Image:
-    """Return the picture in sRGB, composited on the background where it is transparent."""
-    colour, alpha = _split(image, name)
-    rgb = _to_srgb(colour, image.info.get("icc_profile"), name)
-    if alpha is None:
-        return rgb
-    return Image.composite(rgb, Image.new("RGB", rgb.size, tuple(background)), alpha)
-
-
-def _split(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
-    """Return the colours (mode L, RGB, CMYK or LAB), and the opacity (mode L; None if every pixel is opaque)."""
-    if image.mode.startswith("I"):
-        return _split_deep_grey(image, name)
-    if image.mode == "F":
-        return _float_grey(image, name), None
-    if image.has_transparency_data or image.mode in ("La", "RGBa"):
-        grey = image.mode in _GREY_MODES
-        both = image.convert("LA" if grey else "RGBA")
-        return both.convert("L" if grey else "RGB"), both.getchannel("A")
-    if image.mode == "1":
-        return image.convert("L"), None
-    return (image if image.mode in _COLOUR_MODES else image.convert("RGB")), None
-
-
-def _split_deep_grey(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
-    """Return a picture of 16-bit greys in mode L, and its opacity as in `_split`."""
-    values = np.asarray(image).astype(np.int64)
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise ImageError(f"{name} has grey values from {low} to {high}: save it with 8 or 16 bits for each pixel")
-    colour = Image.fromarray(((values + 128) // 257).astype(np.uint8))
-    key = image.info.get("transparency")
-    if not isinstance(key, int):
-        return colour, None
-    return colour, Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
-
-
-def _float_grey(image: Image.Image, name: str) -> Image.Image:
-    """Return a picture of floats in [0, 1] in mode L."""
-    values = np.asarray(image)
-    if not (values.min() >= 0 and values.max() <= 1):  # NaN fails both comparisons
-        raise ImageError(f"{name} has float values from {values.min():g} to {values.max():g}: scale them to 0..1")
-    return Image.fromarray(np.rint(values * 255).astype(np.uint8))
-
-
-def _to_srgb(colour: Image.Image, profile: bytes | None, name: str) -> Image.Image:
-    """Convert colours from their ICC profile to sRGB; without a valid profile, convert the mode only."""
-    if profile:
-        try:
-            converted = ImageCms.profileToProfile(
-                colour,
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            assert converted is not None  # None only for a conversion in place
-            return converted
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-            warnings.warn(f"{name}: colour profile ignored ({one_line(error)}); colours may be off", stacklevel=4)
-    return colour.convert("RGB")

@@ -14,17 +14,20 @@ import html
 import io
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from pxs.batch.presets import Preset, write_preset
 from pxs.editing.editor import SEED, Portrait
 from pxs.editing.edits import Edits
-from pxs.errors import PxsError, one_line
+from pxs.errors import OutputError, PxsError, one_line
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.optional import require
 from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, Request, Worker
 from pxs.quantities import STEPS
+from pxs.storage.files import PathName
 
 DATA_SIDE = 512  # longest side of a picture that is sent to the browser, in pixels of the picture
 CSS_SIDES = (256, 320)  # range of the longest side of a displayed picture, in CSS pixels
@@ -97,6 +100,7 @@ class View:
         self.reset = button(description="Reset", tooltip="All sliders to 0")
         self.cancel = button(description="Cancel", tooltip="Stop, and show the last finished edit", disabled=True)
         self.keep = button(description="Keep", tooltip="Add this edit to the strip and to panel.kept", disabled=True)
+        self.preset = button(description="Save", tooltip="Write a preset for pxs edit --preset into this folder")
         self.source, self.edit = picture(), picture()
         self.progress = w.IntProgress(layout=w.Layout(visibility="hidden"))
         self.caption, self.line = text("edit"), _classed(text(_code("portrait.source")), "line")
@@ -113,7 +117,10 @@ class View:
             return _classed(w.VBox(children, layout=plain), name)
 
         halves = [column("half", *(self.sliders[n] for n in part)) for part in (BASIC, EXPRESSIONS[len(BASIC) :])]
-        fields, buttons = row("fields", self.seed, self.steps), row("fields", self.reset, self.cancel, self.keep)
+        fields, buttons = (
+            row("fields", self.seed, self.steps),
+            row("fields", self.reset, self.cancel, self.keep, self.preset),
+        )
         before = column("picture", self.source, text("source"))
         after = column("picture", self.edit, self.caption, self.progress)
         top = row("top", before, after, row("controls", *halves, fields, buttons))
@@ -164,13 +171,18 @@ class View:
     def failed(self, error: Exception, last: Edits | None) -> None:
         """Show the error and the last finished edit."""
         self._show_last(last)
-        self.message.value = f'<span class="pxs-error" role="alert">{html.escape(one_line(error))}</span>'
+        self.say(one_line(error), error=True)
 
     def cancelled(self, last: Edits | None) -> None:
         """Show the last finished edit, and set sliders and fields to its request."""
         self._show_last(last)
         if last:
             self.set(_request(last))
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Show a line below the pictures."""
+        kind = ' class="pxs-error" role="alert"' if error else ""
+        self.message.value = f"<span{kind}>{html.escape(text)}</span>"
 
     def _show_last(self, last: Edits | None) -> None:
         """Show the last finished edit; without one, the source."""
@@ -230,6 +242,7 @@ class Panel:
         self.view.reset.on_click(lambda _: self.reset())
         self.view.cancel.on_click(lambda _: self._worker.cancel())
         self.view.keep.on_click(lambda _: self.keep())
+        self.view.preset.on_click(lambda _: self._save_preset())
         self._submit()
 
     @property
@@ -247,6 +260,21 @@ class Panel:
         if self.edits and not any(self.edits is kept for kept in self.kept):
             self.kept.append(self.edits)
             self.view.show_kept(self.kept)
+
+    def save_preset(self, path: PathName | None = None, overwrite: bool = False) -> Path:
+        """Write mix, seed and steps of sliders and fields as a preset for `pxs edit --preset`; return its path.
+
+        By default a file in the current folder that is named after the mix. Raises OutputError if it exists.
+        """
+        mix, seed, steps = self.view.request
+        preset = Preset((mix,), seed, steps, self._worker.portrait.domain)
+        return write_preset(preset, f"{mix.slug}.json" if path is None else path, overwrite)
+
+    def _save_preset(self) -> None:
+        try:
+            self.view.say(f"written: pxs edit PICTURES --preset {self.save_preset()} --output-dir FOLDER")
+        except OutputError as error:
+            self.view.say(one_line(error), error=True)
 
     def wait(self, timeout: float | None = None) -> Edits:
         """Wait for the edit of the newest request and return it; after "Cancel", return the last finished edit.

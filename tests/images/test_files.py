@@ -133,8 +133,10 @@ def test_any_text_round_trip(tmp_path_factory: pytest.TempPathFactory, text: dic
 def test_reading_text_from_other_files_is_refused(
     tmp_path: Path, saved: Callable, written: Callable, noise: Callable
 ) -> None:
-    assert read_text(saved(noise(20, 20), tmp_path / "bare.png")) == {}
-    for path in [saved(noise(20, 20), tmp_path / "a.jpg"), tmp_path / "missing.png", tmp_path]:
+    for suffix in ("png", "jpg", "webp"):
+        assert read_text(saved(noise(20, 20), tmp_path / f"bare.{suffix}")) == {}
+    assert read_text(saved(noise(20, 20), tmp_path / "said.jpg", comment=b"a camera's own words")) == {}
+    for path in [saved(noise(20, 20), tmp_path / "a.bmp"), tmp_path / "missing.png", tmp_path]:
         with pytest.raises(ImageError, match=path.name):
             read_text(path)
     data = save_png(noise(64, 64), tmp_path / "whole.png", TEXT).read_bytes()

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import pxs
+from pxs.batch.presets import read_preset
 from pxs.errors import PxsError, ScaleError
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.panel.view import View, jpeg, scaled
@@ -175,3 +176,16 @@ def test_without_ipywidgets_one_line_says_what_to_install(portrait, monkeypatch)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(PxsError, match=r'pip install "pxs\[notebooks\]"'):
         pxs.Panel(portrait)
+
+
+def test_a_preset_is_what_sliders_and_fields_say(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    panel = make(Mix(happy=0.7, sad=0.2), seed=9)
+    panel.wait(PATIENCE)
+    panel.view.preset.click()
+    found = read_preset("happy_0.7-sad_0.2.json")
+    assert (found.mixes, found.seed, found.steps) == ((Mix(happy=0.7, sad=0.2),), 9, STEPS)
+    assert "--preset happy_0.7-sad_0.2.json" in panel.view.message.value
+    panel.view.preset.click()
+    assert "exists" in panel.view.message.value
+    assert panel.save_preset(tmp_path / "mine.json").read_bytes() == (tmp_path / "happy_0.7-sad_0.2.json").read_bytes()

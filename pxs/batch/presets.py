@@ -1,0 +1,98 @@
+"""Presets: the settings of an edit as a small JSON file, or by name (`read_preset`).
+
+    {"mix": {"happy": 0.7, "surprised": 0.3}, "seed": 42, "steps": 50, "data_type": "human"}
+
+"mixes", a list of such objects, stands for several edits of each picture. All but the mix may be left out. The panel
+writes these files. The name of an expression is a preset too: it at full intensity; "basic" is all of the basic six.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line
+from pxs.expressions import BASIC, EXPRESSIONS, NEUTRAL, Mix, check_domain
+from pxs.storage.files import PathName
+from pxs.storage.provenance import write_json
+
+NAMED = {NEUTRAL: (Mix(),), **{e: (Mix({e: 1}),) for e in EXPRESSIONS}, "basic": tuple(Mix({e: 1}) for e in BASIC)}
+MOST_BYTES, MOST_MIXES, MOST_SEED, MOST_STEPS = 1_000_000, 1000, 2**63 - 1, 10_000
+_KEYS = ("mix", "mixes", "seed", "steps", "data_type")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What to make of each picture: an edit for each of the mixes, at least one. seed and steps: of the sampling."""
+
+    mixes: tuple[Mix, ...]
+    seed: int = 42
+    steps: int = 50
+    data_type: str = "human"
+
+
+def read_preset(name: PathName) -> Preset:
+    """The preset in a file, or of this name. Raises UsageError if there is neither or the file cannot be used."""
+    text = str(name)
+    if text in NAMED:
+        return Preset(NAMED[text])
+    if not Path(name).is_file():
+        raise UsageError(f"no preset {text!r}: give a JSON file, an expression, {NEUTRAL} or basic")
+    try:
+        with open(name, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES} bytes")
+        return _preset(json.loads(content))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"preset {text!r} cannot be used ({one_line(error)})") from None
+
+
+def _preset(found: Any) -> Preset:
+    if not isinstance(found, dict):
+        raise ValueError('it is not an object such as {"mix": {"happy": 0.7}}')
+    unknown = [key for key in found if key not in _KEYS]
+    if unknown:
+        raise ValueError(f"unknown entry {unknown[0]!r}: there are {', '.join(_KEYS)}")
+    if ("mix" in found) == ("mixes" in found):
+        raise ValueError('give either "mix" or "mixes"')
+    mixes = [found["mix"]] if "mix" in found else found["mixes"]
+    if not isinstance(mixes, list) or not 1 <= len(mixes) <= MOST_MIXES:
+        raise ValueError(f'"mixes" is not a list of 1 to {MOST_MIXES} mixes')
+    read = tuple(map(_mix, mixes))
+    if len(set(read)) < len(read):
+        raise ValueError('"mixes" holds a mix twice')
+    domain = found.get("data_type", "human")
+    if not isinstance(domain, str):
+        raise ValueError(f'"data_type" {domain!r} is not a text')
+    seed, steps = _whole(found, "seed", 42, 0, MOST_SEED), _whole(found, "steps", 50, 1, MOST_STEPS)
+    return Preset(read, seed, steps, check_domain(domain))
+
+
+def _mix(entries: Any) -> Mix:
+    if not isinstance(entries, Mapping):
+        raise ExpressionError('a mix is not an object such as {"happy": 0.7}')
+    for name, value in entries.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ScaleError(f"intensity of {name} {value!r} is not a number")
+    return Mix(entries)
+
+
+def _whole(found: Mapping[str, Any], key: str, default: int, least: int, most: int) -> int:
+    value = found.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f'"{key}" {value!r} is not a whole number from {least} to {most}')
+    return value
+
+
+def write_preset(preset: Preset, path: PathName, overwrite: bool = False) -> Path:
+    """Write a preset as a JSON file; return its path. Raises OutputError if it exists (unless `overwrite`)."""
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
+    mixes = [dict(mix) for mix in preset.mixes]
+    said = {"mix": mixes[0]} if len(mixes) == 1 else {"mixes": mixes}
+    return write_json(target, {**said, "seed": preset.seed, "steps": preset.steps, "data_type": preset.data_type})
