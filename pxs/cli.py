@@ -6,7 +6,7 @@ pxs blend --image-path face.png --out out/blend
 pxs faces --out faces
 pxs faces --ffe 200 --out ffe
 pxs train --data ffe/train.jsonl --steps 300 --out adapter
-pxs bench --methods truth source base words --out out/bench
+pxs bench --methods truth source base pixelsmile --out out/bench
 pxs download --dry-run
 pxs info
 """
@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from pxs import __version__
 from pxs.commands import bench, blend, download, edit, faces, info, train
-from pxs.errors import PxsError, UsageError
+from pxs.errors import PxsError, UsageError, without_passwords
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with the message of argparse."""
-        raise UsageError(f"{message} (see '{self.prog} --help')")
+        raise UsageError(f"{without_passwords(message)} (see '{self.prog} --help')")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,8 +4,10 @@ Every mistake of a user raises one of these classes. The message is one line: wh
 Any other error that escapes is a bug of the package.
 """
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 class PxsError(ValueError):
@@ -44,6 +46,23 @@ class JudgeError(PxsError):
     """Raised when a judge or an encoder is missing, fails, or gives an answer that cannot be used."""
 
 
+class JudgeSetupError(JudgeError):
+    """Raised when a judge can judge no picture at all: no key, a key that is refused, an endpoint that fails."""
+
+
+class UnjudgedError(JudgeError):
+    """Raised when a judge cannot judge some of its pictures.
+
+    found: what the judge gives for each picture, None for those that it cannot judge. reasons: why not, by the number
+    of the picture, counted from 0.
+    """
+
+    def __init__(self, found: Sequence[Any], reasons: Mapping[int, str]) -> None:
+        first, more = next(iter(reasons.values())), len(reasons) - 1
+        super().__init__(f"{first} (and {more} more of {len(found)} pictures)" if more else first)
+        self.found, self.reasons = list(found), dict(reasons)
+
+
 class DataError(PxsError):
     """Raised when a data set, a benchmark or one of their rows cannot be used."""
 
@@ -70,3 +89,8 @@ def one_line(error: BaseException) -> str:
     """The text of any error on one line of at most 200 characters, to quote in a message."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:200] or type(error).__name__
+
+
+def without_passwords(text: str) -> str:
+    """The text with asterisks in place of name and password in web addresses (http://name:password@host)."""
+    return re.sub(r"//[^/\s]*@", "//***@", text)
