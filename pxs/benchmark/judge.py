@@ -6,9 +6,9 @@ Judging edits nothing again: a new judge reads the pictures that are there and a
 of what the values depend on (edits, face box, judge), so what changed is judged anew. The values of all judges together
 are a `Record` of each method and task, which table.py turns into figures.
 
-What fails counts as 0, a picture at a time: a picture that a method did not make, or in which a judge finds no face, has
-the scores 0 and the similarity 0. A task that no method can do (its picture is missing, shows no face or has no box) is
-told and left out for all.
+What fails counts as 0, a picture at a time: a picture that a method did not make, or in which a judge finds no face,
+has the scores 0 and the similarity 0. A task that no method can do (its picture is missing, shows no face or has no
+box) is told and left out for all.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ class Similarity:
         for vector in found:
             if vector is not None and (vector.ndim != 1 or not abs(np.linalg.norm(vector) - 1) <= 1e-3):
                 raise JudgeError(f"{self.name} gave an array of shape {vector.shape} that is no unit vector")
-        cosines = [None if vector is None else round(float(vector @ found[0]), 5) for vector in found[1:]]
+        source = np.asarray(vectors[0], dtype=np.float64)
+        cosines = [None if vector is None else round(float(vector @ source), 5) for vector in found[1:]]
         return cosines, {number - 1: reason for number, reason in reasons.items()}
 
 

@@ -1,8 +1,8 @@
 """From records to figures: one row a method, with confidence intervals, as JSON, Markdown and CSV.
 
 General editing (Acc, mSCR, AUC, ID Sim, HES, PSNR) looks at intensity 1; linear control (CLS, intensity error, leakage)
-at 0, 0.1, ..., 1. What lies beyond 1 is reported apart. Pictures that failed count as 0: they show nothing, so mSCR, error
-and leakage do not punish them, but Acc, CLS, ID Sim and HES do.
+at 0, 0.1, ..., 1. What lies beyond 1 is reported apart. Pictures that failed count as 0: they show nothing, so Acc,
+CLS, ID Sim and HES fall, while mSCR, error and leakage do not tell them from a picture without expression.
 """
 
 from __future__ import annotations
@@ -16,92 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from pxs.benchmark.edit import ALPHAS, LINEAR
+from pxs.benchmark.comparison import compare, differences
+from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
+from pxs.benchmark.outcome import COLUMNS, FULL, Outcome
 from pxs.benchmark.published import PUBLISHED
-from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
+from pxs.expressions import CONFUSABLE, EXPRESSIONS
 from pxs.judging import intervals, measures
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.provenance import write_json
-
-FULL = ALPHAS.index(1.0)
-COLUMNS = {
-    "acc_6": "Acc-6 ↑",
-    "acc_12": "Acc-12 ↑",
-    "mscr": "mSCR ↓",
-    "mscr_within": "mSCR within pair ↓",
-    "separability": "pair AUC ↑",
-    "cls_6": "CLS-6 ↑",
-    "cls_12": "CLS-12 ↑",
-    "id_sim": "ID Sim ↑",
-    "hes": "HES ↑",
-    "intensity_error": "error ↓",
-    "leakage": "leakage ↓",
-}
 
 Figures = dict[str, Any]
 
 LIMITS = {"cls_6": (-1, 1), "cls_12": (-1, 1), "id_sim": (-1, 1), "leakage": (0, len(EXPRESSIONS) - 1)}
 """Ends of the range of a measure, where they are not 0 and 1."""
-
-
-class Outcome:
-    """The records of one method as arrays of T tasks: what the measures are taken of. What failed counts as 0.
-
-    A task with a fault, which no method can do, is left out. names (T,); targets (T,); scores (T, A, 12);
-    asked (T, A, 12); similarity (T, A); A runs over ALPHAS.
-    """
-
-    def __init__(self, records: Sequence[Record]) -> None:
-        sound = [r for r in records if not r.fault]
-        self.names = [r.task for r in sound]
-        self.targets = np.array([EXPRESSIONS.index(r.expression) for r in sound], dtype=int)
-        self.scores = np.array([r.scores for r in sound]).reshape(len(sound), len(ALPHAS), len(EXPRESSIONS))
-        self.similarity = np.array([r.similarity for r in sound]).reshape(len(sound), len(ALPHAS))
-        mixes = [[Mix({r.expression: a}).vector() for a in ALPHAS] for r in sound]
-        self.asked = np.array(mixes).reshape(self.scores.shape)
-        self.psnr = np.array([r.psnr[FULL] for r in sound if r.psnr])
-
-    @property
-    def target_scores(self) -> np.ndarray:
-        """The judged intensity of the target, (T, A)."""
-        return np.take_along_axis(self.scores, self.targets[:, None, None], axis=2)[..., 0]
-
-    def values(self) -> dict[str, np.ndarray]:
-        """One value a task (T,) of each measure that is their mean; NaN where a task has nothing to say about it.
-
-        That of mSCR is the share of the other expression of its pair in the prediction.
-        """
-        full, line = self.scores[:, FULL], slice(len(LINEAR))
-        basic = self.targets < len(BASIC)
-        hit, kept = self.target_scores[:, FULL], self.similarity[:, FULL]
-        r = np.atleast_1d(measures.linearity(LINEAR, self.target_scores[:, line]))
-        pairs = list(zip(self.asked[:, line], self.scores[:, line], strict=True))
-        predicted, other = measures.predictions(full), _partners(self.targets)
-        return {
-            "acc_6": _where(basic, measures.hits(full, self.targets, 6) if basic.any() else np.empty(0)),
-            "acc_12": measures.hits(full, self.targets),
-            "mscr": np.where(other < 0, np.nan, np.take_along_axis(predicted, other[:, None], axis=1)[:, 0]),
-            "cls_6": _where(basic, r[basic]),
-            "cls_12": r,
-            "id_sim": kept,
-            "hes": measures.harmonic(hit, kept),
-            "intensity_error": np.array([measures.intensity_error(a, s) for a, s in pairs]),
-            "leakage": np.array([measures.leakage(a, s) for a, s in pairs]),
-        }
-
-
-def _partners(targets: np.ndarray) -> np.ndarray:
-    """The index of the expression that each target is confused with, -1 for targets without one."""
-    pairs = {EXPRESSIONS.index(a): EXPRESSIONS.index(b) for one in CONFUSABLE for a, b in (one, one[::-1])}
-    return np.array([pairs.get(int(t), -1) for t in targets], dtype=int)
-
-
-def _where(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values at the places that are chosen, NaN elsewhere."""
-    found = np.full(len(chosen), np.nan)
-    found[chosen] = values
-    return found
 
 
 def measured(records: Sequence[Record]) -> Figures:
@@ -144,7 +72,7 @@ OF_PAIRS: dict[str, Callable[..., float]] = {
 
 
 def summary(records: Sequence[Record]) -> Figures:
-    """`measured`, with the 95% intervals of the figures over tasks: exact for shares, else BCa (judging/intervals.py)."""
+    """`measured`, with 95% intervals over tasks: exact for shares, else BCa (judging/intervals.py)."""
     o = Outcome(records)
     found = _intervals(o) if o.names else {}
     return {**measured(records), "intervals": {name: [_number(v) for v in ends] for name, ends in found.items()}}

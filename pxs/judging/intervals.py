@@ -1,7 +1,7 @@
 """Intervals and tests for figures of a benchmark: exact ones for shares, BCa for means, paired tests with correction.
 
-A percentile bootstrap of a share of 1 is 1 to 1, however few tasks there are. So shares get the exact interval of Clopper
-and Pearson, and samples without any spread what a value that is too rare to be seen could still do.
+A percentile bootstrap of a share of 1 is 1 to 1, however few tasks there are. So shares get the exact interval of
+Clopper and Pearson, and samples without any spread what a value that is too rare to be seen could still do.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def mean_of_shares_interval(shares: ArrayLike, counts: ArrayLike, level: float =
 def mean_interval(
     values: ArrayLike, limits: Interval, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """The BCa bootstrap interval (Efron 1987) of the mean of values (N,) that lie within `limits`; see `bca_interval`."""
+    """The BCa bootstrap interval (Efron 1987) of the mean of values (N,) within `limits`; see `bca_interval`."""
     return bca_interval(lambda sample, axis: sample.mean(axis=axis), [values], limits, level, resamples, seed)
 
 
@@ -71,8 +71,8 @@ def bca_interval(
 ) -> Interval:
     """The BCa bootstrap interval of `statistic(*samples, axis=)`; each of the samples (N,) is drawn from alone.
 
-    Where no resample differs, it is the interval of what is too rare to be seen: with the share q = 1 - (outside/2)^(1/N)
-    of the smallest sample anything within `limits` may happen. For a share of 0 or 1 that is the exact interval.
+    Where no resample differs, it is what is too rare to be seen: in a share q = 1 - ((1 - level) / 2)^(1/N), N that of
+    the smallest sample, anything within `limits` may happen. For a share of 0 or 1 that is the exact interval.
     Deterministic in `seed`. NaN for an empty sample. Raises JudgeError for values that are not finite, ScaleError for a
     level outside (0, 1) or fewer than 1 resamples.
     """

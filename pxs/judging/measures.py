@@ -18,8 +18,8 @@ appendix) defines; it calls the SCR of one pair BCR. N_i are the edits towards e
 - Ties: where k expressions share the highest score, the prediction is each of them to 1 / k. The article says nothing.
 
 mSCR is 0 for an editor that makes every face happy. So two of our own measures stand beside it: `mscr_within`, the
-confusion given that the judge says one of the pair, and `separability`, which looks at the margin between the two scores
-instead of at the highest score. Intensity error and leakage are also our own.
+confusion given that the judge says one of the pair, and `separability`, of the margin between the two scores instead of
+the highest score. Intensity error and leakage are also our own.
 
 In all functions, `scores` is (N, 12) float, one row per image: judged intensities in the order of EXPRESSIONS.
 `targets` is (N,) int: the index in EXPRESSIONS of the requested expression. The prediction of a row is its highest
