@@ -13,7 +13,6 @@ from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
 from pxs.benchmark.outcome import Outcome
 from pxs.benchmark.table import Figures
-from pxs.expressions import EXPRESSIONS
 
 STYLES = {
     "truth": ("#000000", "--"),
@@ -67,10 +66,8 @@ def confusion_shares(
 
     An entry is the share of the row's tasks, 0..1; a row sums to less than 1 where tasks failed or show nothing.
     """
-    counts = {n: np.array(r["confusion"], float) for n, r in rows.items() if r.get("confusion") and n not in leave_out}
-    return {
-        name: (c / np.maximum(c.sum(axis=1, keepdims=True), 1))[:, : len(EXPRESSIONS)] for name, c in counts.items()
-    }
+    counts = {n: r for n, r in rows.items() if r.get("confusion") and n not in leave_out}
+    return {n: np.array(r["confusion"]) / np.maximum(r["requested"], 1)[:, None] for n, r in counts.items()}
 
 
 def _look(name: str, records: Mapping[str, object]) -> tuple[str, str]:

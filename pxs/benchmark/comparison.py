@@ -1,7 +1,7 @@
 """Methods compared with each other, paired over tasks: mean difference, a test, and its correction for how many.
 
-The test is that of random signs (judging/intervals.py): if two methods do not differ, each difference could as well have
-the other sign. The p values of a run are corrected together (Holm).
+The test is that of random signs (judging/intervals.py): if two methods do not differ, each difference could as well
+have the other sign. The p values of a run are corrected together (Holm).
 """
 
 from __future__ import annotations

@@ -33,17 +33,17 @@ LIMITS = {"cls_6": (-1, 1), "cls_12": (-1, 1), "id_sim": (-1, 1), "leakage": (0,
 
 
 def measured(records: Sequence[Record]) -> Figures:
-    """The figures of one method without intervals; how many tasks were run, failed, or could not be done by any method.
+    """The figures of one method without intervals; how many tasks were run, failed, and are left out (see `Record`).
 
     A measure that no task has anything to say about is None.
     """
     o = Outcome(records)
     counts = {
-        "tasks": len(records) - sum(bool(r.fault) for r in records),
-        "failed": sum(bool(r.error) and not r.fault for r in records),
-        "failed_pictures": sum(r.failed for r in records if not r.fault),
-        "failures": {r.task: r.error for r in records if r.error and not r.fault},
-        "faults": {r.task: r.fault for r in records if r.fault},
+        "tasks": len(records),
+        "failed": sum(bool(r.error) for r in records),
+        "failed_pictures": sum(r.failed for r in records),
+        "left_out": sum(bool(r.fault) for r in records),
+        "failures": {r.task: r.fault or r.error for r in records if r.error},
     }
     if not o.names:
         return {**dict.fromkeys((*COLUMNS, "psnr")), **counts}
@@ -60,7 +60,8 @@ def measured(records: Sequence[Record]) -> Figures:
             for i, a in enumerate(ALPHAS)
             if a > 1
         },
-        "confusion": measures.confusion_matrix(full, o.targets).tolist(),
+        "confusion": measures.confusion_matrix(full, o.targets).round(5).tolist(),
+        "requested": np.bincount(o.targets, minlength=len(EXPRESSIONS)).tolist(),
     }
 
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
     rows = write_results(records, args.out)
     print(markdown(rows, published=False), end="")
     for name, row in rows.items():
-        for task, reason in (row["failures"] | row["faults"]).items():
+        for task, reason in row["failures"].items():
             print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
     print(Path(args.out) / "results.json")
 

@@ -73,15 +73,14 @@ def accuracy(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> float:
 
 
 def confusion_matrix(scores: ArrayLike, targets: ArrayLike) -> Floats:
-    """How often target i was predicted as j: counts (12, 13), row = target, column = prediction, the last one none.
+    """How often target i was predicted as j: counts (12, 12), row = target, column = prediction, over all 12.
 
-    scores (N, 12), targets (N,). A row of scores counts 1 in all, split at a tie. Raises JudgeError for invalid input.
+    scores (N, 12), targets (N,). A row of scores counts 1 in all, split at a tie, and 0 without a prediction. Raises
+    JudgeError for invalid input.
     """
     scores, targets = _checked_scores(scores, targets)
-    predicted = _predict(scores)
-    none = 1 - predicted.sum(axis=1, keepdims=True).round()
-    matrix = np.zeros((len(EXPRESSIONS), len(EXPRESSIONS) + 1))
-    np.add.at(matrix, targets, np.hstack([predicted, none]))
+    matrix = np.zeros((len(EXPRESSIONS), len(EXPRESSIONS)))
+    np.add.at(matrix, targets, _predict(scores))
     return matrix
 
 

@@ -92,7 +92,8 @@ def train(
     trainings on the same rows may share it. `tell` gets one line on the recipe once all is checked, and one on targets
     without a face.
     Raises TrainingError for too few rows, an encoder whose role is not "train", a state of other settings or data, and
-    a loss that stays not finite, DataError for synthetic people who are kept for testing. Raises JudgeError for a missing encoder and for a target without a face.
+    a loss that stays not finite; DataError for synthetic people who are kept for testing; JudgeError for a missing
+    encoder and for a target without a face.
     """
     constants = Path(cache or Path(folder) / "cache")
     return _Training(rows, settings, Path(folder), features, identity, constants, tell).run()
