@@ -23,9 +23,10 @@ from tqdm.auto import tqdm
 from pxs.benchmark.judge import Judges
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.methods.interpolation import Interpolation
+from pxs.benchmark.outcome import COLUMNS
 from pxs.benchmark.published import ABLATION
 from pxs.benchmark.run import run
-from pxs.benchmark.table import COLUMNS, summary
+from pxs.benchmark.table import measured
 from pxs.data.ffe import Row, read
 from pxs.data.synthetic_bench import mini_bench
 from pxs.data.tasks import spaced
@@ -116,7 +117,7 @@ def ablate(
         context = Context(model=settings.model, steps=12, options=LoadOptions(dtype=torch.bfloat16))
         method = Interpolation(context, adapter=str(adapter))
         records = run({f"{slug(name)}_{seed}": method}, chosen, judges, folder)
-        figures[name, seed] = summary(next(iter(records.values())), resamples=1)
+        figures[name, seed] = measured(next(iter(records.values())))
     table = spread(figures)
     replace_file(folder / "table.md", markdown(table, len(seeds), len(chosen)).encode())
     write_json(folder / "results.json", {"table": table, "settings": vars(settings), "versions": versions()})

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
-from pxs.benchmark.table import Figures, Outcome
+from pxs.benchmark.outcome import Outcome
+from pxs.benchmark.table import Figures
 
 STYLES = {
     "truth": ("#000000", "--"),
@@ -25,8 +26,8 @@ OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#332288")
 
 
 def outcomes(records: Mapping[str, Sequence[Record]]) -> dict[str, Outcome]:
-    """The outcome of each method that has at least one task without an error."""
-    return {name: Outcome(r) for name, r in records.items() if any(not one.error for one in r)}
+    """The outcome of each method that has at least one task without a fault."""
+    return {name: Outcome(r) for name, r in records.items() if any(not one.fault for one in r)}
 
 
 def response_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
@@ -63,10 +64,10 @@ def confusion_shares(
 ) -> dict[str, NDArray[np.float64]]:
     """For each method, a matrix (12, 12) at intensity 1: row = requested expression, column = strongest judged one.
 
-    An entry is the share of the row's tasks, 0..1.
+    An entry is the share of the row's tasks, 0..1; a row sums to less than 1 where tasks failed or show nothing.
     """
-    counts = {n: np.array(r["confusion"], float) for n, r in rows.items() if r.get("confusion") and n not in leave_out}
-    return {name: c / np.maximum(c.sum(axis=1, keepdims=True), 1) for name, c in counts.items()}
+    counts = {n: r for n, r in rows.items() if r.get("confusion") and n not in leave_out}
+    return {n: np.array(r["confusion"]) / np.maximum(r["requested"], 1)[:, None] for n, r in counts.items()}
 
 
 def _look(name: str, records: Mapping[str, object]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ pxs blend --image-path face.png --out out/blend
 pxs faces --out faces
 pxs faces --ffe 200 --out ffe
 pxs train --data ffe/train.jsonl --steps 300 --out adapter
-pxs bench --methods truth source base words --out out/bench
+pxs bench --methods truth source base pixelsmile --out out/bench
 pxs download --dry-run
 pxs info
 """

@@ -4,7 +4,10 @@ Every mistake of a user raises one of these classes. The message is one line: wh
 Any other error that escapes is a bug of the package.
 """
 
+import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 LONGEST = 1500  # characters of a message
 ALIKE = {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}  # scripts with letters that look like Latin ones
@@ -54,6 +57,23 @@ class JudgeError(PxsError):
     """Raised when a judge or an encoder is missing, fails, or gives an answer that cannot be used."""
 
 
+class JudgeSetupError(JudgeError):
+    """Raised when a judge can judge no picture at all: no key, a key that is refused, an endpoint that fails."""
+
+
+class UnjudgedError(JudgeError):
+    """Raised when a judge cannot judge some of its pictures.
+
+    found: what the judge gives for each picture, None for those that it cannot judge. reasons: why not, by the number
+    of the picture, counted from 0.
+    """
+
+    def __init__(self, found: Sequence[Any], reasons: Mapping[int, str]) -> None:
+        first, more = next(iter(reasons.values())), len(reasons) - 1
+        super().__init__(f"{first} (and {more} more of {len(found)} pictures)" if more else first)
+        self.found, self.reasons = list(found), dict(reasons)
+
+
 class DataError(PxsError):
     """Raised when a data set, a benchmark or one of their rows cannot be used."""
 
@@ -88,3 +108,8 @@ def shown(value: object, most: int = 80) -> str:
 def _looks_as_it_is(text: str) -> bool:
     scripts = {unicodedata.name(letter, "?").split()[0] for letter in text if letter.isalpha()}
     return unicodedata.normalize("NFKC", text) == text and not ("LATIN" in scripts and scripts & ALIKE)
+
+
+def without_passwords(text: str) -> str:
+    """The text with asterisks in place of name and password in web addresses (http://name:password@host)."""
+    return re.sub(r"//[^/\s]*@", "//***@", text)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
-from pxs.errors import PxsError, UsageError
+from pxs.errors import PxsError, UsageError, without_passwords
 from pxs.quantities import Quantity
 
 Value = TypeVar("Value")
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with the message of argparse."""
-        raise UsageError(f"{message} (see '{self.prog} --help')")
+        raise UsageError(f"{without_passwords(message)} (see '{self.prog} --help')")
 
     def run(self, action: Callable[[argparse.Namespace], object], arguments: Sequence[str] | None = None) -> int:
         """Call `action` with the parsed arguments; return the exit status: 0, or 2 after a PxsError, printed as one

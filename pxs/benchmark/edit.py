@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from pxs.benchmark.methods import Method
 from pxs.data.tasks import Task
-from pxs.errors import DataError, PxsError, one_line
+from pxs.errors import DataError, PxsError, ScaleError, one_line
 from pxs.expressions import Mix, sweep
 from pxs.images import open_image, save_png
 from pxs.storage.files import output_folder
@@ -119,6 +119,8 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
         if known and known.key == key and not known.error:
             return known
         return _write(folder, key, task, _images(method, task), provenance)
+    except ScaleError:  # of a seed or a number of steps, which all tasks share
+        raise
     except Exception as error:  # a foreign method can raise anything: the run goes on without this task
         kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
         return _write_failure(folder, key, kind + one_line(error))

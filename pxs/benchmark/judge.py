@@ -3,8 +3,12 @@
     FOLDER/records/JUDGE.jsonl      one line a method and task: {"key", "method", "task", "values", "error"}
 
 Judging edits nothing again: a new judge reads the pictures that are there and adds a file of its own. A key is the hash
-of what the values depend on (edits, face box, judge), so what changed is judged anew. `join` puts the values of all
-judges together as a `Record` of each method and task, which table.py turns into figures.
+of what the values depend on (edits, face box, judge), so what changed is judged anew. The values of all judges together
+are a `Record` of each method and task, which table.py turns into figures.
+
+What fails counts as 0, a picture at a time: a picture that a method did not make, or in which a judge finds no face,
+has the scores 0 and the similarity 0. A task that no method can do (its picture is missing, shows no face or has no
+box) is told and left out for all.
 """
 
 from __future__ import annotations
@@ -13,26 +17,31 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from filelock import FileLock
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.benchmark.edit import TaskEdits, mixes_of
+from pxs.benchmark.edit import ALPHAS, TaskEdits, mixes_of
 from pxs.data.tasks import Task
-from pxs.errors import JudgeError, OutputError, PxsError, one_line
+from pxs.errors import JudgeError, JudgeSetupError, OutputError, PxsError, UnjudgedError, one_line
+from pxs.expressions import EXPRESSIONS
 from pxs.images import psnr, to_array
+from pxs.judging.each import values_or_reasons
 from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
 from pxs.storage.files import output_folder, replace_file
 
 MAX_PSNR = 60.0  # dB: what an edit that equals the truth counts as
+
+Values: TypeAlias = tuple[list[Any], dict[int, str]]
+"""One value a picture, None where it is missing, and the reasons of the missing ones by their number, from 0."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,15 @@ class Shown:
         self.task, self.edits = task, edits
 
     @cached_property
+    def fault(self) -> str:
+        """Why no method can do this task, empty if one can."""
+        try:
+            self.task.face(self.source, self.source.size)
+        except PxsError as error:
+            return one_line(error)
+        return ""
+
+    @cached_property
     def source(self) -> Image.Image:
         """The portrait before editing, RGB."""
         return self.task.open()
@@ -82,9 +100,20 @@ class Rater(Protocol):
 
     name: str
 
-    def __call__(self, shown: Shown) -> list[Any]:
-        """The values; raises JudgeError if the judge fails."""
+    def __call__(self, shown: Shown) -> Values:
+        """The values, and the reasons of those that are missing by their numbers, from 0.
+
+        Raises JudgeError for an answer that makes no sense, JudgeSetupError for a judge that can judge nothing.
+        """
         ...
+
+
+def _values(judge: Callable[[Sequence[Image.Image]], Any], images: Sequence[Image.Image], name: str) -> Values:
+    """What a judge gives for each image, with the reasons where it fails; raises JudgeError if it gives too few."""
+    values, reasons = values_or_reasons(judge, images)
+    if len(values) != len(images):
+        raise JudgeError(f"{name} gave {len(values)} values for {len(images)} images: it must give one each")
+    return values, reasons
 
 
 class Scores:
@@ -93,12 +122,13 @@ class Scores:
     def __init__(self, judge: ExpressionJudge) -> None:
         self.judge, self.name = judge, judge.name
 
-    def __call__(self, shown: Shown) -> list[Any]:
-        faces = shown.faces[1:]
-        scores = np.array([mix.vector() for mix in self.judge.judge(faces)])
-        if len(scores) != len(faces) or scores.min() < 0 or scores.max() > 1:
-            raise JudgeError(f"{self.name} gave {len(scores)} mixes for {len(faces)} images, or scores outside 0..1")
-        return scores.round(5).tolist()
+    def __call__(self, shown: Shown) -> Values:
+        mixes, reasons = _values(self.judge.judge, shown.faces[1:], self.name)
+        rows = [None if mix is None else np.array(mix.vector()) for mix in mixes]
+        for number, row in enumerate(rows):
+            if row is not None and not (row.min() >= 0 and row.max() <= 1):
+                raise JudgeError(f"{self.name} gave scores outside 0..1 for picture {number}: {mixes[number]}")
+        return [None if row is None else row.round(5).tolist() for row in rows], reasons
 
 
 class Similarity:
@@ -107,13 +137,17 @@ class Similarity:
     def __init__(self, judge: IdentityJudge) -> None:
         self.judge, self.name = judge, judge.name
 
-    def __call__(self, shown: Shown) -> list[Any]:
-        vectors = np.asarray(self.judge.embed(shown.faces), dtype=np.float64)
-        if len(vectors) != len(shown.faces) or not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
-            raise JudgeError(
-                f"{self.name} gave {vectors.shape} for {len(shown.faces)} images, not one unit vector each"
-            )
-        return (vectors[1:] @ vectors[0]).round(5).tolist()
+    def __call__(self, shown: Shown) -> Values:
+        vectors, reasons = _values(self.judge.embed, shown.faces, self.name)
+        if vectors[0] is None:
+            raise _FaultError(f"the source: {reasons[0].removeprefix('picture 0: ')}")
+        found = [None if vector is None else np.asarray(vector, dtype=np.float64) for vector in vectors]
+        for vector in found:
+            if vector is not None and (vector.ndim != 1 or not abs(np.linalg.norm(vector) - 1) <= 1e-3):
+                raise JudgeError(f"{self.name} gave an array of shape {vector.shape} that is no unit vector")
+        source = np.asarray(vectors[0], dtype=np.float64)
+        cosines = [None if vector is None else round(float(vector @ source), 5) for vector in found[1:]]
+        return cosines, {number - 1: reason for number, reason in reasons.items()}
 
 
 class TruthPsnr:
@@ -121,21 +155,22 @@ class TruthPsnr:
 
     name = "psnr against truth"
 
-    def __call__(self, shown: Shown) -> list[Any]:
+    def __call__(self, shown: Shown) -> Values:
         truth = shown.task.truth
         if truth is None:
-            return []
+            return [], {}
         pairs = zip(shown.images, mixes_of(shown.task), strict=True)
         values = [psnr(to_array(image), to_array(truth(mix, image.width))) for image, mix in pairs]
-        return [round(min(value, MAX_PSNR), 3) for value in values]
+        return [round(min(value, MAX_PSNR), 3) for value in values], {}
 
 
 @dataclass(frozen=True)
 class Record:
-    """One method on one task as judged; lists run over ALPHAS and are empty after a failure, of which `error` tells.
+    """One method on one task as judged; lists run over ALPHAS.
 
     scores: judged mixes as rows of 12; similarity: cosines of identity vectors, source against edit; psnr: against the
-    ground truth in dB, empty where there is none.
+    ground truth in dB, empty where there is none. `failed` pictures are missing or were not judged, for the reason
+    `error`, and count as 0 in these lists. fault: why no method can do the task, which is then left out; else empty.
     """
 
     task: str
@@ -145,17 +180,27 @@ class Record:
     similarity: list[float]
     psnr: list[float]
     error: str = ""
+    failed: int = 0
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a judge's file: the values of one method's edits of one task."""
+    """One line of a judge's file: the values of one method's edits of one task, None for a picture that failed.
+
+    error: why values are missing; fault: whether that lies in the task itself.
+    """
 
     key: str
     method: str
     task: str
     values: list[Any]
     error: str = ""
+    fault: bool = False
+
+
+class _FaultError(PxsError):
+    """Raised for a task that no method can do."""
 
 
 def judge_edits(
@@ -167,9 +212,9 @@ def judge_edits(
 ) -> dict[str, list[Record]]:
     """Judge what is not judged yet; all records by method, in the order of the tasks.
 
-    `edits` as `edit_tasks` gives them. One process judges at a time, others wait. A judge that fails on a task is
-    recorded with its reason and asked again by the next run. Raises OutputError if the folder cannot be written to or
-    holds records of an earlier version.
+    `edits` as `edit_tasks` gives them. One process judges at a time, others wait. A judge that fails on a picture is
+    recorded with its reason and asked again by the next run. Raises JudgeSetupError for a judge that can judge nothing,
+    OutputError if the folder cannot be written to or holds records of an earlier version; what was judged stays.
     """
     target = output_folder(Path(folder) / "records")
     _refuse_earlier_version(target)
@@ -203,13 +248,23 @@ def _line(rater: Rater, method: str, shown: Shown, log: Log) -> Line:
     key = _key(rater, method, shown)
     if key in log.finished:
         return log.finished[key]
-    try:
-        line = Line(key, method, shown.task.name, rater(shown))
-    except Exception as error:  # a foreign judge can raise anything: the run goes on without this task
-        kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
-        line = Line(key, method, shown.task.name, [], kind + one_line(error))
+    line = _asked(rater, key, method, shown)
     log.add(line)
     return line
+
+
+def _asked(rater: Rater, key: str, method: str, shown: Shown) -> Line:
+    """The values of these edits, or why there are none."""
+    try:
+        values, reasons = rater(shown)
+        files = shown.edits.files
+        told = {i: f"{files[i]}: {re.sub(r'^picture [0-9]+: ', '', reason)}" for i, reason in reasons.items()}
+        return Line(key, method, shown.task.name, values, str(UnjudgedError(values, told)) if told else "")
+    except (JudgeSetupError, OutputError):
+        raise
+    except Exception as error:  # a foreign judge can raise anything: the run goes on without this task
+        kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
+        return Line(key, method, shown.task.name, [], kind + one_line(error), isinstance(error, _FaultError))
 
 
 def _key(rater: Rater, method: str, shown: Shown) -> str:
@@ -220,9 +275,27 @@ def _key(rater: Rater, method: str, shown: Shown) -> str:
 
 def _record(shown: Shown, lines: Mapping[str, Line]) -> Record:
     """The lines of all raters on one task, put together."""
-    task, errors = shown.task, [line.error for line in lines.values() if line.error]
-    values = {part: [] if errors else line.values for part, line in lines.items()}
-    return Record(task.name, task.domain, task.expression, **values, error=errors[0] if errors else "")
+    task, bad = shown.task, [line for line in lines.values() if line.error]
+    error = bad[0].error if bad else ""
+    fault = next((line.error for line in bad if line.fault), "") or (shown.fault if bad else "")
+    missing = {i for line in bad for i in range(len(ALPHAS)) if not line.values or line.values[i] is None}
+    nothing = [0.0] * len(EXPRESSIONS)
+    return Record(
+        task=task.name,
+        domain=task.domain,
+        expression=task.expression,
+        scores=_filled(lines["scores"].values, nothing),
+        similarity=_filled(lines["similarity"].values, 0.0),
+        psnr=[] if task.truth is None else _filled(lines["psnr"].values, 0.0),
+        error=error,
+        failed=len(missing),
+        fault=fault,
+    )
+
+
+def _filled(values: Sequence[Any], nothing: Any) -> list[Any]:
+    """One value a mix: `nothing` for each that is missing."""
+    return [nothing if value is None else value for value in values or [None] * len(ALPHAS)]
 
 
 class Log:

@@ -1,7 +1,8 @@
 """From records to figures: one row a method, with confidence intervals, as JSON, Markdown and CSV.
 
-General editing (Acc, mSCR, ID Sim, HES, PSNR) looks at intensity 1; linear control (CLS, intensity error, leakage) at
-0, 0.1, ..., 1. What lies beyond 1 is reported apart.
+General editing (Acc, mSCR, AUC, ID Sim, HES, PSNR) looks at intensity 1; linear control (CLS, intensity error, leakage)
+at 0, 0.1, ..., 1. What lies beyond 1 is reported apart. Pictures that failed count as 0: they show nothing, so Acc,
+CLS, ID Sim and HES fall, while mSCR, error and leakage do not tell them from a picture without expression.
 """
 
 from __future__ import annotations
@@ -15,106 +16,101 @@ from typing import Any
 
 import numpy as np
 
-from pxs.benchmark.edit import ALPHAS, LINEAR
+from pxs.benchmark.comparison import compare, differences
+from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
+from pxs.benchmark.outcome import COLUMNS, FULL, Outcome
 from pxs.benchmark.published import PUBLISHED
-from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
-from pxs.judging import measures
+from pxs.expressions import CONFUSABLE, EXPRESSIONS
+from pxs.judging import intervals, measures
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.provenance import write_json
 
-FULL = ALPHAS.index(1.0)
-COLUMNS = {
-    "acc_6": "Acc-6 ↑",
-    "acc_12": "Acc-12 ↑",
-    "mscr": "mSCR ↓",
-    "cls_6": "CLS-6 ↑",
-    "cls_12": "CLS-12 ↑",
-    "id_sim": "ID Sim ↑",
-    "hes": "HES ↑",
-    "intensity_error": "error ↓",
-    "leakage": "leakage ↓",
-}
-
 Figures = dict[str, Any]
 
-
-class Outcome:
-    """The successful records of one method as arrays of T tasks: what the measures are taken of.
-
-    targets (T,); scores (T, A, 12); asked (T, A, 12); similarity (T, A); A runs over ALPHAS.
-    """
-
-    def __init__(self, records: Sequence[Record]) -> None:
-        good = [r for r in records if not r.error]
-        self.targets = np.array([EXPRESSIONS.index(r.expression) for r in good], dtype=int)
-        self.scores = np.array([r.scores for r in good]).reshape(len(good), len(ALPHAS), len(EXPRESSIONS))
-        self.similarity = np.array([r.similarity for r in good]).reshape(len(good), len(ALPHAS))
-        mixes = [[Mix({r.expression: a}).vector() for a in ALPHAS] for r in good]
-        self.asked = np.array(mixes).reshape(self.scores.shape)
-        self.psnr = np.array([r.psnr[FULL] for r in good if r.psnr])
-
-    @property
-    def target_scores(self) -> np.ndarray:
-        """The judged intensity of the target, (T, A)."""
-        return np.take_along_axis(self.scores, self.targets[:, None, None], axis=2)[..., 0]
+LIMITS = {"cls_6": (-1, 1), "cls_12": (-1, 1), "id_sim": (-1, 1), "leakage": (0, len(EXPRESSIONS) - 1)}
+"""Ends of the range of a measure, where they are not 0 and 1."""
 
 
-def summary(records: Sequence[Record], resamples: int = 1000) -> Figures:
-    """The figures of one method, their 95% bootstrap intervals over tasks, and how many tasks were run and failed.
+def measured(records: Sequence[Record]) -> Figures:
+    """The figures of one method without intervals; how many tasks were run, failed, and are left out (see `Record`).
 
     A measure that no task has anything to say about is None.
     """
-    failures = {r.task: r.error for r in records if r.error}
-    counts = {"tasks": len(records), "failed": len(failures), "failures": failures}
-    if len(failures) == len(records):
-        return {**dict.fromkeys((*COLUMNS, "psnr")), "intervals": {}, **counts}
     o = Outcome(records)
-    figures = {name: _number(measure(*arrays)) for name, (measure, arrays) in _measures(o).items()}
-    intervals = {
-        name: [_number(v) for v in measures.confidence_interval(measure, *arrays, resamples=resamples)]
-        for name, (measure, arrays) in _measures(o).items()
+    counts = {
+        "tasks": len(records),
+        "failed": sum(bool(r.error) for r in records),
+        "failed_pictures": sum(r.failed for r in records),
+        "left_out": sum(bool(r.fault) for r in records),
+        "failures": {r.task: r.fault or r.error for r in records if r.error},
     }
+    if not o.names:
+        return {**dict.fromkeys((*COLUMNS, "psnr")), **counts}
+    full = o.scores[:, FULL]
+    figures = {name: _mean(values) for name, values in o.values().items()}
+    of_pairs = {name: _number(measure(full, o.targets)) for name, measure in OF_PAIRS.items()}
     return {
-        **figures,
-        "psnr": _number(o.psnr.mean()) if len(o.psnr) else None,
+        **{name: {**figures, **of_pairs}[name] for name in COLUMNS},
+        "psnr": _mean(o.psnr),
         **counts,
-        "intervals": intervals,
-        "scr": {f"{a}/{b}": _number(measures.scr(o.scores[:, FULL], o.targets, a, b)) for a, b in CONFUSABLE},
+        "scr": {f"{a}/{b}": _number(measures.scr(full, o.targets, a, b)) for a, b in CONFUSABLE},
         "beyond": {
-            f"{a:g}": {"score": _number(o.target_scores[:, i].mean()), "id_sim": _number(o.similarity[:, i].mean())}
+            f"{a:g}": {"score": _mean(o.target_scores[:, i]), "id_sim": _mean(o.similarity[:, i])}
             for i, a in enumerate(ALPHAS)
             if a > 1
         },
-        "confusion": measures.confusion_matrix(o.scores[:, FULL], o.targets).tolist(),
+        "confusion": measures.confusion_matrix(full, o.targets).round(5).tolist(),
+        "requested": np.bincount(o.targets, minlength=len(EXPRESSIONS)).tolist(),
     }
 
 
-def _measures(o: Outcome) -> dict[str, tuple[Callable[..., float], tuple[np.ndarray, ...]]]:
-    """Each column's measure with the arrays it is taken of, one row a task."""
-    full, line = o.scores[:, FULL], slice(len(LINEAR))
-    hit, kept, sweep = o.target_scores[:, FULL], o.similarity[:, FULL], o.target_scores[:, line]
-    errors = np.stack([measures.intensity_errors(a[line], s[line]) for a, s in zip(o.asked, o.scores, strict=True)])
-    leaks = np.array([measures.leakage(a[line], s[line]) for a, s in zip(o.asked, o.scores, strict=True)])
+OF_PAIRS: dict[str, Callable[..., float]] = {
+    "mscr": measures.mscr,
+    "mscr_within": measures.mscr_within,
+    "separability": measures.separability,
+}
+
+
+def summary(records: Sequence[Record]) -> Figures:
+    """`measured`, with 95% intervals over tasks: exact for shares, else BCa (judging/intervals.py)."""
+    o = Outcome(records)
+    found = _intervals(o) if o.names else {}
+    return {**measured(records), "intervals": {name: [_number(v) for v in ends] for name, ends in found.items()}}
+
+
+def _intervals(o: Outcome) -> dict[str, intervals.Interval]:
+    full, values = o.scores[:, FULL], {name: v[~np.isnan(v)] for name, v in o.values().items()}
+    shares = {"acc_6": values.pop("acc_6"), "acc_12": values.pop("acc_12")}
+    del values["mscr"]
+    sides = [side for pair in CONFUSABLE for side in measures.margins(full, o.targets, *pair)]
     return {
-        "acc_6": (lambda s, t: measures.accuracy(s, t, 6), (full, o.targets)),
-        "acc_12": (measures.accuracy, (full, o.targets)),
-        "mscr": (measures.mscr, (full, o.targets)),
-        "cls_6": (lambda s, t: measures.cls(LINEAR, s, t, 6), (sweep, o.targets)),
-        "cls_12": (lambda s: measures.cls(LINEAR, s), (sweep,)),
-        "id_sim": (np.mean, (kept,)),
-        "hes": (measures.hes, (hit, kept)),
-        "intensity_error": (np.mean, (errors,)),
-        "leakage": (np.mean, (leaks,)),
+        **{name: intervals.share_interval(float(v.sum()), len(v)) for name, v in shares.items()},
+        "mscr": _interval_of_pairs(o, measures.directed_confusion),
+        "mscr_within": _interval_of_pairs(o, measures.directed_within),
+        "separability": intervals.bca_interval(_separability, sides, (0, 1)),
+        **{name: intervals.mean_interval(v, LIMITS.get(name, (0, 1))) for name, v in values.items()},
     }
+
+
+def _interval_of_pairs(o: Outcome, directed: Callable[..., tuple[np.ndarray, np.ndarray]]) -> intervals.Interval:
+    found = [directed(o.scores[:, FULL], o.targets, *pair) for pair in CONFUSABLE]
+    rates, counts = (np.concatenate(part) for part in zip(*found, strict=True))
+    return intervals.mean_of_shares_interval(rates, counts)
+
+
+def _separability(*sides: np.ndarray, axis: int = -1) -> Any:
+    """The mean AUC of pairs of samples, as measures.separability takes it of rows."""
+    return np.mean([measures.auc(a, b, axis) for a, b in zip(sides[::2], sides[1::2], strict=True)], axis=0)
 
 
 def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -> dict[str, Figures]:
-    """Write results.json, table.md and table.csv to `folder` and return the rows; raises OutputError."""
-    rows = {name: summary(r) for name, r in records.items()}
+    """Write results.json, comparisons.json, table.md and table.csv to `folder`; return the rows. Raises OutputError."""
+    rows, pairs = {name: summary(r) for name, r in records.items()}, compare(records)
     target = output_folder(folder)
     write_json(target / "results.json", rows)
-    replace_file(target / "table.md", markdown(rows).encode())
+    write_json(target / "comparisons.json", {"pairs": pairs})
+    replace_file(target / "table.md", "\n".join(filter(None, (markdown(rows), differences(pairs)))).encode())
     replace_file(target / "table.csv", comma_separated(rows).encode())
     return rows
 
@@ -165,6 +161,12 @@ def _cell(value: float | None, interval: Sequence[float] | None = None) -> str:
     if not interval or None in interval:
         return f"{value:.3f}"
     return f"{value:.3f} ({interval[0]:.2f}–{interval[1]:.2f})"
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """The mean of the values that are not NaN, None without any."""
+    sound = values[~np.isnan(values)]
+    return _number(float(sound.mean())) if len(sound) else None
 
 
 def _number(value: float) -> float | None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import Commands, adapter_of, add_judges, add_model, add_styles, load_editor, load_options
+from pxs.errors import DataError
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
 from pxs.quantities import COUNT, SEED, STEPS
+
+if TYPE_CHECKING:
+    from pxs.benchmark.judge import Record
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
 
@@ -41,12 +47,16 @@ def run(args: argparse.Namespace) -> None:
     from pxs.benchmark.methods import choose
     from pxs.benchmark.run import run as compare
     from pxs.benchmark.table import markdown, write_results
+    from pxs.data.people import refuse_trained_people
     from pxs.data.synthetic_bench import SyntheticTruth, mini_bench
     from pxs.data.tasks import load_bench
     from pxs.judging import expression_judge, identity_judge
 
     tasks = load_bench(args.bench, args.data_type, SyntheticTruth) if args.bench else mini_bench(args.style)
     tasks = tasks[: args.tasks]
+    people = [task.identity for task in tasks if isinstance(task.identity, int)]
+    for adapter in args.lora_path if "pixelsmile" in args.methods else ():
+        refuse_trained_people(people, Path(adapter.partition("=")[0]))
     methods = choose(
         args.methods,
         model=args.model_path,
@@ -63,9 +73,19 @@ def run(args: argparse.Namespace) -> None:
         cache=Path(args.out) / "judged",
     )
     judges = Judges(expression, identity_judge(args.identity_judge))
-    rows = write_results(compare(methods, tasks, judges, args.out, sys.stderr.isatty()), args.out)
+    records = compare(methods, tasks, judges, args.out, sys.stderr.isatty())
+    _refuse_failed(records)
+    rows = write_results(records, args.out)
     print(markdown(rows, published=False), end="")
     for name, row in rows.items():
         for task, reason in row["failures"].items():
             print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
     print(Path(args.out) / "results.json")
+
+
+def _refuse_failed(records: Mapping[str, Sequence[Record]]) -> None:
+    """Raise DataError for a method that fails on all of several tasks for one reason, such as an impossible setting."""
+    for name, of_method in records.items():
+        reasons = {record.error for record in of_method}
+        if len(of_method) > 1 and len(reasons) == 1 and "" not in reasons:
+            raise DataError(f"{name} failed on all {len(of_method)} tasks ({reasons.pop()}): correct it, and run again")

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
     refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
     loaded = cache(lambda: load_editor(args))  # once, also for a judge that is the model
-    sees = expression_judge(args.expression_judge, loaded, args.judge_url, args.judge_model)
+    sees = expression_judge(args.expression_judge, loaded, args.judge_url, args.judge_model, folder / "judged")
     knows = identity_judge(args.identity_judge)
     editor = loaded()
     output_folder(folder)

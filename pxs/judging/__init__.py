@@ -36,6 +36,8 @@ def expression_judge(
     OpenAI-compatible `url`, with its answers in `cache`. pyfeat: the detector of py-feat. Raises JudgeError for another
     name, and if something that the judge needs is missing.
     """
+    if name != "endpoint" and (url or model):
+        raise JudgeError(f"--judge-url and --judge-model are for --expression-judge endpoint, not for {name!r}")
     if name == "mini":
         from pxs.judging.expression import MiniExpression
 
@@ -49,7 +51,9 @@ def expression_judge(
 
         if not (url and model):
             raise JudgeError("the endpoint judge needs an address and a model: give --judge-url and --judge-model")
-        return EndpointJudge(url, model, cache=cache)
+        judge = EndpointJudge(url, model, cache=cache)
+        judge.check()
+        return judge
     if name == "pyfeat":
         from pxs.judging.pyfeat import PyFeatJudge
 

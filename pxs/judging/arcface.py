@@ -13,6 +13,7 @@ from PIL import Image
 from pxs.encoders.arcface import NO_RECOGNITION, ROOT, face_analysis, find_face
 from pxs.errors import JudgeError
 from pxs.images import Box
+from pxs.judging.each import judge_each
 
 
 class ArcFaceIdentity:
@@ -33,13 +34,13 @@ class ArcFaceIdentity:
         """Unit vectors (N, 512), one per image (any mode and size).
 
         If an image has several faces, the largest is used. With a box (left, top, right, bottom) in pixels, the face
-        with the largest overlap (intersection over union) is used. Raises JudgeError for an image without such a face;
-        the message contains the number of the picture, counted from 0.
+        with the largest overlap (intersection over union) is used. Raises UnjudgedError for images without such a
+        face; the message contains the number of the picture, counted from 0.
         """
         boxes = [None] * len(images) if boxes is None else boxes
         if len(boxes) != len(images):
             raise JudgeError(f"{len(boxes)} boxes were given for {len(images)} pictures: give one each, or None")
-        rows = [self._embed(i, b, f"picture {n}") for n, (i, b) in enumerate(zip(images, boxes, strict=True))]
+        rows = judge_each(lambda n, image: self._embed(image, boxes[n], f"picture {n}"), images)
         return np.stack(rows) if rows else np.empty((0, 512), np.float32)
 
     def _embed(self, image: Image.Image, box: Box | None, name: str) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ One request per picture asks for all 12 intensities as JSON; a schema fixes its 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -14,11 +15,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from PIL import Image
 
-from pxs.errors import JudgeError, one_line
+from pxs.errors import JudgeError, JudgeSetupError, one_line, without_passwords
 from pxs.expressions import EXPRESSIONS, Mix
+from pxs.judging.answers import (
+    EndpointError,
+    RefusedError,
+    UnusableError,
+    body_of,
+    mix_of,
+    refuse_filtered,
+    text_of,
+    tokens_of,
+)
+from pxs.judging.each import judge_each
 from pxs.optional import require
 from pxs.storage.files import output_folder
 from pxs.storage.provenance import write_json
@@ -35,12 +48,23 @@ SCHEMA = {
     "required": list(EXPRESSIONS),
     "additionalProperties": False,
 }
+OPTIONS: dict[str, Any] = {
+    "temperature": 0,
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "expressions", "strict": True, "schema": SCHEMA},
+    },
+}
+COMPLAINTS = {
+    "temperature": ("temperature",),
+    "response_format": ("response_format", "json_schema", "json schema", "structured output", "grammar"),
+}
+"""Words by which endpoints say that they do not take an option."""
+REPEATS = 2  # how often an unusable answer is requested again
+PATIENCE = 20  # pictures in a row without an answer, after which the judge gives up; a task has 13
+OF_A_PICTURE = (400, 413, 415, 422)  # statuses that may be about the picture
 PROMPT_VERSION = hashlib.sha256(json.dumps([PROMPT, SCHEMA]).encode()).hexdigest()[:8]
 """A hash of prompt and schema, so that answers to another prompt are not reused."""
-
-
-class _Unusable(Exception):
-    """Raised for an answer that cannot be used; the request is repeated."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +86,15 @@ class Usage:
 class EndpointJudge:
     """A vision-language model behind an OpenAI-compatible endpoint. Nothing is sent before `judge` is called.
 
-    `base_url` is the address up to and including "/v1". `key_variable` names the environment variable with the API
-    key, None for an endpoint without keys; the key is read in each call of `judge`, and never stored or shown. `cache`
-    is a folder for the answers: one small JSON file per picture, model and prompt. A request with a temporary error and
-    an answer that is malformed or out of range are repeated up to `retries` times. `timeout` is in seconds per request.
-    `prices` are per million input tokens and per million output tokens.
+    `base_url` is the address up to and including "/v1", without password and query: a key belongs into the environment
+    variable `key_variable`, None for an endpoint without keys. It is read in each call of `judge`, and never stored or
+    shown. `cache` is a folder for the answers: one small JSON file per picture, model and prompt; without it, answers
+    are kept in memory. Requests with a temporary error or a rate limit are repeated up to `retries` times, unusable
+    answers up to REPEATS times, refusals never. An endpoint that rejects the temperature 0 or the schema is asked
+    without it from then on. `timeout` is in seconds per request. `prices` are per million input tokens and per million
+    output tokens.
 
-    Raises JudgeError for a `base_url` that is not a web address, and for `retries` below 0.
+    Raises JudgeSetupError for an address, a model's name or a number that cannot be used.
     """
 
     role = "score"
@@ -79,18 +105,22 @@ class EndpointJudge:
         model: str,
         key_variable: str | None = "OPENAI_API_KEY",
         cache: str | Path | None = None,
-        retries: int = 2,
+        retries: int = 4,
         prices: tuple[float, float] | None = None,
         timeout: float = 120,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise JudgeError(f"base_url {base_url!r} is not a web address: give one such as https://api.openai.com/v1")
+        self.base_url = checked_address(base_url)
+        if not model.strip() or not model.isprintable():
+            raise JudgeSetupError(f"the model {model!r} is no name: give the model's name as the endpoint lists it")
         if retries < 0:
-            raise JudgeError(f"retries {retries!r} is below 0: give 0 or more")
+            raise JudgeSetupError(f"retries {retries!r} is below 0: give 0 or more")
         self.name = f"{model} {PROMPT_VERSION}"
-        self.base_url, self.model, self.key_variable = base_url, model, key_variable
+        self.model, self.key_variable = model, key_variable
         self.cache = None if cache is None else Path(cache)
         self.retries, self.prices, self.timeout = retries, prices, timeout
+        self.rejected: set[str] = set()  # the parts of a request that the endpoint does not take
+        self._known: dict[str, Mix] = {}
+        self._failed_in_a_row = 0
         self._usage = Usage(cost=None if prices is None else 0.0)
 
     @property
@@ -98,81 +128,112 @@ class EndpointJudge:
         """Calls, cached answers, tokens and cost since this judge was created."""
         return self._usage
 
-    def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
-        """One mix per image (any mode and size), intensities in [0, 1]; one request per image not in the cache.
+    def check(self) -> None:
+        """Raise JudgeSetupError if the package openai or the key is missing; nothing is sent."""
+        with self._client(self._key()):
+            pass
 
-        Raises JudgeError if the package openai or the key is missing, if the endpoint refuses or fails, and if its
-        answers stay unusable. Raises OutputError, before any request, if the cache folder cannot be written. Answers
+    def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
+        """One mix per image (any mode and size), intensities in [0, 1]; one request per picture without an answer.
+
+        Raises JudgeSetupError if the package openai or the key is missing, if the endpoint fails, and if it answers for
+        none of PATIENCE pictures in a row; UnjudgedError, once all are tried, if it refuses some pictures or gives them
+        no usable answer. Raises OutputError, before any request, if the cache folder cannot be written. Answers
         received before an error stay in the cache.
         """
         if self.cache is not None:
             output_folder(self.cache)
-        mixes = [self._cached(image) for image in images]
-        missing = [i for i, mix in enumerate(mixes) if mix is None]
-        self._count(cached=len(images) - len(missing))
-        if missing:
-            key = self._key()
-            with self._client(key) as client:
-                for i in missing:
-                    mixes[i] = self._ask(client, key, images[i], f"picture {i}")
-        return [mix for mix in mixes if mix is not None]
+        names = [self._digest(image) for image in images]
+        self._count(cached=sum(self._recall(name) is not None for name in names))
+        if all(name in self._known for name in names):
+            return [self._known[name] for name in names]
+        key = self._key()
+        with self._client(key) as client:
+            return judge_each(lambda i, image: self._answer(client, key, image, names[i], f"picture {i}"), images)
 
     def _key(self) -> str:
         if self.key_variable is None:
-            return "none"
+            return "no-key-is-needed"
         key = os.environ.get(self.key_variable, "").strip()
         if not key:
-            raise JudgeError(f"no API key: set the environment variable {self.key_variable}")
+            raise JudgeSetupError(f"no API key: set the environment variable {self.key_variable}")
+        if not (key.isascii() and key.isprintable()):
+            raise JudgeSetupError(f"the API key in {self.key_variable} has signs that no key has: copy it again")
         return key
 
     def _client(self, key: str) -> Any:
-        openai = require("openai", "judges")
+        openai = require("openai", "judges", JudgeSetupError)
         try:
             return openai.OpenAI(base_url=self.base_url, api_key=key, max_retries=self.retries, timeout=self.timeout)
         except Exception as error:
-            raise JudgeError(f"{self.base_url!r} cannot be used ({_without(key, error)}): check base_url") from None
+            raise JudgeSetupError(f"{self.base_url!r} cannot be used ({_without(key, error)}): check it") from None
 
-    def _ask(self, client: Any, key: str, image: Image.Image, name: str) -> Mix:
-        """The mix of one picture from the endpoint, written to the cache."""
-        reason = ""
-        for _ in range(self.retries + 1):
+    def _answer(self, client: Any, key: str, image: Image.Image, name: str, label: str) -> Mix:
+        """The mix of one picture: known, or from the endpoint, and then kept."""
+        known = self._recall(name)
+        if known is not None:
+            return known
+        try:
+            mix = self._ask(client, key, image, label)
+        except JudgeSetupError:
+            raise
+        except JudgeError as error:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= PATIENCE:
+                raise JudgeSetupError(f"{error}; as did {PATIENCE - 1} pictures before it: try another model") from None
+            raise
+        self._failed_in_a_row = 0
+        self._keep(name, mix)
+        return mix
+
+    def _ask(self, client: Any, key: str, image: Image.Image, label: str) -> Mix:
+        """The mix of one picture from the endpoint."""
+        reason: Exception = UnusableError()
+        tries = 1 + min(self.retries, REPEATS)
+        for _ in range(tries):
             try:
-                mix = _mix(self._request(client, key, image, name))
-            except _Unusable as error:
-                reason = _without(key, error)
-            else:
-                self._store(image, mix)
-                return mix
-        tries = f"{self.retries + 1} tries" if self.retries else "1 try"
-        raise JudgeError(f"{name}: no usable answer from {self.model!r} in {tries} ({reason}): try another model")
+                body = body_of(self._request(client, key, image, label))
+                self._count_answer(body.get("usage"))
+                return mix_of(text_of(body))
+            except UnusableError as error:
+                reason = error
+            except RefusedError as error:
+                raise RefusedError(f"{label}: {_without(key, error)}: judge it by another model") from None
+        many = f"{tries} tries" if tries > 1 else "1 try"
+        said = f"{label}: no usable answer from {self.model!r} in {many} ({_without(key, reason)})"
+        if isinstance(reason, EndpointError) and not self._known:
+            raise JudgeSetupError(f"{said}: check base_url and model")
+        raise JudgeError(f"{said}: try another model")
 
-    def _request(self, client: Any, key: str, image: Image.Image, name: str) -> str:
-        """The text of one answer. Raises _Unusable if there is no text, JudgeError if the request fails."""
-        openai = require("openai", "judges")
-        try:
-            completion = client.chat.completions.create(
-                model=self.model,
-                temperature=0,
-                messages=[{"role": "user", "content": _content(image)}],
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {"name": "expressions", "strict": True, "schema": SCHEMA},
-                },
-            )
-        except openai.OpenAIError as error:
-            raise JudgeError(
-                f"{name}: the endpoint {self.base_url} failed ({_without(key, error)}): check base_url, model and key"
-            ) from None
-        except ValueError:
-            raise _Unusable("the response is not JSON") from None
-        self._count_answer(getattr(completion, "usage", None))
-        try:
-            return str(completion.choices[0].message.content or "")
-        except (AttributeError, IndexError, TypeError):
-            raise _Unusable("the answer has no message") from None
+    def _request(self, client: Any, key: str, image: Image.Image, label: str) -> str:
+        """The body of one response; what the endpoint rejects is left out of the request, now and later."""
+        openai = require("openai", "judges", JudgeSetupError)
+        content = _content(image)
+        while True:
+            options = {name: value for name, value in OPTIONS.items() if name not in self.rejected}
+            try:
+                response = client.chat.completions.with_raw_response.create(
+                    model=self.model, messages=[{"role": "user", "content": content}], **options
+                )
+                return str(response.http_response.text)
+            except openai.APIStatusError as error:
+                rejected = _rejected(error) & set(options)
+                if not rejected:
+                    refuse_filtered(error.body or str(error))
+                    raise self._failure(error, key, label) from None
+                self.rejected |= rejected
+            except Exception as error:  # of the connection, of its encodings
+                raise self._failure(error, key, label) from None
 
-    def _count_answer(self, tokens: Any) -> None:
-        used = [int(getattr(tokens, name, None) or 0) for name in ("prompt_tokens", "completion_tokens")]
+    def _failure(self, error: Any, key: str, label: str) -> JudgeError:
+        """What a failed request means: a fault of this picture, or an endpoint that fails."""
+        said = f"{label}: the endpoint {self.base_url} failed ({_without(key, error)})"
+        if getattr(error, "status_code", None) in OF_A_PICTURE and self._known:
+            return JudgeError(f"{said}: check the picture")
+        return JudgeSetupError(f"{said}: check base_url, model and key")
+
+    def _count_answer(self, usage: Any) -> None:
+        used = [tokens_of(usage, name) for name in ("prompt_tokens", "completion_tokens")]
         self._count(calls=1, input_tokens=used[0], output_tokens=used[1])
 
     def _count(self, **more: int) -> None:
@@ -182,27 +243,47 @@ class EndpointJudge:
             counted = replace(counted, cost=sum(p * n for p, n in zip(self.prices, tokens, strict=True)) / 1e6)
         self._usage = counted
 
-    def _cache_file(self, image: Image.Image) -> Path | None:
-        if self.cache is None:
-            return None
+    def _digest(self, image: Image.Image) -> str:
+        """What an answer depends on, as a hash."""
         picture = image.convert("RGB")
         digest = hashlib.sha256(f"{picture.size} {self.model} {PROMPT_VERSION} ".encode() + picture.tobytes())
-        return self.cache / f"{digest.hexdigest()}.json"
+        return digest.hexdigest()
 
-    def _cached(self, image: Image.Image) -> Mix | None:
-        file = self._cache_file(image)
-        if file is None:
-            return None
-        try:
-            return _mix(json.dumps(json.loads(file.read_text())["intensities"]))
-        except (OSError, ValueError, KeyError, TypeError, _Unusable):
-            return None
+    def _recall(self, name: str) -> Mix | None:
+        """The answer of this name in memory or in the cache."""
+        if name not in self._known and self.cache is not None:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, JudgeError, UnusableError):
+                content = json.loads((self.cache / f"{name}.json").read_text())
+                self._known[name] = mix_of(json.dumps(content["intensities"]))
+        return self._known.get(name)
 
-    def _store(self, image: Image.Image, mix: Mix) -> None:
-        file = self._cache_file(image)
-        if file is not None:
+    def _keep(self, name: str, mix: Mix) -> None:
+        self._known[name] = mix
+        if self.cache is not None:
             intensities = dict(zip(EXPRESSIONS, mix.vector(), strict=True))
-            write_json(file, {"model": self.model, "prompt": PROMPT_VERSION, "intensities": intensities})
+            content = {"model": self.model, "prompt": PROMPT_VERSION, "without": sorted(self.rejected)}
+            write_json(self.cache / f"{name}.json", {**content, "intensities": intensities})
+
+
+def checked_address(url: str) -> str:
+    """The address of an endpoint, without a final "/chat/completions".
+
+    Raises JudgeSetupError for one that is no web address, or holds a password, a query or a fragment. The message does
+    not repeat the address, since what is wrong with it may be a password.
+    """
+    if any(sign in url for sign in "@?#%"):
+        raise JudgeSetupError(
+            "the judge's address has a name, a password or a query in it, which could be shown or stored: give the "
+            "address alone, and the key in the environment variable OPENAI_API_KEY"
+        )
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or not url.isprintable() or " " in url:
+        raise JudgeSetupError("the judge's address is not a web address: give one such as https://api.openai.com/v1")
+    return url.rstrip("/").removesuffix("/chat/completions")
 
 
 def _content(image: Image.Image) -> list[dict[str, Any]]:
@@ -213,22 +294,13 @@ def _content(image: Image.Image) -> list[dict[str, Any]]:
     return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": PROMPT}]
 
 
-def _mix(text: str) -> Mix:
-    """The mix in an answer. Raises _Unusable unless it is JSON with the 12 expressions as numbers in [0, 1]."""
-    if not text.strip():
-        raise _Unusable("the answer is empty")
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _Unusable(f"the answer {text[:60]!r} is not JSON") from None
-    if not isinstance(answer, dict) or set(answer) != set(EXPRESSIONS):
-        raise _Unusable(f"the answer {text[:60]!r} does not have the 12 expressions as keys")
-    for name, value in answer.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise _Unusable(f"{name} is {str(value)[:40]!r}, not a number from 0 to 1")
-    return Mix(answer)
+def _rejected(error: Any) -> set[str]:
+    """The options of a request that an error status complains of."""
+    said = f"{error} {error.body}".lower()
+    return {name for name, words in COMPLAINTS.items() if error.status_code < 500 and any(w in said for w in words)}
 
 
 def _without(key: str, error: BaseException) -> str:
-    """The message of an error on one line; the key, which an endpoint may repeat, is replaced by asterisks."""
-    return one_line(ValueError(str(error).replace(key, "***") or type(error).__name__))
+    """The message of an error on one line; key and passwords, which an endpoint may repeat, are replaced."""
+    said = str(error).replace(key, "***") or type(error).__name__
+    return one_line(ValueError(without_passwords(said)))

@@ -24,7 +24,10 @@ class ExpressionJudge(Protocol):
     role: str
 
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
-        """One mix per image (any mode and size), intensities in [0, 1]. Raises JudgeError if the judge fails."""
+        """One mix per image (any mode and size), intensities in [0, 1].
+
+        Raises UnjudgedError if it fails on some images, JudgeSetupError if it can judge none, both of them JudgeErrors.
+        """
         ...
 
 

@@ -23,7 +23,10 @@ class IdentityJudge(Protocol):
     role: str
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Unit vectors (N, D), one per image (any mode and size). Raises JudgeError if the judge fails."""
+        """Unit vectors (N, D), one per image (any mode and size).
+
+        Raises UnjudgedError if it fails on some images, JudgeSetupError if it can judge none, both of them JudgeErrors.
+        """
         ...
 
 

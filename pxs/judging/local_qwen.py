@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pxs.errors import JudgeError
 from pxs.expressions import EXPRESSIONS, Mix
+from pxs.judging.each import judge_each
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -66,8 +67,8 @@ class LocalQwenJudge:
 
     @torch.inference_mode()
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
-        """One mix per image (any mode and size), intensities in [0, 1]. Raises JudgeError for a NaN answer."""
-        return [Mix.from_vector(self._intensities(image, f"picture {i}")) for i, image in enumerate(images)]
+        """One mix per image (any mode and size), intensities in [0, 1]. Raises UnjudgedError for NaN answers."""
+        return judge_each(lambda i, image: Mix.from_vector(self._intensities(image, f"picture {i}")), images)
 
     def _intensities(self, image: Image.Image, name: str) -> list[float]:
         """The 12 intensities in one image, in the order of EXPRESSIONS."""

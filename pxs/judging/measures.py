@@ -15,17 +15,21 @@ appendix) defines; it calls the SCR of one pair BCR. N_i are the edits towards e
 - HES: the article gives 2 S_E S_ID / (S_E + S_ID). Here it is taken of each edit and then averaged, so that expression
   on one face cannot make up for identity on another. It is at most the value of the two means.
 
-Intensity error and leakage are our own measures.
+- Ties: where k expressions share the highest score, the prediction is each of them to 1 / k. The article says nothing.
+
+mSCR is 0 for an editor that makes every face happy. So two of our own measures stand beside it: `mscr_within`, the
+confusion given that the judge says one of the pair, and `separability`, of the margin between the two scores instead of
+the highest score. Intensity error and leakage are also our own.
 
 In all functions, `scores` is (N, 12) float, one row per image: judged intensities in the order of EXPRESSIONS.
 `targets` is (N,) int: the index in EXPRESSIONS of the requested expression. The prediction of a row is its highest
-score; at a tie it is the first in EXPRESSIONS. A row without a score above 0 shows no expression and has no prediction.
+score, shared at a tie. A row without a score above 0 shows no expression and has no prediction.
 A measure without any row that counts is NaN. Empty input, wrong shapes and numbers that are not finite raise an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,45 +37,92 @@ from numpy.typing import ArrayLike, NDArray
 
 from pxs.errors import ExpressionError, JudgeError, PxsError, ScaleError, one_line
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, check_expression
-from pxs.quantities import SEED, Real, Whole
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LEVEL = Real("level", 0.001, 0.999, "such as 0.95")
-RESAMPLES = Whole("resamples", 1, 1_000_000, "such as 1000")
-
 CONSTANT = 2e-5  # a sweep with a smaller range of intensities is constant: records have five decimals
-NOTHING = -1  # the prediction for a row without a score above 0
 ADVICE = {JudgeError: "judge that image again or leave it out", ScaleError: "give values such as 0 0.5 1 1.5"}
 
 
-def accuracy(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> float:
-    """Acc-12 or Acc-6 of FFE-Bench: mean over rows of [prediction = target], in [0, 1].
+def predictions(scores: ArrayLike) -> Floats:
+    """The prediction of each row as shares (N, 12): 1 for the highest score, 1 / k for each of k equally high ones.
 
-    The share of edits whose prediction is the target, as in the article.
-    scores (N, 12), targets (N,). `among=6` uses only the rows whose target is one of the BASIC six, and predictions
-    among these six; NaN if there is no such row. Raises JudgeError for invalid input.
+    A row without a score above 0 has no prediction and is all 0. scores (N, 12). Raises JudgeError for invalid input.
     """
+    return _predict(_numbers(scores, "scores", ("N", len(EXPRESSIONS)), JudgeError))
+
+
+def hits(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> Floats:
+    """The share of the target in the prediction of each row, in [0, 1]; (M,), see `accuracy` for `among`."""
     scores, targets = _checked_scores(scores, targets)
     if _check_among(among) == 6:
         basic = targets < len(BASIC)
         scores, targets = scores[basic, : len(BASIC)], targets[basic]
-    return _mean(_predict(scores) == targets)
+    found: Floats = _predict(scores)[np.arange(len(targets)), targets]
+    return found
 
 
-def confusion_matrix(scores: ArrayLike, targets: ArrayLike) -> Ints:
+def accuracy(scores: ArrayLike, targets: ArrayLike, among: int = 12) -> float:
+    """Acc-12 or Acc-6 of FFE-Bench: the mean of `hits`, in [0, 1].
+
+    scores (N, 12), targets (N,). `among=6` uses only the rows whose target is one of the BASIC six, and predictions
+    among these six; NaN if there is no such row. Raises JudgeError for invalid input.
+    """
+    return _mean(hits(scores, targets, among))
+
+
+def confusion_matrix(scores: ArrayLike, targets: ArrayLike) -> Floats:
     """How often target i was predicted as j: counts (12, 12), row = target, column = prediction, over all 12.
 
-    scores (N, 12), targets (N,). The sum of the entries is N minus the number of rows without a prediction. Raises
+    scores (N, 12), targets (N,). A row of scores counts 1 in all, split at a tie, and 0 without a prediction. Raises
     JudgeError for invalid input.
     """
     scores, targets = _checked_scores(scores, targets)
-    predicted = _predict(scores)
-    matrix = np.zeros((len(EXPRESSIONS), len(EXPRESSIONS)), dtype=np.int64)
-    valid = predicted != NOTHING
-    np.add.at(matrix, (targets[valid], predicted[valid]), 1)
+    matrix = np.zeros((len(EXPRESSIONS), len(EXPRESSIONS)))
+    np.add.at(matrix, targets, _predict(scores))
     return matrix
+
+
+def directed_confusion(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> tuple[Floats, Floats]:
+    """C(a->b) and C(b->a), (2,), and their numbers of rows N_a and N_b, (2,); a and b are `first` and `second`.
+
+    C(i->j), the directed confusion, is the share of N_i whose prediction is j; NaN without such a row. Raises as `scr`.
+    """
+    scores, targets = _checked_scores(scores, targets)
+    predicted, pair = _predict(scores), _pair(first, second)
+    rates = [_mean(predicted[targets == i, j]) for i, j in (pair, pair[::-1])]
+    return np.array(rates), np.array([float((targets == i).sum()) for i in pair])
+
+
+def directed_within(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> tuple[Floats, Floats]:
+    """C(a->b) / (C(a->a) + C(a->b)) and the same of b, (2,), and the rows predicted as one of the pair, (2,).
+
+    The confusion given that the judge says one of the pair; NaN for a target of which it never does. Raises as `scr`.
+    """
+    scores, targets = _checked_scores(scores, targets)
+    predicted, pair = _predict(scores), _pair(first, second)
+    own = np.array([predicted[targets == i, i].sum() for i in pair])
+    other = np.array([predicted[targets == i, j].sum() for i, j in (pair, pair[::-1])])
+    said = own + other
+    return np.divide(other, said, out=np.full(2, np.nan), where=said > 0), said
+
+
+def margins(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> tuple[Floats, Floats]:
+    """The score of `first` minus that of `second`, of the rows with target `first` and of those with `second`."""
+    scores, targets = _checked_scores(scores, targets)
+    a, b = _pair(first, second)
+    margin = scores[:, a] - scores[:, b]
+    return margin[targets == a], margin[targets == b]
+
+
+def auc(above: NDArray[Any], below: NDArray[Any], axis: int = -1) -> Any:
+    """The share of the pairs of one of `above` (..., M) and one of `below` (..., N) that are in this order; (...).
+
+    The area under the ROC curve; a tie counts half. The samples lie along the last axis, and `axis` says so.
+    """
+    differences = above[..., :, None] - below[..., None, :]
+    return ((differences > 0) + 0.5 * (differences == 0)).mean(axis=(-2, -1))
 
 
 def scr(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> float:
@@ -81,15 +132,9 @@ def scr(scores: ArrayLike, targets: ArrayLike, first: str, second: str) -> float
 
     scores (N, 12), targets (N,), a and b the names `first` and `second`, predictions among all 12. In [0, 1]: 0 if the
     two are never confused, 0.5 if they have collapsed into one, 1 if they are swapped; NaN if one of them is never a
-    target. Raises JudgeError for invalid input, ExpressionError unless the names are two different
-    expressions.
+    target. Raises JudgeError for invalid input, ExpressionError unless the names are two different expressions.
     """
-    a, b = (EXPRESSIONS.index(check_expression(name)) for name in (first, second))
-    if a == b:
-        raise ExpressionError(f"the pair {first!r}, {second!r} is one expression: name two, such as fear, surprised")
-    scores, targets = _checked_scores(scores, targets)
-    predicted = _predict(scores)
-    return (_mean(predicted[targets == a] == b) + _mean(predicted[targets == b] == a)) / 2
+    return float(directed_confusion(scores, targets, first, second)[0].mean())
 
 
 def mscr(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]] = CONFUSABLE) -> float:
@@ -98,9 +143,28 @@ def mscr(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]]
     scores (N, 12), targets (N,). The default pairs are the two of the article. Raises JudgeError for
     invalid input, ExpressionError for invalid pairs.
     """
-    if not pairs:
-        raise ExpressionError("no pairs were given: give at least one, such as fear, surprised")
-    return float(np.mean([scr(scores, targets, first, second) for first, second in pairs]))
+    return float(np.mean([scr(scores, targets, *pair) for pair in _checked_pairs(pairs)]))
+
+
+def mscr_within(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]] = CONFUSABLE) -> float:
+    """mSCR given that the judge says one of the pair: the mean of `directed_within`, in [0, 1]. Our own measure.
+
+    0.5: the pair has collapsed, also where a third expression is judged most of the time; NaN if the judge says neither
+    for one of the targets. Raises as `mscr`.
+    """
+    return float(np.mean([directed_within(scores, targets, *pair)[0] for pair in _checked_pairs(pairs)]))
+
+
+def separability(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[str, str]] = CONFUSABLE) -> float:
+    """The mean over the pairs of the `auc` of their `margins`, in [0, 1]. Our own measure.
+
+    1: the margin tells every edit towards the one from every edit towards the other, 0.5: it tells nothing. NaN if one
+    expression of a pair is never a target. Raises as `mscr`.
+    """
+    samples = [margins(scores, targets, *pair) for pair in _checked_pairs(pairs)]
+    if not all(len(side) for sample in samples for side in sample):
+        return float("nan")
+    return float(np.mean([auc(*sample) for sample in samples]))
 
 
 def linearity(alphas: ArrayLike, scores: ArrayLike) -> float | Floats:
@@ -206,30 +270,6 @@ def leakage(asked: ArrayLike, judged: ArrayLike) -> float:
     return _mean(np.where(asked <= 0, judged, 0.0).sum(axis=1))
 
 
-def confidence_interval(
-    measure: Callable[..., float], *arrays: ArrayLike, level: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile bootstrap (Efron): the (1 - level)/2 and (1 + level)/2 quantiles of `measure` over resampled rows.
-
-    Each resample draws N of the N rows with replacement, the same rows in all arrays (N, ...), and calls
-    `measure(*arrays)`. A resample whose measure is NaN, for example without a class, is dropped. Deterministic in
-    `seed`. Both ends are in the range of the measure, or NaN if all resamples are NaN. Raises JudgeError for no arrays,
-    invalid or empty ones, or different lengths; ScaleError for an impossible `level`, `resamples` or `seed`.
-    """
-    samples = [_array(array, "arrays", JudgeError) for array in arrays]
-    lengths = [len(sample) if sample.ndim else 0 for sample in samples]
-    if len(set(lengths)) != 1 or 0 in lengths:
-        raise JudgeError(f"arrays of {lengths} rows cannot be resampled: give at least one, all equally long")
-    level, resamples = LEVEL(level), RESAMPLES(resamples)
-    draws = np.random.default_rng(SEED(seed)).integers(lengths[0], size=(resamples, lengths[0]))
-    values = np.array([measure(*(sample[rows] for sample in samples)) for rows in draws], dtype=float)
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def _array(values: ArrayLike, what: str, error: type[PxsError], dtype: type | None = None) -> NDArray[Any]:
     """`values` as an array; raises `error`, whose message calls them `what`, if that is impossible."""
     try:
@@ -281,10 +321,26 @@ def _check_among(among: int) -> int:
     return among
 
 
-def _predict(scores: Floats) -> Ints:
-    """The column of the highest score of each row; NOTHING for a row without a score above 0."""
-    predicted: Ints = np.where(scores.max(axis=1, initial=0) > 0, scores.argmax(axis=1), NOTHING)
-    return predicted
+def _predict(scores: Floats) -> Floats:
+    """The prediction of each row of checked scores (N, E) as shares (N, E)."""
+    highest = scores.max(axis=1, initial=0, keepdims=True)
+    tied = (scores == highest) & (highest > 0)
+    shares: Floats = tied / np.maximum(tied.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def _pair(first: str, second: str) -> tuple[int, int]:
+    """The indices of two different expressions; raises ExpressionError."""
+    a, b = (EXPRESSIONS.index(check_expression(name)) for name in (first, second))
+    if a == b:
+        raise ExpressionError(f"the pair {first!r}, {second!r} is one expression: name two, such as fear, surprised")
+    return a, b
+
+
+def _checked_pairs(pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    if not pairs:
+        raise ExpressionError("no pairs were given: give at least one, such as fear, surprised")
+    return pairs
 
 
 def _mean(values: NDArray[Any]) -> float:

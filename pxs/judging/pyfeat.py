@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pxs.errors import JudgeError, one_line
 from pxs.expressions import BASIC, Mix
+from pxs.judging.each import judge_each
 from pxs.optional import require
 
 EMOTIONS = {
@@ -54,9 +55,9 @@ class PyFeatJudge:
     def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
         """One mix per image (any mode and size), of its largest face, intensities in [0, 1].
 
-        Raises JudgeError for an image without a face; the message contains the number of the picture, counted from 0.
+        Raises UnjudgedError for images without a face; the message contains the number of the picture, counted from 0.
         """
-        return [self._judge(image, f"picture {i}") for i, image in enumerate(images)]
+        return judge_each(lambda i, image: self._judge(image, f"picture {i}"), images)
 
     def _judge(self, image: Image.Image, name: str) -> Mix:
         try:

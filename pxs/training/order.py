@@ -10,19 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pxs.data.ffe import Row
+from pxs.data.people import person_of
 from pxs.errors import TrainingError
 from pxs.training.objective import hash_of
 from pxs.training.settings import Settings
 
 
 def split(rows: Sequence[Row], settings: Settings) -> tuple[list[Row], list[Row]]:
-    """Rows to train on and rows held back for validation, chosen by the seed.
+    """Rows to train on and rows held back for validation, chosen by the seed: a person is on one side only.
 
-    Raises TrainingError if fewer rows than one batch are left to train on.
+    People are held back until their rows reach the fraction `validation`, but never the last person. Raises
+    TrainingError if fewer rows than one batch are left to train on.
     """
     count = round(settings.validation * len(rows))
-    shuffled = np.random.default_rng(hash_of(settings.seed, 1)).permutation(len(rows))
-    training, held_back = sorted(shuffled[count:]), sorted(shuffled[:count])
+    people: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        people.setdefault(person_of(row.source) if count else str(index), []).append(index)
+    groups = list(people.values())
+    shuffled = [groups[i] for i in np.random.default_rng(hash_of(settings.seed, 1)).permutation(len(groups))]
+    held_back: list[int] = []
+    while len(held_back) < count and len(shuffled) > 1:
+        held_back += shuffled.pop(0)
+    training, held_back = sorted(i for group in shuffled for i in group), sorted(held_back)
     if len(training) < settings.batch:
         raise TrainingError(f"{len(training)} rows are fewer than a batch of {settings.batch}: give more data")
     return [rows[i] for i in training], [rows[i] for i in held_back]

@@ -104,5 +104,5 @@ def _suitable(model: str) -> str:
 
 def _steps(count: int, settings: Settings) -> int:
     """The steps of EPOCHS epochs over the rows, of `count`, that are not held back."""
-    used = count - round(settings.validation * count)
+    used = count - round(settings.validation * count)  # people are held back whole, so a few more may be
     return max(1, EPOCHS * math.ceil(used / settings.batch))

@@ -5,7 +5,8 @@
 
 Order, noise and noise levels derive from (seed, step, place in the batch). A saved state therefore needs only the LoRA
 weights, the optimiser state and the log. The output folder holds adapter.safetensors, results.json, settings.json,
-log.jsonl (one line per step), checkpoints/, cache/ and, if `sample_every` is set, samples/.
+people.json (the numbers of synthetic people in the rows), log.jsonl (one line per step), checkpoints/, cache/ and, if
+`sample_every` is set, samples/.
 
 Several processes: `accelerate launch -m pxs train`.
 """
@@ -26,6 +27,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from pxs.data.ffe import Row
+from pxs.data.people import PEOPLE, people_of, refuse_test_people
 from pxs.editing.editor import Editor, load
 from pxs.encoders.features import FeatureEncoder
 from pxs.encoders.identity import IdentityEncoder
@@ -90,7 +92,8 @@ def train(
     trainings on the same rows may share it. `tell` gets one line on the recipe once all is checked, and one on targets
     without a face.
     Raises TrainingError for too few rows, an encoder whose role is not "train", a state of other settings or data, and
-    a loss that stays not finite. Raises JudgeError for a missing encoder and for a target without a face.
+    a loss that stays not finite; DataError for synthetic people who are kept for testing; JudgeError for a missing
+    encoder and for a target without a face.
     """
     constants = Path(cache or Path(folder) / "cache")
     return _Training(rows, settings, Path(folder), features, identity, constants, tell).run()
@@ -127,6 +130,8 @@ class _Training:
         """Check the input, load the model, add the LoRA, and restore the newest state."""
         s = self.settings
         check_roles(self.features, self.identity)
+        people = people_of(self.rows)
+        refuse_test_people(people)
         self.training, self.held_back = split(self.rows, s)
         self._start_accelerator()
         device = str(self.accelerator.device)
@@ -153,6 +158,7 @@ class _Training:
         self.log.write()
         if writes:
             write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
+            write_json(self.folder / PEOPLE, {"people": sorted(people)})
 
     def _start_accelerator(self) -> None:
         """Join the other processes. Raises TrainingError if the batch cannot be divided among them."""

@@ -1,4 +1,4 @@
-"""A comparison: any object with `edit` is a method, nothing is done twice, and what fails is told and not counted."""
+"""A comparison: any object with `edit` is a method, nothing is done twice, and what fails is told and counts as 0."""
 
 import dataclasses
 import json
@@ -138,7 +138,7 @@ def test_two_tasks_of_one_name_are_refused(tasks, judges, fakes, tmp_path):
         one(fakes.Painter(), [tasks[0], tasks[0]], judges, tmp_path)
 
 
-def test_a_failing_task_is_told_not_counted_and_tried_again(tasks, judges, fakes, tmp_path):
+def test_a_failing_task_is_told_counts_as_0_and_is_tried_again(tasks, judges, fakes, tmp_path):
     class Moody(fakes.Painter):
         def edit(self, task, mixes):
             if self.calls == 1 and "sad" in mixes[-1]:
@@ -149,7 +149,13 @@ def test_a_failing_task_is_told_not_counted_and_tried_again(tasks, judges, fakes
     records = one(method, tasks[:3], judges, tmp_path)
     assert [r.error for r in records] == ["", "ValueError: not today", ""]
     row = summary(records)
-    assert (row["tasks"], row["failed"], row["acc_12"]) == (3, 1, 1)
+    assert (row["tasks"], row["failed"], row["failed_pictures"], row["left_out"]) == (3, 1, len(ALPHAS), 0)
+    good = 2 / 3
+    assert [row[m] for m in ("acc_6", "acc_12", "cls_12", "id_sim")] == pytest.approx(
+        [good, good, good, good * 0.8], abs=1e-3
+    )
+    assert row["hes"] == pytest.approx(good * 2 * 0.8 / 1.8, abs=1e-3)
+    assert (row["confusion"][1], row["requested"][1]) == ([0] * 12, 1)
     assert row["failures"] == {"human_sad": "ValueError: not today"}
     assert [r.error for r in one(method, tasks[:3], judges, tmp_path)] == [""] * 3
 
@@ -168,7 +174,7 @@ def test_a_judge_that_answers_nonsense_fails_the_task(kind, tasks, judges, fakes
     (record,) = one(fakes.Painter(), tasks[:1], Judges(broken(fakes, kind), judges.identity), tmp_path)
     assert "brightness gave" in record.error
     row = summary([record])
-    assert (row["failed"], row["acc_12"]) == (1, None)
+    assert (row["failed"], row["acc_12"]) == (1, 0)
 
 
 def test_a_method_that_gives_too_few_images_fails(tasks, judges, fakes, tmp_path):

@@ -16,15 +16,19 @@ from pxs.judging.measures import (
     accuracy,
     cls,
     confusion_matrix,
+    directed_within,
     harmonic,
     hes,
+    hits,
     identity_similarity,
     intensity_error,
     intensity_errors,
     leakage,
     linearity,
     mscr,
+    mscr_within,
     scr,
+    separability,
 )
 
 ALPHAS = np.array([0, 0.25, 0.5, 0.75, 1, 1.5])
@@ -68,10 +72,24 @@ def faces(*names: str) -> np.ndarray:
     return 0.1 + 0.8 * np.eye(12)[column(*names)]
 
 
+def untied(scores: np.ndarray) -> np.ndarray:
+    """The scores with a slightly higher one for the earlier of two equal expressions."""
+    return scores + 1e-6 * np.arange(12, 0, -1)
+
+
+def split(scores: np.ndarray) -> list[dict[int, float]]:
+    """Of each row, the share of every expression that has the highest score: written out, one row after the other."""
+    shares = []
+    for row in scores.tolist():
+        tied = [j for j, s in enumerate(row) if s == max(row) and s > 0]
+        shares.append({j: 1 / len(tied) for j in tied})
+    return shares
+
+
 @few
 @given(judgements())
-def test_accuracy_is_that_of_scikit_learn(judged):
-    scores, targets = judged
+def test_accuracy_without_ties_is_that_of_scikit_learn(judged):
+    scores, targets = untied(judged[0]), judged[1]
     assert accuracy(scores, targets) == pytest.approx(metrics.accuracy_score(targets, scores.argmax(axis=1)))
     basic = targets < 6
     if basic.any():
@@ -81,10 +99,69 @@ def test_accuracy_is_that_of_scikit_learn(judged):
 
 @few
 @given(judgements())
-def test_the_confusion_matrix_is_that_of_scikit_learn(judged):
-    scores, targets = judged
+def test_the_confusion_matrix_without_ties_is_that_of_scikit_learn(judged):
+    scores, targets = untied(judged[0]), judged[1]
     expected = metrics.confusion_matrix(targets, scores.argmax(axis=1), labels=EVERY)
     assert confusion_matrix(scores, targets).tolist() == expected.tolist()
+
+
+@few
+@given(judgements())
+def test_ties_are_split_among_all_that_share_the_highest_score(judged):
+    scores, targets = judged
+    expected = split(scores)
+    assert hits(scores, targets) == pytest.approx([e.get(t, 0) for e, t in zip(expected, targets, strict=True)])
+    matrix = np.zeros((12, 12))
+    for one, target in zip(expected, targets, strict=True):
+        for j, share in one.items():
+            matrix[target, j] += share
+    assert confusion_matrix(scores, targets) == pytest.approx(matrix)
+
+
+def test_an_edit_that_is_as_angry_as_disgusted_counts_half():
+    scores = faces("angry")
+    scores[0, EXPRESSIONS.index("disgust")] = scores.max()
+    assert accuracy(scores, column("angry")) == accuracy(scores, column("disgust"), among=6) == 0.5
+    both = np.vstack([scores, scores])
+    assert scr(both, column("angry", "disgust"), "angry", "disgust") == 0.5
+
+
+def test_the_confusion_within_a_pair_looks_only_at_answers_of_the_pair():
+    targets = column(*["fear"] * 4, *["surprised"] * 4)
+    scores = faces("happy", "happy", "fear", "surprised", "surprised", "surprised", "shy", "shy")
+    assert scr(scores, targets, "fear", "surprised") == 1 / 8
+    assert mscr_within(scores, targets, [("fear", "surprised")]) == (1 / 2 + 0) / 2
+    rates, said = directed_within(scores, targets, "surprised", "fear")
+    assert rates.tolist() == [0, 0.5] and said.tolist() == [2, 2]
+
+
+def test_an_editor_that_makes_all_faces_happy_is_not_confused_but_not_separated_either():
+    targets = column("fear", "surprised", "angry", "disgust")
+    scores = faces(*["happy"] * 4)
+    assert mscr(scores, targets) == 0 and math.isnan(mscr_within(scores, targets))
+    assert separability(scores, targets) == 0.5
+
+
+@few
+@given(judgements(least=6))
+def test_separability_is_the_area_under_the_curve_of_scikit_learn(judged):
+    scores, targets = judged
+    targets[:4] = column("fear", "surprised", "angry", "disgust")
+    areas = []
+    for first, second in CONFUSABLE:
+        a, b = column(first, second)
+        of_pair = (targets == a) | (targets == b)
+        areas.append(metrics.roc_auc_score(targets[of_pair] == a, scores[of_pair, a] - scores[of_pair, b]))
+    assert separability(scores, targets) == pytest.approx(np.mean(areas))
+
+
+def test_a_margin_separates_where_the_highest_score_does_not():
+    scores = np.full((4, 12), 0.1)
+    targets = column("fear", "surprised", "fear", "surprised")
+    scores[:, EXPRESSIONS.index("fear")] = [0.9, 0.8, 0.9, 0.8]
+    assert mscr(scores, targets, [("fear", "surprised")]) == 0.5
+    assert separability(scores, targets, [("fear", "surprised")]) == 1
+    assert math.isnan(separability(scores, targets))
 
 
 def test_among_six_neither_other_targets_nor_other_predictions_count():
@@ -150,7 +227,7 @@ def test_the_confusion_rate_is_nan_without_one_of_the_targets():
 @few
 @given(judgements(least=2))
 def test_the_confusion_rate_is_symmetric_and_is_read_from_the_confusion_matrix(judged):
-    scores, targets = judged
+    scores, targets = untied(judged[0]), judged[1]
     targets[:2] = a, b = column("fear", "surprised")
     matrix = metrics.confusion_matrix(targets, scores.argmax(axis=1), labels=EVERY)
     expected = (matrix[a, b] / matrix[a].sum() + matrix[b, a] / matrix[b].sum()) / 2

@@ -10,17 +10,20 @@ from pxs.expressions import EXPRESSIONS
 from pxs.judging.measures import (
     accuracy,
     cls,
-    confidence_interval,
     confusion_matrix,
     harmonic,
     hes,
+    hits,
     identity_similarity,
     intensity_error,
     intensity_errors,
     leakage,
     linearity,
     mscr,
+    mscr_within,
+    predictions,
     scr,
+    separability,
 )
 
 ALPHAS = np.array([0, 0.25, 0.5, 0.75, 1, 1.5])
@@ -102,11 +105,10 @@ def test_invalid_scores_and_targets_are_rejected(measure, scores, targets, expec
         (ScaleError, "shape (2, 12)", leakage, (HALVES[:2], HALVES)),
         (JudgeError, "intensities hold nan at [0, 1]", leakage, (HALVES, with_value(NAN))),
         (JudgeError, "shape (3, 11)", intensity_errors, (HALVES[:, :11], HALVES[:, :11])),
-        (JudgeError, "[3, 2] rows", confidence_interval, (accuracy, HALVES, THREE[:2])),
-        (JudgeError, "[0, 0] rows", confidence_interval, (accuracy, HALVES[:0], THREE[:0])),
-        (JudgeError, "arrays are not an array", confidence_interval, (np.mean, [[0, 1], [0]])),
-        (JudgeError, "[] rows", confidence_interval, (accuracy,)),
-        (JudgeError, "[0] rows", confidence_interval, (np.mean, 0.5)),
+        (ExpressionError, "no pairs", mscr_within, (HALVES, THREE, ())),
+        (ExpressionError, "'fear', 'fear'", separability, (HALVES, THREE, [("fear", "fear")])),
+        (JudgeError, "shape (2,)", hits, (HALVES, THREE[:2])),
+        (JudgeError, "scores hold nan at [0, 1]", predictions, (with_value(NAN),)),
     ],
 )
 def test_every_other_invalid_argument_is_rejected(error, expected, measure, arguments):
@@ -120,9 +122,3 @@ def message_of(error: type[PxsError], measure, *arguments, **options) -> str:
     message = str(caught.value)
     assert caught.type is error and len(message.splitlines()) == 1 and ": " in message
     return message
-
-
-@pytest.mark.parametrize("options", [{"level": 0}, {"level": 1}, {"level": 95}, {"level": NAN}, {"resamples": 0}])
-def test_invalid_options_of_the_bootstrap_are_rejected(options):
-    (name, value), *_ = options.items()
-    assert f"{name} {value}" in message_of(ScaleError, confidence_interval, np.mean, [1, 2], **options)

@@ -1,4 +1,7 @@
-"""Intensity by words, as one does without a slider: "slightly happy" or "very happy" in the base model's prompt."""
+"""Intensity by words, as one does without a slider: "slightly happy" or "very happy" in the base model's prompt.
+
+For models whose text encoder knows such adverbs. That of `mini` is a random projection, in which they mean nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""The records of one method as arrays, and the value of each task in every measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pxs.benchmark.edit import ALPHAS, LINEAR
+from pxs.benchmark.judge import Record
+from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
+from pxs.judging import measures
+
+FULL = ALPHAS.index(1.0)
+COLUMNS = {
+    "acc_6": "Acc-6 ↑",
+    "acc_12": "Acc-12 ↑",
+    "mscr": "mSCR ↓",
+    "mscr_within": "mSCR within pair ↓",
+    "separability": "pair AUC ↑",
+    "cls_6": "CLS-6 ↑",
+    "cls_12": "CLS-12 ↑",
+    "id_sim": "ID Sim ↑",
+    "hes": "HES ↑",
+    "intensity_error": "error ↓",
+    "leakage": "leakage ↓",
+}
+"""The measures of a table and their heads."""
+
+
+class Outcome:
+    """The records of one method as arrays of T tasks: what the measures are taken of. What failed counts as 0.
+
+    A task with a fault, which no method can do, is left out. names (T,); targets (T,); scores (T, A, 12);
+    asked (T, A, 12); similarity (T, A); A runs over ALPHAS.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        sound = [r for r in records if not r.fault]
+        self.names = [r.task for r in sound]
+        self.targets = np.array([EXPRESSIONS.index(r.expression) for r in sound], dtype=int)
+        self.scores = np.array([r.scores for r in sound]).reshape(len(sound), len(ALPHAS), len(EXPRESSIONS))
+        self.similarity = np.array([r.similarity for r in sound]).reshape(len(sound), len(ALPHAS))
+        mixes = [[Mix({r.expression: a}).vector() for a in ALPHAS] for r in sound]
+        self.asked = np.array(mixes).reshape(self.scores.shape)
+        self.psnr = np.array([r.psnr[FULL] for r in sound if r.psnr])
+
+    @property
+    def target_scores(self) -> np.ndarray:
+        """The judged intensity of the target, (T, A)."""
+        return np.take_along_axis(self.scores, self.targets[:, None, None], axis=2)[..., 0]
+
+    def values(self) -> dict[str, np.ndarray]:
+        """One value a task (T,) of each measure that is their mean; NaN where a task has nothing to say about it.
+
+        That of mSCR is the share of the other expression of its pair in the prediction.
+        """
+        full, line = self.scores[:, FULL], slice(len(LINEAR))
+        basic = self.targets < len(BASIC)
+        hit, kept = self.target_scores[:, FULL], self.similarity[:, FULL]
+        r = np.atleast_1d(measures.linearity(LINEAR, self.target_scores[:, line]))
+        pairs = list(zip(self.asked[:, line], self.scores[:, line], strict=True))
+        predicted, other = measures.predictions(full), _partners(self.targets)
+        return {
+            "acc_6": _where(basic, measures.hits(full, self.targets, 6) if basic.any() else np.empty(0)),
+            "acc_12": measures.hits(full, self.targets),
+            "mscr": np.where(other < 0, np.nan, np.take_along_axis(predicted, other[:, None], axis=1)[:, 0]),
+            "cls_6": _where(basic, r[basic]),
+            "cls_12": r,
+            "id_sim": kept,
+            "hes": measures.harmonic(hit, kept),
+            "intensity_error": np.array([measures.intensity_error(a, s) for a, s in pairs]),
+            "leakage": np.array([measures.leakage(a, s) for a, s in pairs]),
+        }
+
+
+def _partners(targets: np.ndarray) -> np.ndarray:
+    """The index of the expression that each target is confused with, -1 for targets without one."""
+    pairs = {EXPRESSIONS.index(a): EXPRESSIONS.index(b) for one in CONFUSABLE for a, b in (one, one[::-1])}
+    return np.array([pairs.get(int(t), -1) for t in targets], dtype=int)
+
+
+def _where(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values at the places that are chosen, NaN elsewhere."""
+    found = np.full(len(chosen), np.nan)
+    found[chosen] = values
+    return found
