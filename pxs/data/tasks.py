@@ -10,7 +10,6 @@ import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from PIL import Image
 
 from pxs.errors import DataError, PxsError, one_line
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
-from pxs.images import Box, open_image, save_png
+from pxs.images import Box, check_box, open_image, save_png, upright_size
 from pxs.storage.files import output_folder, replace_file
 
 FIELDS = {
@@ -45,7 +44,7 @@ class Truth(Protocol):
 class Task:
     """One edit to ask for.
 
-    picture: a file or a decoded image; None for a synthetic face. box: (left, top, right, bottom) of the face in pixels
+    picture: a file, the content of one, or an image; None for a synthetic face. box: (left, top, right, bottom) of the face in pixels
     of the picture. truth: the ground truth, where there is one. identity: the number of a synthetic person, by which a
     written bench finds its truth again. fault: why this task cannot be run, else empty.
     """
@@ -54,18 +53,21 @@ class Task:
     domain: str = "human"
     expression: str = ""
     prompt: str = ""
-    picture: Path | Image.Image | None = None
+    picture: Path | bytes | Image.Image | None = None
     box: Box | None = None
     identity: int | None = None
     truth: Truth | None = None
     fault: str = ""
 
     def open(self) -> Image.Image:
-        """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file."""
+        """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file or box."""
         if self.fault:
             raise DataError(self.fault)
         if self.picture is not None:
-            return open_image(self.picture)
+            image = open_image(self.picture)
+            if self.box is not None:
+                check_box(self.box, image.size)
+            return image
         if self.truth is None:
             raise DataError(f"task {self.name!r} has neither a picture nor a ground truth: give one")
         return self.truth(Mix())
@@ -212,7 +214,8 @@ def _task(
         text = found["prompt"] or prompt(word, kind)
         number = found["identity"]
         truth = truth_of(int(number), kind) if truth_of and isinstance(number, int) else None
-        return Task(label, kind, word, str(text), picture, _box(found["box"]), number, truth)
+        box = check_box(_box(found["box"]), upright_size(picture))
+        return Task(label, kind, word, str(text), picture, box, number, truth)
     except PxsError as error:
         return Task(name, domain, fault=str(error))
 
@@ -223,25 +226,15 @@ def _domain(value: Any, default: str) -> str:
     return check_domain(subjects.get(word, word))
 
 
-def _picture(value: Any, root: Path) -> Path | Image.Image:
-    if isinstance(value, Image.Image):
-        return value
-    if isinstance(value, Mapping) and value.get("bytes"):
-        return _decoded(value["bytes"])
+def _picture(value: Any, root: Path) -> Path | bytes:
+    """A picture's file, or its content out of a cell of a Parquet table."""
+    content = value.get("bytes") if isinstance(value, Mapping) else None
+    if isinstance(content, bytes) and content:
+        return content
     value = value.get("path") if isinstance(value, Mapping) else value
     if not isinstance(value, str):
         raise DataError(f"no image is named ({value!r}): name it as one of {', '.join(FIELDS['image'])}")
     return root / value
-
-
-def _decoded(content: bytes) -> Image.Image:
-    """The picture in a cell of a Parquet table."""
-    try:
-        with Image.open(BytesIO(content)) as image:
-            image.load()
-            return image
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"a picture in the table cannot be read ({one_line(error)}): replace it") from None
 
 
 def _box(value: Any) -> Box:

@@ -11,7 +11,7 @@ two arrays.
 from pxs.images.cropping import check_box, crop_square
 from pxs.images.files import animate, read_text, save_jpeg, save_png
 from pxs.images.fitting import MAX_ASPECT, Fit, fit
-from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, Source, open_image
+from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, Source, open_image, upright_size
 from pxs.images.pixels import Box, from_array, psnr, to_array
 from pxs.images.sheets import sheet, wrapped_sheet
 from pxs.storage.files import PathName
@@ -37,5 +37,6 @@ __all__ = [
     "save_png",
     "sheet",
     "to_array",
+    "upright_size",
     "wrapped_sheet",
 ]

@@ -18,8 +18,8 @@ from pxs.errors import ImageError, one_line
 from pxs.storage.files import PathName
 
 T = TypeVar("T")
-Source = PathName | Image.Image | NDArray[np.uint8]
-"""What `open_image` accepts: a path, a PIL image, or a uint8 array of shape (height, width, 3), RGB."""
+Source = PathName | bytes | Image.Image | NDArray[np.uint8]
+"""What `open_image` accepts: a path, a file's content, a PIL image, or a uint8 array (height, width, 3), RGB."""
 
 MAX_PIXELS = 50_000_000
 """Largest accepted picture, in pixels (width times height). The check comes before decoding."""
@@ -43,6 +43,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TURNED = (5, 6, 7, 8)  # orientations that exchange width and height
 _GREY_MODES = ("1", "L", "LA", "La")
 _COLOUR_MODES = ("L", "RGB", "CMYK", "LAB")
 
@@ -50,7 +51,7 @@ _COLOUR_MODES = ("L", "RGB", "CMYK", "LAB")
 def open_image(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
     """Return `source` as an upright 8-bit sRGB image of mode RGB, without any metadata.
 
-    `source` is a path, a PIL image, or a uint8 array of shape (height, width, 3). It is never changed. The result is a
+    `source` is a path, the bytes of a file, a PIL image, or a uint8 array (height, width, 3). It is never changed. The result is a
     new image, made in these steps. The EXIF rotation is applied. Transparency of any kind is composited on `background`
     (three ints, 0..255). Palette, grey, CMYK and LAB pictures become RGB. 16-bit greys are scaled (65535 becomes 255),
     not clipped. 16-bit colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1]. An embedded ICC
@@ -82,6 +83,8 @@ def _load(source: Source) -> tuple[Image.Image, str]:
         return _decode(source, "the image"), "the image"
     if isinstance(source, np.ndarray):
         return _decode(_image_of_array(source), "the array"), "the array"
+    if isinstance(source, bytes):
+        return read_file(source, _decode), "the file"
     if not isinstance(source, (str, os.PathLike)):
         raise ImageError(f"cannot read a picture from a {type(source).__name__}: give a path, a PIL image or an array")
     path = os.fsdecode(source)
@@ -97,31 +100,54 @@ def _image_of_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def read_file(path: str, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS) -> T:
-    """Open the picture file and return `extract(image, name)`; `name` is the quoted path, for messages.
+def upright_size(source: PathName | bytes) -> tuple[int, int]:
+    """Width and height of a picture, by its path or content, as it is shown; its pixels are not decoded.
+
+    Raises `ImageError` for what `open_image` refuses before it decodes.
+    """
+    return read_file(source if isinstance(source, bytes) else os.fsdecode(source), _size_of)
+
+
+def _size_of(image: Image.Image, name: str) -> tuple[int, int]:
+    check_size(image, name)
+    _check_side(image, name)
+    width, height = image.size
+    return (height, width) if _orientation(image) in _TURNED else (width, height)
+
+
+def read_file(
+    source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS
+) -> T:
+    """Open a picture file, by its path or its content, and return `extract(image, name)`; `name` is for messages.
 
     Raises `ImageError` for every failure: a missing, unreadable or damaged file, or a format outside `formats`.
     """
-    _check_file(path)
+    name = "the file" if isinstance(source, bytes) else repr(source)
+    _check_file(source)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # a damaged tag does not affect the pixels
-            with Image.open(path, formats=formats) as opened:
-                return extract(opened, repr(path))
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(file, formats=formats) as opened:
+                return extract(opened, name)
     except Image.DecompressionBombError as error:  # raised by PIL far above our limit, before we can read the size
         found = re.search(r"\d+", str(error))
-        raise _too_large_error(repr(path), found.group() if found else "too many") from None
+        raise _too_large_error(name, found.group() if found else "too many") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path!r} is not a picture in a known format: give {' or '.join(formats)}") from None
+        raise ImageError(f"{name} is not a picture in a known format: give {' or '.join(formats)}") from None
     except PermissionError:
-        raise ImageError(f"{path!r} cannot be read (permission denied): ask its owner for permission") from None
+        raise ImageError(f"{name} cannot be read (permission denied): ask its owner for permission") from None
     except ImageError:
         raise
     except Exception as error:  # a damaged header: the readers raise many classes of errors
-        raise damaged_error(repr(path), error) from None
+        raise damaged_error(name, error) from None
 
 
-def _check_file(path: str) -> None:
+def _check_file(path: str | bytes) -> None:
+    if isinstance(path, bytes):
+        if not path:
+            raise ImageError("the file is empty (0 bytes): copy or download the picture again")
+        return
     try:
         status = os.stat(path)
     except FileNotFoundError:
