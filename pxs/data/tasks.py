@@ -44,9 +44,9 @@ class Truth(Protocol):
 class Task:
     """One edit to ask for.
 
-    picture: a file, the content of one, or an image; None for a synthetic face. box: (left, top, right, bottom) of the face in pixels
-    of the picture. truth: the ground truth, where there is one. identity: the number of a synthetic person, by which a
-    written bench finds its truth again. fault: why this task cannot be run, else empty.
+    picture: a file, the content of one, or an image; None for a synthetic face. box: (left, top, right, bottom) of the
+    face in pixels of the picture. truth: the ground truth, where there is one. identity: the number of a synthetic
+    person, by which a written bench finds its truth again. fault: why this task cannot be run, else empty.
     """
 
     name: str
@@ -110,7 +110,8 @@ def load_bench(
 
     Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
     none; `truth_of` gives the ground truth of a person's number and domain, for rows that state a number. A row that
-    cannot be used becomes a task with a fault. Raises DataError if there are no rows at all.
+    cannot be used, or whose picture cannot, by its header, becomes a task with a fault. Raises DataError if there are
+    no rows, or none that can be used.
     """
     path = Path(source)
     root = path if path.exists() else _downloaded(str(source))
@@ -122,6 +123,8 @@ def load_bench(
     tasks = _named_apart(tasks)
     if not tasks:
         raise DataError(f"{str(source)!r} holds no tasks: give a folder with JSONL, CSV or Parquet rows")
+    if all(task.fault for task in tasks):
+        raise DataError(f"{str(source)!r} holds no task that can be used, {tasks[0].name}: {tasks[0].fault}")
     return tasks
 
 
@@ -164,9 +167,10 @@ def _tables(root: Path) -> list[Path]:
 
 def _rows(table: Path) -> list[dict[str, Any]]:
     from datasets import Dataset
-    from datasets.utils.logging import disable_progress_bar
+    from datasets.utils.logging import CRITICAL, disable_progress_bar, set_verbosity
 
     disable_progress_bar()
+    set_verbosity(CRITICAL)  # it logs the errors that it raises
     reader = READERS.get(table.suffix)
     if reader is None:
         raise DataError(f"{table} is neither JSONL, CSV nor Parquet: give a folder or file in the layout of FFE-Bench")
@@ -189,8 +193,8 @@ def _json_rows(table: Path) -> list[dict[str, Any]]:
     for number, entry in enumerate(entries, 1):
         try:
             found = json.loads(entry) if entry.strip() else []
-        except json.JSONDecodeError as error:
-            raise DataError(f"{table}, row {number} is not JSON ({error}): write one object a line") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{table}, row {number} is not JSON ({one_line(error)}): write one object a line") from None
         rows += found if isinstance(found, list) else [found]
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong:
@@ -246,8 +250,8 @@ def _box(value: Any) -> Box:
         if len(box) == 1:
             box = box[0]
         left, top, right, bottom = (float(v) for v in box)
-    except (TypeError, ValueError, SyntaxError):
-        raise DataError(f"the face box {value!r} is not (left, top, right, bottom): give four pixel numbers") from None
-    if not (left < right and top < bottom):
-        raise DataError(f"the face box {value!r} is empty: right must exceed left, and bottom top")
+    except (TypeError, ValueError, SyntaxError, OverflowError, MemoryError, RecursionError):
+        raise DataError(
+            f"the face box {ascii(value)[:80]} is not (left, top, right, bottom): give four pixel numbers"
+        ) from None
     return left, top, right, bottom

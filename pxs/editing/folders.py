@@ -153,7 +153,7 @@ def _names(file: Path) -> Iterator[str]:
             for name in stream.keys():  # noqa: SIM118
                 kind = stream.get_slice(name).get_dtype()
                 if kind not in FLOATS:
-                    raise ModelError(f"{file} holds {kind} numbers ({_shown(name)}): give a checkpoint of floats")
+                    raise ModelError(f"{file} holds {kind} numbers ({_shown(name)}), not floats: {AGAIN}")
                 yield name
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, ModelError):

@@ -7,6 +7,7 @@ know, and take configurations that fail, or give another picture, when the first
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -43,8 +44,9 @@ def load_pipeline(folder: Path, dtype: torch.dtype, **parts: Any) -> QwenImageEd
     if pipe.text_encoder is not None:
         pipe.text_encoder.register_forward_pre_hook(tell_pictures, with_kwargs=True)
     _check_finite(pipe, folder)
-    for part, attempt in (("scheduler", _try_scheduler), ("processor", _try_processor)):
-        with _refused(folder / part):
+    for part, attempt in (("scheduler", _try_scheduler), ("processor", _try_processor), ("text_encoder", _try_encoder)):
+        with _refused(folder / part), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of numbers that are not finite, which are refused
             attempt(pipe)
     return pipe
 
@@ -79,9 +81,10 @@ def _load(part: str, folder: Path, dtype: torch.dtype) -> Any:
     if not isinstance(loaded, tuple):
         return loaded
     model, said = loaded
-    for keys, what in ((said["missing_keys"], "lacks"), (said["unexpected_keys"], "holds more than its configuration:")):
-        if keys:
-            raise ModelError(f"{str(folder)!r} {what} {_few(keys)}: {AGAIN}")
+    if missing := said["missing_keys"]:
+        raise ModelError(f"{str(folder)!r} lacks {_few(missing)}: {AGAIN}")
+    if unexpected := said["unexpected_keys"]:
+        raise ModelError(f"{str(folder)!r} holds more than its configuration, {_few(unexpected)}: {AGAIN}")
     if shapes := said["mismatched_keys"]:
         few = _few(f"{key} {list(found)}, not {list(needed)}" for key, found, needed in shapes)
         raise ModelError(f"{str(folder)!r} holds weights of other shapes ({few}): {AGAIN}")
@@ -144,6 +147,16 @@ def _try_processor(pipe: QwenImageEditPlusPipeline) -> None:
     values = seen.in_channels * seen.temporal_patch_size * seen.patch_size**2
     if patches.shape[1] != values or merged != seen.spatial_merge_size:
         raise ModelError(f"its patches are not those of the text encoder: {AGAIN}")
+
+
+def _try_encoder(pipe: QwenImageEditPlusPipeline) -> None:
+    """Its positions in time, height and width must share out a head."""
+    if pipe.text_encoder is None:
+        return
+    config = pipe.text_encoder.config.text_config
+    sections, head = config.rope_parameters["mrope_section"], config.hidden_size // config.num_attention_heads
+    if len(sections) != 3 or 2 * sum(sections) != head:
+        raise ModelError(f"its mrope_section {sections} does not fill half a head of {head}: {AGAIN}")
 
 
 @contextmanager

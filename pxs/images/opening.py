@@ -51,10 +51,10 @@ _COLOUR_MODES = ("L", "RGB", "CMYK", "LAB")
 def open_image(source: Source, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
     """Return `source` as an upright 8-bit sRGB image of mode RGB, without any metadata.
 
-    `source` is a path, the bytes of a file, a PIL image, or a uint8 array (height, width, 3). It is never changed. The result is a
-    new image, made in these steps. The EXIF rotation is applied. Transparency of any kind is composited on `background`
-    (three ints, 0..255). Palette, grey, CMYK and LAB pictures become RGB. 16-bit greys are scaled (65535 becomes 255),
-    not clipped. 16-bit colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1]. An embedded ICC
+    `source` is a path, the bytes of a file, a PIL image, or a uint8 array (height, width, 3). It is never changed. The
+    result is a new image, made in these steps. The EXIF rotation is applied. Transparency of any kind is composited on
+    `background` (three ints, 0..255). Palette, grey, CMYK and LAB pictures become RGB. 16-bit greys are scaled (65535
+    becomes 255), not clipped. 16-bit colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1]. An embedded ICC
     profile is converted to sRGB; a broken profile is ignored with a `UserWarning`.
 
     Raises `ImageError` for a file that is missing, empty, a folder, truncated, animated, or not one of `FORMATS`. Also
@@ -111,13 +111,12 @@ def upright_size(source: PathName | bytes) -> tuple[int, int]:
 def _size_of(image: Image.Image, name: str) -> tuple[int, int]:
     check_size(image, name)
     _check_side(image, name)
+    _check_frames(image, name)
     width, height = image.size
     return (height, width) if _orientation(image) in _TURNED else (width, height)
 
 
-def read_file(
-    source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS
-) -> T:
+def read_file(source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS) -> T:
     """Open a picture file, by its path or its content, and return `extract(image, name)`; `name` is for messages.
 
     Raises `ImageError` for every failure: a missing, unreadable or damaged file, or a format outside `formats`.

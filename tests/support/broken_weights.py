@@ -139,9 +139,10 @@ def load(file: Path) -> Tensors:
     content = file.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
+    data = content[8 + length :]
     kinds = {"F16": np.float16, "F32": np.float32}
     return {
-        name: np.frombuffer(content[8 + length :][slice(*entry["data_offsets"])], kinds[entry["dtype"]]).reshape(entry["shape"])
+        name: np.frombuffer(data[slice(*entry["data_offsets"])], kinds[entry["dtype"]]).reshape(entry["shape"])
         for name, entry in header.items()
         if name != "__metadata__"
     }
@@ -172,8 +173,11 @@ def save(file: Path, tensors: Tensors, notes: Mapping[str, str] | None = None) -
 def lora(prefix: str = "transformer.", layer: str = f"{BLOCK}.to_q", rank: int = RANK) -> Tensors:
     """A sound adapter of one layer of mini."""
     draw = np.random.default_rng(0)
-    a, b = draw.normal(0, 0.02, (rank, WIDTH)), draw.normal(0, 0.02, (WIDTH, rank))
-    return {f"{prefix}{layer}.lora_A.weight": a.astype(np.float32), f"{prefix}{layer}.lora_B.weight": b.astype(np.float32)}
+    shapes = {"A": (rank, WIDTH), "B": (WIDTH, rank)}
+    return {
+        f"{prefix}{layer}.lora_{side}.weight": draw.normal(0, 0.02, shape).astype(np.float32)
+        for side, shape in shapes.items()
+    }
 
 
 def adapter(tensors: Tensors, notes: Mapping[str, str] | None = None, name: str = "a.safetensors") -> Make:
@@ -211,34 +215,43 @@ def typed(dtype: str, size: int) -> Make:
 
 # Benches
 
+ROW = {"image": "p.png", "box": [0, 0, 64, 64], "expression": "happy", "prompt": "p", "domain": "human"}
 
-def bench(*rows: Mapping[str, Any] | str, picture: bytes | None = None) -> Make:
-    """Makes bench/tasks.jsonl with these rows, and bench/p.png, a picture of 64 x 64 pixels by default."""
+
+def bench(row: Mapping[str, Any] | str, picture: bytes | Callable[[], bytes] | None = None) -> Make:
+    """Makes bench/tasks.jsonl with one row, and bench/p.png, a picture of 64 x 64 pixels by default."""
 
     def make(folder: Path) -> None:
-        place = folder / "bench"
-        place.mkdir()
-        (place / "p.png").write_bytes(picture if picture is not None else png())
-        lines = [row if isinstance(row, str) else json.dumps({**ROW, **row}) for row in rows]
-        (place / "tasks.jsonl").write_text("\n".join(lines) + "\n")
+        (folder / "bench").mkdir()
+        (folder / "bench" / "p.png").write_bytes(made(png if picture is None else picture))
+        line = row if isinstance(row, str) else json.dumps({**ROW, **row})
+        (folder / "bench" / "tasks.jsonl").write_text(line + "\n")
 
     return make
 
 
-ROW = {"image": "p.png", "box": [0, 0, 64, 64], "expression": "happy", "prompt": "p", "domain": "human"}
-
-
-def parquet(cell: Callable[[], Any], **changes: Any) -> Make:
-    """Makes bench/tasks.parquet with one row, whose picture is this cell."""
+def parquet(picture: Any, **changes: Any) -> Make:
+    """Makes bench/tasks.parquet with one row, whose picture is this, or what it returns."""
 
     def make(folder: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         (folder / "bench").mkdir()
-        pq.write_table(pa.Table.from_pylist([{**ROW, **changes, "image": cell()}]), folder / "bench" / "tasks.parquet")
+        row = {**ROW, **changes, "image": made(picture)}
+        pq.write_table(pa.Table.from_pylist([row]), folder / "bench" / "tasks.parquet")
 
     return make
+
+
+def cell(content: bytes | Callable[[], bytes]) -> Callable[[], dict[str, Any]]:
+    """The cell of a table that holds a picture, made when it is called."""
+    return lambda: {"bytes": made(content), "path": None}
+
+
+def made(value: Any) -> Any:
+    """A value, or what it returns."""
+    return value() if callable(value) else value
 
 
 def png(width: int = 64, height: int = 64, mode: str = "RGB") -> bytes:
@@ -246,8 +259,8 @@ def png(width: int = 64, height: int = 64, mode: str = "RGB") -> bytes:
     return encoded("PNG", width, height, mode)
 
 
-def encoded(format: str, width: int = 64, height: int = 64, mode: str = "RGB", **options: Any) -> bytes:
-    """A picture of one colour in a format."""
+def encoded(form: str, width: int = 64, height: int = 64, mode: str = "RGB") -> bytes:
+    """A picture of one colour in a format of Pillow."""
     stream = io.BytesIO()
-    Image.new(mode, (width, height)).save(stream, format, **options)
+    Image.new(mode, (width, height)).save(stream, form)
     return stream.getvalue()
