@@ -12,9 +12,9 @@ import torch
 from diffusers import QwenImageEditPlusPipeline
 from PIL import Image
 
-from pxs.editing.checkpoints import quiet
 from pxs.editing.conditioning import condition_image
 from pxs.editing.editor import SEED
+from pxs.editing.parts import quiet
 from pxs.editing.processor import Processor
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
 

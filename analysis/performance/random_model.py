@@ -12,7 +12,8 @@ from torch import nn
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from pxs.editing.checkpoints import BUNDLED, load_pipeline
+from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.parts import load_pipeline
 
 FULL_TEXT = {
     "vocab_size": 152064, "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,

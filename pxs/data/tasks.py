@@ -10,7 +10,6 @@ import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +19,7 @@ from PIL import Image
 from pxs.errors import DataError, PxsError, one_line, shown
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.faces import STYLES
-from pxs.images import Box, open_image, save_png
+from pxs.images import Box, check_box, open_image, save_png, upright_size
 from pxs.quantities import COUNT, PIXEL, SEED
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.parsing import parse_json
@@ -48,8 +47,8 @@ class Truth(Protocol):
 class Task:
     """One edit to ask for.
 
-    picture: a file or a decoded image; None for a synthetic face. box: (left, top, right, bottom) of the face in pixels
-    of the picture. truth: the ground truth, where there is one. identity and style: the number and style of a synthetic
+    picture: a file, the content of one, or an image; None for a synthetic face. box: (left, top, right, bottom) of the
+    face in pixels of the picture. truth: the ground truth, where there is one. identity and style: of a synthetic
     person, by which a written bench finds its truth again. fault: why this task cannot be run, else empty.
     """
 
@@ -57,7 +56,7 @@ class Task:
     domain: str = "human"
     expression: str = ""
     prompt: str = ""
-    picture: Path | Image.Image | None = None
+    picture: Path | bytes | Image.Image | None = None
     box: Box | None = None
     identity: int | None = None
     style: str = ""
@@ -65,11 +64,14 @@ class Task:
     fault: str = ""
 
     def open(self) -> Image.Image:
-        """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file."""
+        """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file or box."""
         if self.fault:
             raise DataError(self.fault)
         if self.picture is not None:
-            return open_image(self.picture)
+            image = open_image(self.picture)
+            if self.box is not None:
+                check_box(self.box, image.size)
+            return image
         if self.truth is None:
             raise DataError(f"task {self.name!r} has neither a picture nor a ground truth: give one")
         return self.truth(Mix())
@@ -113,7 +115,8 @@ def load_bench(
 
     Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
     none; `truth_of` gives the ground truth of a person's number and style, for rows that state both. A row that
-    cannot be used becomes a task with a fault. Raises DataError if there are no rows at all.
+    cannot be used, or whose picture cannot, by its header, becomes a task with a fault. Raises DataError if there are
+    no rows, or none that can be used.
     """
     path = Path(source)
     root = path if path.exists() else _downloaded(str(source))
@@ -125,6 +128,8 @@ def load_bench(
     tasks = _named_apart(tasks)
     if not tasks:
         raise DataError(f"{str(source)!r} holds no tasks: give a folder with JSONL, CSV or Parquet rows")
+    if all(task.fault for task in tasks):
+        raise DataError(f"{str(source)!r} holds no task that can be used, {tasks[0].name}: {tasks[0].fault}")
     return tasks
 
 
@@ -221,7 +226,8 @@ def _task(
         style = str(row.get("style") or "")
         person = SEED.named("identity")(number) if isinstance(number, int) else None
         truth = truth_of(person, style) if truth_of and person is not None and style in STYLES else None
-        return Task(label, kind, word, str(text), picture, _box(found["box"]), number, style, truth)
+        box = check_box(_box(found["box"]), upright_size(picture))
+        return Task(label, kind, word, str(text), picture, box, number, style, truth)
     except PxsError as error:
         return Task(name, domain, fault=str(error))
 
@@ -232,25 +238,15 @@ def _domain(value: Any, default: str) -> str:
     return check_domain(subjects.get(word, word))
 
 
-def _picture(value: Any, root: Path) -> Path | Image.Image:
-    if isinstance(value, Image.Image):
-        return value
-    if isinstance(value, Mapping) and value.get("bytes"):
-        return _decoded(value["bytes"])
+def _picture(value: Any, root: Path) -> Path | bytes:
+    """A picture's file, or its content out of a cell of a Parquet table."""
+    content = value.get("bytes") if isinstance(value, Mapping) else None
+    if isinstance(content, bytes) and content:
+        return content
     value = value.get("path") if isinstance(value, Mapping) else value
     if not isinstance(value, str):
         raise DataError(f"no image is named ({value!r}): name it as one of {', '.join(FIELDS['image'])}")
     return root / value
-
-
-def _decoded(content: bytes) -> Image.Image:
-    """The picture in a cell of a Parquet table."""
-    try:
-        with Image.open(BytesIO(content)) as image:
-            image.load()
-            return image
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"a picture in the table cannot be read ({one_line(error)}): replace it") from None
 
 
 def _box(value: Any) -> Box:

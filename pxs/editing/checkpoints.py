@@ -8,26 +8,23 @@ have been downloaded before, since nothing is fetched unasked. Beside model_inde
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, find_adapters, load_adapters
 from pxs.editing.attention import set_attention
-from pxs.editing.conditioning import tell_pictures
+from pxs.editing.folders import check_parts, read_settings
 from pxs.editing.memory import choose, place
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
+from pxs.editing.parts import load_pipeline
 from pxs.editing.recipes import FITTED, Recipe, Sides, find_recipe
 from pxs.editing.sampling import reschedule
 from pxs.errors import ModelError, one_line
-from pxs.storage.hub import MODEL, downloaded, file_hash, is_hub_id
+from pxs.storage.hashes import file_hash, folder_hashes
+from pxs.storage.hub import MODEL, downloaded, is_hub_id
 
 if TYPE_CHECKING:
-    import torch
     from diffusers import QwenImageEditPlusPipeline
 
 BUNDLED = {"mini": Path(__file__).parents[1] / "mini" / "weights"}
@@ -96,6 +93,7 @@ def load_checkpoint(
     dtype = options.dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     sides = sides_of(folder)
     mode = choose(options.memory, folder, dtype, recipe.generated(sides), device)
+    identity = fingerprint(folder)
     pipe = load_pipeline(folder, dtype)
     pipe.scheduler = reschedule(pipe.scheduler, options.schedule)
     adapters = load_adapters(pipe.transformer, files)
@@ -103,7 +101,7 @@ def load_checkpoint(
     set_attention(pipe.transformer, options.attention)
     loaded = replace(options, device=device, dtype=dtype, memory=mode, recipe=recipe)
     drawn = drawn_psnr_of(folder)
-    return Checkpoint(pipe, str(model), fingerprint(folder), sides.trained, drawn, adapters, loaded, sides.pipeline)
+    return Checkpoint(pipe, str(model), identity, sides.trained, drawn, adapters, loaded, sides.pipeline)
 
 
 def recipe_of(model: str | Path, adapter: Choice, options: LoadOptions) -> Recipe:
@@ -161,106 +159,33 @@ def _checked(folder: Path, model: str | Path) -> Path:
     index = folder / "model_index.json"
     if not index.is_file():
         raise ModelError(f"{str(model)!r} is not a checkpoint folder: {index} is missing")
-    try:
-        entries = json.loads(index.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{index} is not valid JSON ({error}): download the checkpoint again") from None
-    kind = entries.get("_class_name") if isinstance(entries, dict) else None
-    if kind != "QwenImageEditPlusPipeline":
-        raise ModelError(
-            f"{str(model)!r} is a {kind}, not a QwenImageEditPlusPipeline: give a Qwen-Image-Edit checkpoint"
-        )
-    absent = [
-        part
-        for part in ("transformer", "vae", "text_encoder", "tokenizer", "processor", "scheduler")
-        if not (folder / part).is_dir()
-    ]
-    if absent:
-        raise ModelError(f"{str(model)!r} lacks {', '.join(absent)}: download the checkpoint again")
+    check_parts(folder, model)
     return folder
-
-
-def load_pipeline(folder: Path, dtype: torch.dtype, **parts: Any) -> QwenImageEditPlusPipeline:
-    """The stock pipeline with our torchvision-free processor; `parts` replaces components (None leaves one out)."""
-    from diffusers import QwenImageEditPlusPipeline
-
-    from pxs.editing.processor import Processor
-
-    try:
-        processor = Processor.from_pretrained(folder / "processor")
-        with quiet():
-            pipe = QwenImageEditPlusPipeline.from_pretrained(
-                folder, dtype=dtype, processor=processor, local_files_only=True, use_safetensors=True, **parts
-            )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(
-            f"{str(folder)!r} cannot be loaded ({one_line(error)}): download the checkpoint again"
-        ) from None
-    if pipe.text_encoder is not None:
-        pipe.text_encoder.register_forward_pre_hook(tell_pictures, with_kwargs=True)
-    pipe.set_progress_bar_config(disable=True)
-    _check_finite(pipe, folder)
-    return pipe
-
-
-def _check_finite(pipe: QwenImageEditPlusPipeline, folder: Path) -> None:
-    """A flipped bit loads silently and blackens every picture: look for it here."""
-    for part in ("transformer", "vae", "text_encoder"):
-        model = getattr(pipe, part)
-        for name, weight in model.named_parameters() if model is not None else ():
-            if not bool(weight.isfinite().all()):
-                raise ModelError(f"{folder / part}: weight {name} is not finite: download the checkpoint again")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No loading bars, and no warning about the type of our processor."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    log = logging.getLogger("diffusers.pipelines")
-    bars = diffusers_logging.is_progress_bar_enabled(), transformers_logging.is_progress_bar_enabled()
-    before = log.level
-    log.setLevel(logging.ERROR)
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.setLevel(before)
-        for on, module in zip(bars, (diffusers_logging, transformers_logging), strict=True):
-            if on:
-                module.enable_progress_bar()
 
 
 def resolution_of(folder: Path) -> int:
     """The side in pixels of the square whose area a checkpoint edits pictures at."""
-    return int(_settings(folder).get("resolution", DEFAULT_RESOLUTION))
+    return int(read_settings(folder).get("resolution") or DEFAULT_RESOLUTION)
 
 
 def sides_of(folder: Path) -> Sides:
     """The sizes that recipes choose from; a folder with a resolution of its own has this one for both."""
-    trained = resolution_of(folder)
-    return Sides(trained, trained if "resolution" in _settings(folder) else PIPELINE_SIDE)
+    own = read_settings(folder).get("resolution")
+    return Sides(resolution_of(folder), own or PIPELINE_SIDE)
 
 
 def drawn_psnr_of(folder: Path) -> float | None:
     """See `Checkpoint.drawn_psnr`."""
-    return _settings(folder).get("drawn_psnr")
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    file = folder / "workbench.json"
-    try:
-        return json.loads(file.read_text()) if file.is_file() else {}
-    except ValueError as error:
-        raise ModelError(f"{file} is not valid JSON ({one_line(error)}): repair or delete it") from None
+    return read_settings(folder).get("drawn_psnr")
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and hashes of all weight and configuration files of a checkpoint."""
+    """SHA-256 over the names and hashes of all weight and configuration files of a checkpoint.
+
+    Raises ModelError for a file that has changed since the folder was first loaded, see `folder_hashes`.
+    """
     digest = hashlib.sha256()
-    files = sorted(f for f in folder.rglob("*") if f.suffix in (".safetensors", ".json") and f.parent != folder)
-    for file in files:
-        digest.update(f"{file.relative_to(folder).as_posix()} {file_hash(file)}\n".encode())
+    for name, sha256 in folder_hashes(folder).items():
+        if name.endswith((".safetensors", ".json")):
+            digest.update(f"{name} {sha256}\n".encode())
     return digest.hexdigest()

@@ -12,7 +12,7 @@ compares two arrays.
 from pxs.images.cropping import check_box, crop_square
 from pxs.images.files import FORMAT_SUFFIXES, animate, read_text, save_picture, save_png
 from pxs.images.fitting import MAX_ASPECT, Fit, fit
-from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, SUFFIXES, Source, open_image, open_picture
+from pxs.images.opening import FORMATS, MAX_PIXELS, MIN_SIDE, SUFFIXES, Source, open_image, open_picture, upright_size
 from pxs.images.picture import Picture
 from pxs.images.pixels import Box, from_array, psnr, to_array
 from pxs.images.sheets import sheet, wrapped_sheet
@@ -43,5 +43,6 @@ __all__ = [
     "save_png",
     "sheet",
     "to_array",
+    "upright_size",
     "wrapped_sheet",
 ]

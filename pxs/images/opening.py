@@ -56,6 +56,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TURNED = (5, 6, 7, 8)  # orientations that exchange width and height
 
 
 def open_image(source: Source, background: Colour = (255, 255, 255)) -> Image.Image:
@@ -147,6 +148,22 @@ def _image_of_array(array: NDArray[np.uint8]) -> Image.Image:
             "give uint8 of shape (height, width, 3)"
         )
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def upright_size(source: PathName | bytes) -> tuple[int, int]:
+    """Width and height of a picture, by its path or content, as it is shown; its pixels are not decoded.
+
+    Raises `ImageError` for what `open_image` refuses before it decodes.
+    """
+    return read_file(source if isinstance(source, bytes) else os.fsdecode(source), _size_of)
+
+
+def _size_of(image: Image.Image, name: str) -> tuple[int, int]:
+    check_size(image, name)
+    _check_side(image, name)
+    _check_frames(image, name)
+    width, height = image.size
+    return (height, width) if _orientation(image) in _TURNED else (width, height)
 
 
 def read_file(source: str | bytes, extract: Callable[[Image.Image, str], T], formats: tuple[str, ...] = FORMATS) -> T:

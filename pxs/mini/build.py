@@ -36,6 +36,7 @@ from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
 from pxs.parsing import Parser
 from pxs.storage.files import replacing
+from pxs.storage.hashes import write_hashes
 
 if TYPE_CHECKING:
     from pxs.mini.train_judges import LabelledPictures
@@ -139,7 +140,7 @@ def decoder(work: Path) -> None:
 
 
 def pack(work: Path) -> None:
-    """Copy the finished checkpoint into the package, and write model_index.json and workbench.json."""
+    """Copy the finished checkpoint into the package, and write model_index.json, workbench.json and hashes.json."""
     parts = ("scheduler", "text_encoder", "tokenizer", "processor", "transformer", "vae")
     for part in parts:
         shutil.rmtree(WEIGHTS / part, ignore_errors=True)
@@ -149,6 +150,7 @@ def pack(work: Path) -> None:
     for stage in ("vae", "transformer", "decoder"):
         if (work / stage / "curve.jsonl").exists():
             shutil.copy(work / stage / "curve.jsonl", WEIGHTS / f"{stage}_curve.jsonl")
+    write_hashes(WEIGHTS)
     size = sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file())
     print(f"wrote {WEIGHTS}: {size / 1e6:.1f} MB")
 

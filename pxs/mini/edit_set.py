@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from pxs.editing.checkpoints import load_pipeline
 from pxs.editing.conditioning import encode_prompts
 from pxs.editing.exact.vae2d import Vae2d
+from pxs.editing.parts import load_pipeline
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
 from pxs.faces import STYLES, domain
 from pxs.faces.render import Drawing, render

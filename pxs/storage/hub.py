@@ -10,7 +10,6 @@ stays what it was. HF_HUB_OFFLINE=1 keeps even `pxs download` from the network.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -153,12 +152,3 @@ def _refusal(repository: str, error: Exception) -> DownloadError:
     else:
         reason, advice = one_line(error), "check the connection and run the same command again: it continues"
     return DownloadError(f"{repository!r} cannot be downloaded ({reason}): {advice}")
-
-
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file. A file in the hub's cache is a link to a blob that is named by this hash."""
-    name = file.resolve().name
-    if file.is_symlink() and len(name) == 64 and set(name) <= set("0123456789abcdef"):
-        return name
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,20 +11,18 @@ from torch import Tensor
 
 from pxs.data.ffe import Row
 from pxs.errors import DataError, ModelError
-from pxs.images import Box
+from pxs.images import Box, upright_size
 from pxs.images.cropping import crop_square
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
-
-ORIENTATION, TURNED = 274, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
 
 
 def check_boxes(rows: Sequence[Row]) -> None:
     """Raise DataError, which names the picture, for a face box that lies outside of it; reads headers only."""
     for row in rows:
         for path, boxes in ((row.source, row.boxes), *((t.image, t.boxes) for t in row.targets)):
-            if boxes and _inside(boxes[0], size := _upright_size(path)) is None:
+            if boxes and _inside(boxes[0], size := upright_size(path)) is None:
                 shown = ", ".join(f"{c:g}" for c in boxes[0])
                 raise DataError(f"the box [{shown}] lies outside of {str(path)!r}, {size[0]} x {size[1]}: correct it")
 
@@ -70,13 +67,3 @@ def _inside(box: Box, size: tuple[int, int]) -> Box | None:
     """The part of a box inside of a picture of `size`; None if there is none."""
     left, top, right, bottom = max(0.0, box[0]), max(0.0, box[1]), min(size[0], box[2]), min(size[1], box[3])
     return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def _upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as it is shown."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            return (height, width) if image.getexif().get(ORIENTATION) in TURNED else (width, height)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{str(path)!r} cannot be read as a picture ({type(error).__name__}): replace it") from None

@@ -35,7 +35,7 @@ from pxs.errors import TrainingError
 from pxs.expressions import sweep
 from pxs.images import open_image
 from pxs.storage.files import output_folder, replace_file
-from pxs.storage.hub import file_hash
+from pxs.storage.hashes import file_hash
 from pxs.storage.provenance import versions, write_json
 from pxs.storage.states import TrainingStates
 from pxs.training.adapter import adapter_bytes, add_adapter, find_start, load_factors, read_start, trainable_weights

@@ -15,7 +15,7 @@ from pxs.data.tasks import Task
 from pxs.errors import DataError
 from pxs.expressions import Mix
 from pxs.images import open_image
-from pxs.storage.hub import file_hash
+from pxs.storage.hashes import file_hash
 
 NAME = re.compile(r"\w[\w.-]*")
 

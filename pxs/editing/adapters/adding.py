@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pxs.editing.adapters.reading import Factors, facts, read_adapter
-from pxs.storage.hub import file_hash
+from pxs.errors import AdapterError
+from pxs.storage.hashes import checked_hash
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -36,7 +37,7 @@ class Adapter:
 def load_adapters(transformer: QwenImageTransformer2DModel, files: Mapping[Path, float]) -> tuple[Adapter, ...]:
     """Read adapters, by their weights, and add them to a transformer. Raises AdapterError before anything is added."""
     read = {file: read_adapter(file, transformer, weight) for file, weight in files.items()}
-    hashes = {file: file_hash(file) for file in files}
+    hashes = {file: checked_hash(file, AdapterError) for file in files}
     add_factors(transformer, [(weight, read[file].layers) for file, weight in files.items()])
     return tuple(
         Adapter(file, hashes[file], weight, facts(r.layers, r.of), r.layouts, _remarks(r.text_encoder, r.remarks))

@@ -24,7 +24,7 @@ from pxs.errors import AdapterError
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
 
-FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+FP8 = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz)
 FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 LARGEST_SCALING = 1000  # published adapters have 0.1 to 8
 
