@@ -75,7 +75,7 @@ def measure(folder: Path, out: Path, workers: int, steps: int) -> Result:
     identity = identity_of(settings.model, settings.adapter, settings.options)
     began = time.perf_counter()
     with sampling(out / NAME) as samples:
-        summary = edit_many(pictures, settings, identity, lambda stem: [f"{stem}.png"], workers=workers)
+        summary = edit_many(pictures, settings, identity, lambda stem: [f"{stem}.png"], workers=workers, progress=False)
     whole = time.perf_counter() - began
     if summary.failed:
         raise PxsError(f"{len(summary.failed)} pictures failed: {next(iter(summary.failed.values()))}")

@@ -1,7 +1,7 @@
 """Editing with several processes of this machine, each with a model of its own (`edit_in_processes`).
 
 The pictures are handed out one by one. A process that is killed, as by a system short of memory, takes no more with it
-than the pictures in work; each of them is then edited by a process alone, and given up if that one is killed too.
+than the pictures in work; each of them is then edited by a process alone, and given up if that is killed twice.
 """
 
 from __future__ import annotations
@@ -50,12 +50,14 @@ def edit_in_processes(settings: Settings, jobs: Sequence[Job], workers: int) -> 
 
 
 def _edit_alone(settings: Settings, job: Job) -> Record:
-    """The record of a job that was in work when a process ended, from a process for it alone."""
-    try:
-        with _pool(settings, 1) as pool:
-            return pool.submit(_edit, job).result()
-    except BrokenProcessPool:
-        return failed(job, "the process that edited it was killed, twice: is there enough memory?")
+    """The record of a job that was in work when a process ended, from a process for it alone; two, if need be."""
+    for _ in range(2):
+        try:
+            with _pool(settings, 1) as pool:
+                return pool.submit(_edit, job).result()
+        except BrokenProcessPool:
+            continue
+    return failed(job, "the process that edited it alone was killed, twice: is there enough memory?")
 
 
 def _pool(settings: Settings, workers: int) -> ProcessPoolExecutor:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     seed, steps, intensity = args.seed, args.steps, args.intensity
     if intensity <= 0:
         raise ScaleError(f"intensity {intensity:g} blends nothing: give a number above 0, such as 1")
-    from pxs.images import open_image, save_png
+    from pxs.images import open_picture, save_png
     from pxs.judging import expression_judge, identity_judge
     from pxs.judging.blends import BlendThresholds, judge_blends
     from pxs.storage.files import output_folder
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
 
     thresholds = BlendThresholds(args.present, args.identity)
     mixes = [weigh(args.rule, a, b, intensity, intensity) for a, b in PAIRS]
-    image = open_image(args.image_path)
+    image = open_picture(args.image_path)
     folder, stem = Path(args.out), Path(args.image_path).stem
     files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
     refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
