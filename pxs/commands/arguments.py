@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pxs.errors import AdapterError, OutputError, PxsError, ScaleError
 from pxs.expressions import DOMAINS, check_scale
+from pxs.storage.paths import check_path, exists
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -54,9 +55,13 @@ def real_number(what: str) -> Callable[[str], float]:
     return parsed(lambda text: check_scale(text, what))
 
 
+path = parsed(lambda text: str(check_path(text)))
+"""A `type` for argparse: a path that can be one."""
+
+
 def add_picture(command: argparse.ArgumentParser) -> None:
     """Flags of every command that edits one picture."""
-    command.add_argument("--image-path", required=True, help="the picture to edit")
+    command.add_argument("--image-path", type=path, required=True, help="the picture to edit")
     command.add_argument("--seed", type=whole_number("seed", 0), default=42, help="one seed is one image (default 42)")
     command.add_argument("--steps", type=whole_number("steps", 1), default=50, help="denoising steps (default 50)")
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
@@ -75,10 +80,13 @@ def add_judges(command: argparse.ArgumentParser) -> None:
 
 def add_model(command: argparse.ArgumentParser) -> None:
     """Flags that choose the model, its adapters and how it runs."""
-    command.add_argument("--model-path", default="mini", help="mini, a checkpoint folder or a hub id (default mini)")
+    command.add_argument(
+        "--model-path", type=path, default="mini", help="mini, a checkpoint folder or a hub id (default mini)"
+    )
     command.add_argument(
         "--lora-path",
         nargs="+",
+        type=path,
         default=[DEFAULT_ADAPTER],
         metavar="FILE[=WEIGHT]",
         help="LoRA adapters: files or hub ids; none for the base model (default the model's own)",
@@ -147,13 +155,13 @@ def adapter_of(args: argparse.Namespace) -> Mapping[str | Path, float] | str | N
 def _weighted(text: str) -> tuple[str | Path, float]:
     """FILE or FILE=WEIGHT; a file whose name has an equals sign may be given as it is."""
     name, equals, weight = text.rpartition("=")
-    if not equals or Path(text).exists():
+    if not equals or exists(text):
         return text, 1.0
     return name, check_scale(weight, f"weight of {name}")
 
 
 def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
     """Raise OutputError if a file that is to be written exists, unless it may be replaced."""
-    taken = [path for path in paths if path.exists()]
+    taken = [path for path in paths if exists(path)]
     if taken and not overwrite:
-        raise OutputError(f"{taken[0]} exists: choose another folder or add --overwrite")
+        raise OutputError(f"{str(taken[0])!r} exists: choose another folder or add --overwrite")

@@ -6,7 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import Commands, adapter_of, add_judges, add_model, load_editor, load_options, whole_number
+from pxs.commands.arguments import (
+    Commands,
+    adapter_of,
+    add_judges,
+    add_model,
+    load_editor,
+    load_options,
+    path,
+    whole_number,
+)
 from pxs.expressions import DOMAINS
 
 METHODS = ("truth", "source", "base", "words", "pixelsmile")
@@ -18,9 +27,12 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, or NAME=FOLDER"
     )
-    command.add_argument("--out", required=True, help="folder for results; a second run continues there")
+    command.add_argument("--out", type=path, required=True, help="folder for results; a second run continues there")
     command.add_argument("--tasks", type=whole_number("tasks", 1), help="how many tasks, from the first (default all)")
-    command.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)")
+    command.add_argument(
+        "--bench", type=path, help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)"
+    )
+    command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all its pictures")
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
     command.add_argument("--seed", type=whole_number("seed", 0), default=42, help="one seed is one image (default 42)")
     command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
@@ -40,7 +52,8 @@ def run(args: argparse.Namespace) -> None:
     from pxs.data.tasks import load_bench
     from pxs.judging import expression_judge, identity_judge
 
-    tasks = (load_bench(args.bench, args.data_type, DrawnTruth) if args.bench else mini_bench())[: args.tasks]
+    given = (args.bench, args.data_type, DrawnTruth, args.pictures)
+    tasks = (load_bench(*given) if args.bench else mini_bench())[: args.tasks]
     methods = choose(
         args.methods,
         model=args.model_path,

@@ -15,8 +15,8 @@ from pxs.commands.arguments import (
     load_editor,
     load_options,
     parsed,
+    path,
     real_number,
-    refuse_existing,
 )
 from pxs.errors import ExpressionError
 from pxs.expressions import EXPRESSIONS, Mix, check_expression, sweep
@@ -27,7 +27,7 @@ SCALES = (0.0, 0.5, 1.0, 1.5)
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("edit", help="edit one picture", description="Edit one picture at intensities.")
-    command.add_argument("--output-dir", required=True, help="folder for the edited pictures")
+    command.add_argument("--output-dir", type=path, required=True, help="folder for the edited pictures")
     command.add_argument("--expression", type=parsed(check_expression), help=f"one of {', '.join(EXPRESSIONS)}")
     command.add_argument(
         "--scales",
@@ -51,24 +51,24 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs edit`: check the input, load the model, edit, write the pictures and print their paths."""
+    """`pxs edit`: check the input, load the model, edit what is missing, and print the paths of the pictures."""
     mixes, asked = _mixes(args)
     box = None if args.face_box is None else tuple(args.face_box)
     from pxs.editing.checkpoints import find_model, recipe_of, sides_of
+    from pxs.editing.keeping import check_targets, keep
     from pxs.images import open_image
-    from pxs.storage.files import output_folder
+    from pxs.storage.locks import writing
 
     image = open_image(args.image_path)
     folder, stem = Path(args.output_dir), Path(args.image_path).stem
     recipe = recipe_of(args.model_path, adapter_of(args), load_options(args))
-    recipe.prepare(image, sides_of(find_model(args.model_path)), box)  # raises for a picture or box it cannot use
-    names = [recipe.file_name(stem, mix, one) for mix, one in zip(mixes, asked, strict=True)]
-    refuse_existing([folder / name for name in names], args.overwrite)
-    editor = load_editor(args)
-    output_folder(folder)
-    edits = editor.open(image, args.data_type, box).edit(mixes, args.seed, args.steps, progress=sys.stderr.isatty())
-    for path in edits.save(folder, stem, args.overwrite, names):
-        print(path)
+    prepared = recipe.prepare(image, sides_of(find_model(args.model_path)), box)
+    files = [folder / recipe.file_name(stem, mix, one) for mix, one in zip(mixes, asked, strict=True)]
+    check_targets(files, mixes, args.seed, args.steps, args.data_type, prepared, args.overwrite)
+    with writing(folder):
+        portrait = load_editor(args).open(image, args.data_type, box)
+        keep(portrait, mixes, files, args.seed, args.steps, args.overwrite, progress=sys.stderr.isatty())
+    print(*files, sep="\n")
 
 
 def _mixes(args: argparse.Namespace) -> tuple[list[Mix], list[tuple[str, float] | None]]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pxs.commands.arguments import Commands, real_number, refuse_existing, whole_number
+from pxs.commands.arguments import Commands, path, real_number, whole_number
 from pxs.errors import ExpressionError, ScaleError
 from pxs.expressions import DOMAINS, Mix
 from pxs.faces import RENDERED
@@ -22,7 +22,7 @@ SIDES = {"drawn": 128, "rendered": 256}  # pixels, unless --size is given
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("faces", help="make sample portraits", description="Write portraits as PNGs.")
-    command.add_argument("--out", required=True, help="folder for the portraits")
+    command.add_argument("--out", type=path, required=True, help="folder for the portraits")
     command.add_argument("--count", type=whole_number("count", 1), help="how many, of each style (default 6)")
     command.add_argument("--kind", choices=tuple(SIDES), default="drawn", help="drawn faces or rendered people")
     command.add_argument(
@@ -51,29 +51,37 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs faces`: write drawn portraits in both styles, rendered ones, or with --ffe a drawn training set."""
+    """`pxs faces`: write drawn portraits in both styles, rendered ones, or with --ffe a drawn training set.
+
+    Portraits that are there already are not made again.
+    """
     if args.ffe is not None:
         return _write_ffe(args)
     count, first = 6 if args.count is None else args.count, args.seed
     size, mix = args.size or SIDES[args.kind], Mix.parse(args.mix or [])
     from pxs.faces.identity import seeds
-    from pxs.images import save_png
-    from pxs.storage.files import output_folder
+    from pxs.images import finished, save_png
+    from pxs.storage.locks import writing
     from pxs.storage.provenance import versions
 
     try:
         numbers = seeds("gallery", count, first)
     except ValueError as error:
         raise ScaleError(str(error)) from None
-    plan = [(n, style) for style in STYLES[args.kind] for n in numbers]
-    folder = Path(args.out)
-    paths = [folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png" for n, style in plan]
-    refuse_existing(paths, args.overwrite)
-    output_folder(folder)
-    for (number, style), path in zip(plan, paths, strict=True):
-        text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": versions()["pxs"]}
-        save_png(_picture(number, style, mix, size), path, text, overwrite=args.overwrite)
-    print(*paths, sep="\n")
+    folder, common = Path(args.out), {"mix": str(mix), "pxs": versions()["pxs"]}
+    plan = {
+        folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png": (n, style)
+        for style in STYLES[args.kind]
+        for n in numbers
+    }
+    texts = {file: {"identity": str(n), "style": style, **common} for file, (n, style) in plan.items()}
+    sized = {file: {**text, "size": f"{size} x {size}"} for file, text in texts.items()}
+    there = set() if args.overwrite else finished(sized)
+    with writing(folder):
+        for file, (number, style) in plan.items():
+            if file not in there:
+                save_png(_picture(number, style, mix, size), file, texts[file], overwrite=True)
+    print(*plan, sep="\n")
 
 
 def _picture(number: int, style: str, mix: Mix, size: int) -> Image.Image:

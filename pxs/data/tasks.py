@@ -10,6 +10,7 @@ import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
@@ -21,6 +22,7 @@ from pxs.errors import DataError, PxsError, one_line
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.images import Box, open_image, save_png
 from pxs.storage.files import output_folder, replace_file
+from pxs.storage.paths import check_path, kind_of, picture_path
 
 FIELDS = {
     "image": ("image", "image_path", "file_name", "img", "path", "src"),
@@ -102,21 +104,27 @@ def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
 
 
 def load_bench(
-    source: str | Path, domain: str = "human", truth_of: Callable[[int, str], Truth] | None = None
+    source: str | Path,
+    domain: str = "human",
+    truth_of: Callable[[int, str], Truth] | None = None,
+    pictures: str | Path | None = None,
 ) -> list[Task]:
     """Tasks from a folder or file in the layout of FFE-Bench, or from the hub id of a downloaded data set.
 
     Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
-    none; `truth_of` gives the ground truth of a person's number and domain, for rows that state a number. A row that
-    cannot be used becomes a task with a fault. Raises DataError if there are no rows at all.
+    none; `truth_of` gives the ground truth of a person's number and domain, for rows that state a number; `pictures`
+    is the folder that all pictures must lie in, by default the set's own. A row that cannot be used becomes a task with
+    a fault. Raises DataError if there are no rows at all.
     """
-    path = Path(source)
-    root = path if path.exists() else _downloaded(str(source))
-    tables = [root] if root.is_file() else _tables(root)
+    path = check_path(source)
+    root = path if kind_of(path) else _downloaded(str(source))
+    single = kind_of(root) == "file"
+    tables, inside = ([root], root.parent) if single else (_tables(root), root)
     tasks: list[Task] = []
     for table in tables:
         rows = _rows(table)
-        tasks += [_task(row, table.parent, f"{table.stem}_{i:03d}", domain, truth_of) for i, row in enumerate(rows)]
+        find = partial(_picture, folder=table.parent, root=pictures or inside)
+        tasks += [_task(row, find, f"{table.stem}_{i:03d}", domain, truth_of) for i, row in enumerate(rows)]
     tasks = _named_apart(tasks)
     if not tasks:
         raise DataError(f"{str(source)!r} holds no tasks: give a folder with JSONL, CSV or Parquet rows")
@@ -198,7 +206,7 @@ def _json_rows(table: Path) -> list[dict[str, Any]]:
 
 def _task(
     row: Mapping[str, Any],
-    root: Path,
+    find: Callable[[Any], Path | Image.Image],
     name: str,
     domain: str,
     truth_of: Callable[[int, str], Truth] | None,
@@ -207,7 +215,7 @@ def _task(
     try:
         word = check_expression(str(found["expression"]).strip().lower())
         kind = _domain(found["domain"], domain)
-        picture = _picture(found["image"], root)
+        picture = find(found["image"])
         label = picture.stem if isinstance(picture, Path) else name
         text = found["prompt"] or prompt(word, kind)
         number = found["identity"]
@@ -223,7 +231,7 @@ def _domain(value: Any, default: str) -> str:
     return check_domain(subjects.get(word, word))
 
 
-def _picture(value: Any, root: Path) -> Path | Image.Image:
+def _picture(value: Any, folder: Path, root: str | Path) -> Path | Image.Image:
     if isinstance(value, Image.Image):
         return value
     if isinstance(value, Mapping) and value.get("bytes"):
@@ -231,7 +239,7 @@ def _picture(value: Any, root: Path) -> Path | Image.Image:
     value = value.get("path") if isinstance(value, Mapping) else value
     if not isinstance(value, str):
         raise DataError(f"no image is named ({value!r}): name it as one of {', '.join(FIELDS['image'])}")
-    return root / value
+    return picture_path(value, folder, root)
 
 
 def _decoded(content: bytes) -> Image.Image:

@@ -25,6 +25,7 @@ from pxs.editing.recipes import FITTED, Recipe, Sides, find_recipe
 from pxs.editing.sampling import reschedule
 from pxs.errors import ModelError, one_line
 from pxs.storage.hub import MODEL, downloaded, file_hash, is_hub_id
+from pxs.storage.paths import kind_of
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +135,7 @@ def find_model(model: str | Path) -> Path:
     """The folder of a model: bundled, local, or already downloaded from the hub."""
     if str(model) in BUNDLED:
         return _checked(BUNDLED[str(model)], model)
-    if Path(model).is_dir():
+    if kind_of(model) == "folder":
         return _checked(Path(model), model)
     if not is_hub_id(str(model)):
         known = ", ".join(BUNDLED)

@@ -35,7 +35,7 @@ from pxs.editing.reuse import check_reuse
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError
 from pxs.expressions import Mix, check_domain, check_expression, sweep
-from pxs.images import Box, Source, from_array, open_image, psnr, to_array
+from pxs.images import Box, Source, from_array, open_image, picture_hash, psnr, to_array
 from pxs.storage.provenance import versions
 
 if TYPE_CHECKING:
@@ -178,6 +178,11 @@ class Portrait:
         return embed_expressions(editor.pipe, seen, self.domain, editor.encode_prompts)
 
     @property
+    def provenance(self) -> dict[str, str]:
+        """What identifies an edit of this picture, but for mix, seed and steps."""
+        return {**self.editor.provenance, "domain": self.domain, "source": picture_hash(self.prepared.shown)}
+
+    @property
     def grid(self) -> Grid:
         """Rows and columns of the latents."""
         return self.latents.shape[2], self.latents.shape[3]
@@ -230,9 +235,8 @@ class Portrait:
 
     def _edits(self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
         """The edits whose own pictures, of the model's size, are `raw`."""
-        provenance = {**self.editor.provenance, "domain": self.domain}
         images = tuple(self.prepared.restore(image) for image in raw)
-        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw))
+        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, self.provenance, tuple(raw))
 
     def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn]) -> list[Image.Image]:
         """The model's own pictures of one batch of `edit`."""

@@ -16,7 +16,8 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from pxs.errors import OutputError
 from pxs.images.opening import check_size, damaged_error, read_file
-from pxs.storage.files import PathName, replacing
+from pxs.storage.files import replacing
+from pxs.storage.paths import PathName, exists
 
 
 def animate(frames: Sequence[Image.Image], path: PathName, seconds: float = 2.0, ping_pong: bool = True) -> Path:
@@ -101,7 +102,7 @@ def save_png(image: Image.Image, path: PathName, text: dict[str, str], overwrite
     target = Path(path)
     if target.suffix.lower() != ".png":
         raise OutputError(f"{str(path)!r} does not end in .png: give the name of a PNG file")
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and exists(target):
         raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
     chunks = _text_chunks(text)
     with replacing(target) as file:
@@ -119,7 +120,7 @@ def save_jpeg(image: Image.Image, path: PathName, comment: str, overwrite: bool 
     target, content = Path(path), comment.encode()
     if target.suffix.lower() not in (".jpg", ".jpeg"):
         raise OutputError(f"{str(path)!r} does not end in .jpg: give the name of a JPEG file")
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and exists(target):
         raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
     if len(content) > 65_533:
         raise OutputError(f"a comment of {len(content)} bytes does not fit into a JPEG: give at most 65,533")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from pxs.errors import ImageError, one_line
-from pxs.storage.files import PathName
+from pxs.storage.paths import PathName
 
 T = TypeVar("T")
 Source = PathName | Image.Image | NDArray[np.uint8]
