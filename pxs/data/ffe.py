@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pxs.errors import DataError, OutputError, PxsError, one_line
+from pxs.errors import DataError, OutputError, PathError, PxsError, one_line
 from pxs.expressions import EXPRESSIONS, Mix, check_domain, check_expression
 from pxs.images import Box, PathName
 from pxs.storage.files import output_folder, replace_file
@@ -212,7 +212,10 @@ def _text(value: Any, where: str) -> str:
 
 
 def _image(value: Any, where: str, place: _Place) -> Path:
-    file = picture_path(_text(value, where), *place)
+    try:
+        file = picture_path(_text(value, where), *place)
+    except PathError as error:
+        raise DataError(f"{where}: {error}") from None
     if kind_of(file) != "file":
         raise DataError(f"{where} {_shown(value)} is not a file in {str(place.folder)!r}: correct the path")
     if not os.access(file, os.R_OK):

@@ -28,10 +28,15 @@ def writing(path: PathName) -> Iterator[Path]:
     created = [parent for parent in (folder, *folder.parents) if not exists(parent)]
     try:
         output_folder(folder)
-        with held(folder / LOCK, f"another process is writing in {str(path)!r}: wait for it, or give another folder"):
+        with locked(folder / LOCK) as own:
+            if not own:
+                raise OutputError(f"another process is writing in {str(path)!r}: wait for it, or give another folder")
             remove_left_behind(folder)
-            yield folder
-            sync_folder(folder)
+            try:
+                yield folder
+                sync_folder(folder)
+            finally:
+                remove_locked(folder / LOCK)
     finally:
         for parent in created:
             with contextlib.suppress(OSError):  # not empty
@@ -39,33 +44,25 @@ def writing(path: PathName) -> Iterator[Path]:
 
 
 @contextmanager
-def held(file: Path, refusal: str) -> Iterator[None]:
-    """Hold the lock of this file, which is removed at the end.
+def locked(file: Path, timeout: float = 0.0) -> Iterator[bool]:
+    """Whether the lock of this file is held while the block runs; waits up to `timeout` seconds for it, -1 for ever.
 
-    Raises OutputError with the text `refusal` if another process holds it, and if the file cannot be written.
+    Raises OutputError if the file cannot be written.
     """
     lock = FileLock(file)
-    acquire(lock, 0, refusal)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            file.unlink()  # before the release: who waits for the removed file starts over
-        lock.release()
-
-
-def acquire(lock: FileLock, timeout: float, refusal: str = "") -> bool:
-    """Whether a lock could be taken within `timeout` seconds (-1: however long it takes).
-
-    With a `refusal`, raises OutputError of this text instead of returning False. Raises OutputError if the file of the
-    lock cannot be written.
-    """
     try:
         lock.acquire(timeout=timeout)
     except Timeout:
-        if refusal:
-            raise OutputError(refusal) from None
-        return False
+        pass
     except OSError as error:
-        raise OutputError(f"{lock.lock_file!r} cannot be written ({one_line(error)}): check the folder") from None
-    return True
+        raise OutputError(f"{str(file)!r} cannot be written ({one_line(error)}): check the folder") from None
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
+
+
+def remove_locked(file: Path) -> None:
+    """Remove the file of a lock that is held; who waits for it then starts over with a new file."""
+    with contextlib.suppress(OSError):
+        file.unlink()

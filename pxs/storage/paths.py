@@ -7,14 +7,15 @@ not be entered, and a path that leads out of its folder are each one `PathError`
 from __future__ import annotations
 
 import os
+import re
 import stat
-import unicodedata
 from pathlib import Path
 
 from pxs.errors import PathError, one_line
 
 PathName = str | os.PathLike[str]
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 NAME_BYTES, PATH_BYTES = 255, 4095  # limits of the common file systems and of Linux
 
 
@@ -23,15 +24,22 @@ def check_path(path: PathName) -> Path:
     text = os.fspath(path)
     if not text:
         raise PathError("an empty path was given: give '.' for the current folder, or a name")
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
+    if CONTROL.search(text):
         raise PathError(f"the path {_short(text)} holds a line break or another control character: rename it")
-    found = Path(text)
-    longest = max((len(os.fsencode(part)) for part in found.parts), default=0)
-    if longest > NAME_BYTES or len(os.fsencode(text)) > PATH_BYTES:
+    content = _bytes(text)
+    if len(content) > PATH_BYTES or max(map(len, content.split(os.sep.encode()))) > NAME_BYTES:
         raise PathError(
             f"the path {_short(text)} is too long: names have up to {NAME_BYTES} bytes, paths up to {PATH_BYTES}"
         )
-    return found
+    return Path(text)
+
+
+def _bytes(text: str) -> bytes:
+    """What the system is given for a path. Raises PathError for a text that is none in any encoding."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        raise PathError(f"the path {_short(text)} holds half a character: rename it") from None
 
 
 def kind_of(path: PathName) -> str:
@@ -66,14 +74,13 @@ def picture_path(name: str, folder: PathName, root: PathName) -> Path:
 
     Links are not followed to decide this: what a link leads to is up to who made it. Raises PathError.
     """
-    check_path(name)
-    top, found = (Path(os.path.normpath(Path(p).absolute())) for p in (root, Path(folder) / name))
-    if not found.is_relative_to(top):
+    top, found = os.path.abspath(root), os.path.abspath(os.path.join(folder, check_path(name)))
+    if not found.startswith(os.path.join(top, "")):
         raise PathError(
-            f"the picture {_short(name)} lies outside of {str(top)!r}: state a folder that holds all pictures "
+            f"the picture {_short(name)} lies outside of {top!r}: state a folder that holds all pictures "
             "(--pictures FOLDER)"
         )
-    return found
+    return Path(found)
 
 
 def _short(path: PathName) -> str:

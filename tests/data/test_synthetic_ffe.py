@@ -133,7 +133,7 @@ def test_drawn_in_several_processes_it_is_the_same(tmp_path, monkeypatch):
 
 
 def test_a_set_is_not_replaced_unless_told_so(tmp_path):
-    path = write_drawn_set(tmp_path / "set", 2, size=16)
+    write_drawn_set(tmp_path / "set", 2, size=16)
     before = contents(tmp_path)
     with pytest.raises(OutputError, match="train.jsonl' exists"):
         write_drawn_set(tmp_path / "set", 1, size=16)
