@@ -11,7 +11,7 @@ import pytest
 from ffe_rows import document, sample, save
 
 from pxs.data import ffe
-from pxs.errors import DataError, ExpressionError
+from pxs.errors import DataError, PathError, ExpressionError
 from pxs.expressions import Mix
 
 # Reading what is sound.
@@ -213,10 +213,15 @@ def test_a_file_without_rows_is_an_error(content, tmp_path):
         ffe.read(tmp_path / "train.jsonl")
 
 
-@pytest.mark.parametrize("name", ["no.jsonl", ".", "a\0b"])
+@pytest.mark.parametrize("name", ["no.jsonl", "."])
 def test_what_is_not_a_file_is_an_error(name, tmp_path):
     with pytest.raises(DataError, match="is not a file"):
         ffe.read(str(tmp_path) + os.sep + name)
+
+
+def test_what_cannot_be_a_file_is_an_error(tmp_path):
+    with pytest.raises(PathError, match="control character"):
+        ffe.read(tmp_path / "a\0b")
 
 
 def test_what_must_not_be_read_is_an_error(folder, monkeypatch):
