@@ -11,7 +11,7 @@ import pytest
 from ffe_rows import document, sample, save
 
 from pxs.data import ffe
-from pxs.errors import DataError, PathError, ExpressionError
+from pxs.errors import DataError, ExpressionError, PathError
 from pxs.expressions import Mix
 
 # Reading what is sound.
