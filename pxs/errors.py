@@ -29,6 +29,10 @@ class UsageError(PxsError):
     """Raised when a command line lacks a flag, names an unknown one or gives it an impossible value."""
 
 
+class PathError(PxsError):
+    """Raised when a path cannot be used: too long, not to be looked at, or leading out of its folder."""
+
+
 class ImageError(PxsError):
     """Raised when an input picture or an array of pixels cannot be used."""
 

@@ -130,9 +130,13 @@ def test_files_that_exist_are_kept_unless_told_otherwise(loaded, face, tmp_path,
     out = tmp_path / "out"
     flags = ("--expression", "happy", "--scales", "1", "--steps", "1")
     assert edit(face, out, *flags) == 0
-    assert edit(face, out, *flags) == 2
-    assert "exists" in capsys.readouterr().err
-    assert edit(face, out, *flags, "--overwrite") == 0
+    before = (out / "face_happy_1.png").stat().st_mtime_ns
+    assert edit(face, out, *flags) == 0
+    assert (out / "face_happy_1.png").stat().st_mtime_ns == before
+    assert edit(face, out, *flags, "--seed", "9") == 2
+    assert "exists, with seed '42' instead of '9'" in capsys.readouterr().err
+    assert edit(face, out, *flags, "--seed", "9", "--overwrite") == 0
+    assert read_text(out / "face_happy_1.png")["seed"] == "9"
 
 
 def test_neither_expression_nor_mix_is_a_mistake(face, tmp_path, capsys):

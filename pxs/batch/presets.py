@@ -16,7 +16,7 @@ from typing import Any
 
 from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line
 from pxs.expressions import BASIC, EXPRESSIONS, NEUTRAL, Mix, check_domain
-from pxs.storage.files import PathName
+from pxs.storage.paths import PathName
 from pxs.storage.provenance import write_json
 
 NAMED = {NEUTRAL: (Mix(),), **{e: (Mix({e: 1}),) for e in EXPRESSIONS}, "basic": tuple(Mix({e: 1}) for e in BASIC)}

@@ -13,22 +13,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from PIL import Image
 from tqdm.auto import tqdm
 
 from pxs.benchmark.methods import Method
 from pxs.data.tasks import Task
-from pxs.errors import DataError, PxsError, ScaleError, one_line
+from pxs.errors import DataError, OutputError, PxsError, ScaleError, one_line
 from pxs.expressions import Mix, sweep
 from pxs.images import open_image, save_png
 from pxs.storage.files import output_folder
+from pxs.storage.locks import locked, remove_locked
+from pxs.storage.paths import NAME_BYTES
 from pxs.storage.provenance import write_json
 
 LINEAR = tuple(round(0.1 * i, 1) for i in range(11))
@@ -62,47 +66,71 @@ def mixes_of(task: Task) -> list[Mix]:
 
 
 def edit_tasks(
-    methods: Mapping[str, Method], tasks: Sequence[Task], folder: str | Path, progress: bool = True
+    methods: Mapping[str, Method],
+    tasks: Sequence[Task],
+    folder: str | Path,
+    claims: ExitStack,
+    progress: bool = True,
 ) -> dict[str, list[TaskEdits]]:
     """Edit what is missing in `folder`; the edits of all methods by name, in the order of the tasks.
 
-    Tasks that another process is editing are left to it and waited for at the end. Raises OutputError if `folder`
-    cannot be written to, and ModelError, AdapterError or ScaleError if a method cannot run at all. What goes wrong
+    Tasks that another process is editing are left to it and waited for at the end. Until `claims` ends, no other
+    process edits by the same method under other settings. Raises OutputError if one does already, or if `folder` cannot
+    be written to, and ModelError, AdapterError or ScaleError if a method cannot run at all. What goes wrong
     within a task is recorded in its manifest.
     """
     _check_names(tasks)
     root = output_folder(Path(folder) / "edits")
-    return {name: _edit_all(method, tasks, root / name, name, progress) for name, method in methods.items()}
+    return {name: _edit_all(method, tasks, root / name, claims, progress) for name, method in methods.items()}
 
 
 def _check_names(tasks: Sequence[Task]) -> None:
     """Raise DataError unless every task's name can be that of a folder of its own."""
     known: set[str] = set()
     for task in tasks:
-        if not re.fullmatch(r"\w[^/\\\0]{0,199}", task.name):
+        if not re.fullmatch(r"\w[^/\\\0]*", task.name) or len(os.fsencode(f"{task.name}.lock")) > NAME_BYTES:
             raise DataError(f"task name {task.name!r} cannot be the name of a folder: rename its picture")
         if task.name in known:
             raise DataError(f"task name {task.name!r} is there twice: give each task a name of its own")
         known.add(task.name)
 
 
-def _edit_all(method: Method, tasks: Sequence[Task], folder: Path, name: str, progress: bool) -> list[TaskEdits]:
+def _edit_all(
+    method: Method, tasks: Sequence[Task], folder: Path, claims: ExitStack, progress: bool
+) -> list[TaskEdits]:
     """All tasks by one method: first those that are free, then those that another process had locked."""
     locks = output_folder(folder / ".locks")
     provenance = _provenance(method)
+    _claim(locks, provenance, claims)
     done: dict[str, TaskEdits] = {}
-    with tqdm(total=len(tasks), desc=f"edit {name}", leave=False, disable=not progress) as bar:
+    with tqdm(total=len(tasks), desc=f"edit {folder.name}", leave=False, disable=not progress) as bar:
         for wait in (False, True):
             for task in tasks:
                 if task.name in done:
                     continue
-                try:
-                    with FileLock(locks / f"{task.name}.lock", timeout=-1 if wait else 0):
+                with locked(locks / f"{task.name}.lock", -1 if wait else 0) as own:
+                    if own:
                         done[task.name] = _edit_task(method, task, folder / task.name, provenance)
                         bar.update()
-                except Timeout:
-                    continue
     return [done[task.name] for task in tasks]
+
+
+def _claim(locks: Path, provenance: Mapping[str, str], claims: ExitStack) -> None:
+    """Hold the folder of a method for these settings until `claims` ends; others may, too, for the same settings."""
+    key = hashlib.sha256(json.dumps(dict(provenance), sort_keys=True).encode()).hexdigest()[:24]
+    own = locks / f".settings-{key}-{secrets.token_hex(8)}.lock"
+    with locked(locks / ".settings.lock", -1):
+        for other in locks.glob(".settings-*.lock"):
+            with locked(other) as ended:
+                if ended:
+                    remove_locked(other)
+                elif key not in other.name:
+                    raise OutputError(
+                        f"another process edits in {str(locks.parent)!r} with other settings: wait for it, or give "
+                        "another folder"
+                    )
+        claims.enter_context(locked(own))
+    claims.callback(remove_locked, own)
 
 
 def _provenance(method: Method) -> dict[str, str]:
@@ -119,7 +147,7 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
         if known and known.key == key and not known.error:
             return known
         return _write(folder, key, task, _images(method, task), provenance)
-    except ScaleError:  # of a seed or a number of steps, which all tasks share
+    except (ScaleError, OutputError):  # a number that all tasks share, a full disk: no other task would fare better
         raise
     except Exception as error:  # a foreign method can raise anything: the run goes on without this task
         kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "

@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from filelock import FileLock
 from PIL import Image
 from tqdm.auto import tqdm
 
@@ -36,7 +36,9 @@ from pxs.images import psnr, to_array
 from pxs.judging.each import values_or_reasons
 from pxs.judging.expression import ExpressionJudge
 from pxs.judging.identity import IdentityJudge
-from pxs.storage.files import output_folder, replace_file
+from pxs.storage.files import append_line, output_folder, replace_file
+from pxs.storage.locks import locked
+from pxs.storage.paths import exists
 
 MAX_PSNR = 60.0  # dB: what an edit that equals the truth counts as
 
@@ -220,7 +222,10 @@ def judge_edits(
     _refuse_earlier_version(target)
     shown = {name: [Shown(t, e) for t, e in zip(tasks, of_method, strict=True)] for name, of_method in edits.items()}
     values = {}
-    with FileLock(target / ".lock"):
+    with ExitStack() as stack:
+        if not stack.enter_context(locked(target / ".lock")):
+            warnings.warn(f"another process judges in {str(target)!r}: waiting for it", stacklevel=2)
+            stack.enter_context(locked(target / ".lock", -1))
         for part, rater in judges.raters.items():
             values[part] = _rate(rater, shown, Log(target / f"{_slug(rater.name)}.jsonl"), progress)
     return {
@@ -304,28 +309,27 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.finished = {line.key: line for line in self._read() if not line.error}
-        if path.exists():
-            replace_file(path, "".join(map(_text, self.finished.values())).encode())
+        content = "".join(f"{_text(line)}\n" for line in self.finished.values()).encode()
+        if exists(path) and path.read_bytes() != content:
+            replace_file(path, content)
 
     def _read(self) -> Iterator[Line]:
-        for text in self.path.read_text().splitlines() if self.path.exists() else ():
+        content = self.path.read_bytes() if exists(self.path) else b""
+        for text in content.splitlines():
             try:
                 yield Line(**json.loads(text))
-            except (json.JSONDecodeError, TypeError):
+            except (ValueError, TypeError):
                 continue
 
     def add(self, line: Line) -> None:
-        """Put a line on disk."""
-        with open(self.path, "a") as file:
-            file.write(_text(line))
-            file.flush()
-            os.fsync(file.fileno())
+        """Put a line on disk. Raises OutputError where it cannot be written."""
+        append_line(self.path, _text(line))
         if not line.error:
             self.finished[line.key] = line
 
 
 def _text(line: Line) -> str:
-    return json.dumps(asdict(line)) + "\n"
+    return json.dumps(asdict(line))
 
 
 def _slug(name: str) -> str:

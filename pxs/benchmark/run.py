@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from pxs.benchmark.edit import edit_tasks
@@ -18,5 +19,6 @@ def run(
 
     A method is any object with `edit(task, mixes)`. Raises as `edit_tasks` and `judge_edits` do.
     """
-    edits = edit_tasks(methods, tasks, folder, progress)
-    return judge_edits(edits, tasks, judges, folder, progress)
+    with ExitStack() as claims:
+        edits = edit_tasks(methods, tasks, folder, claims, progress)
+        return judge_edits(edits, tasks, judges, folder, progress)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from pxs.errors import AdapterError, OutputError, shown
 from pxs.expressions import DOMAINS
 from pxs.faces import STYLES
-from pxs.parsing import argument
+from pxs.parsing import argument, parsed
 from pxs.quantities import REUSE, SCALE, SEED, STEPS
+from pxs.storage.paths import check_path, exists
 
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
@@ -24,9 +25,13 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What a command adds itself to."""
 
 
+path = parsed(lambda text: str(check_path(text)))
+"""A `type` for argparse: a path that can be one."""
+
+
 def add_picture(command: argparse.ArgumentParser) -> None:
     """Flags of a command that edits one picture."""
-    command.add_argument("--image-path", required=True, help="the picture to edit")
+    command.add_argument("--image-path", type=path, required=True, help="the picture to edit")
     add_sampling(command)
 
 
@@ -61,10 +66,13 @@ def add_styles(command: argparse.ArgumentParser) -> None:
 
 def add_model(command: argparse.ArgumentParser) -> None:
     """Flags that choose the model, its adapters and how it runs."""
-    command.add_argument("--model-path", default="mini", help="mini, a checkpoint folder or a hub id (default mini)")
+    command.add_argument(
+        "--model-path", type=path, default="mini", help="mini, a checkpoint folder or a hub id (default mini)"
+    )
     command.add_argument(
         "--lora-path",
         nargs="+",
+        type=path,
         default=[DEFAULT_ADAPTER],
         metavar="FILE[=WEIGHT]",
         help="LoRA adapters: files or hub ids; none for the base model (default the model's own)",
@@ -133,13 +141,13 @@ def adapter_of(args: argparse.Namespace) -> Mapping[str | Path, float] | str | N
 def _weighted(text: str) -> tuple[str | Path, float]:
     """FILE or FILE=WEIGHT; a file whose name has an equals sign may be given as it is."""
     name, equals, weight = text.rpartition("=")
-    if not equals or Path(text).exists():
+    if not equals or exists(text):
         return text, 1.0
     return name, SCALE.named(f"weight of {shown(name)}").parse(weight)
 
 
 def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
     """Raise OutputError if a file that is to be written exists, unless it may be replaced."""
-    taken = [path for path in paths if path.exists()]
+    taken = [path for path in paths if exists(path)]
     if taken and not overwrite:
-        raise OutputError(f"{taken[0]} exists: choose another folder or add --overwrite")
+        raise OutputError(f"{str(taken[0])!r} exists: choose another folder or add --overwrite")

@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pxs.commands.arguments import Commands, adapter_of, add_judges, add_model, add_styles, load_editor, load_options
+from pxs.commands.arguments import (
+    Commands,
+    adapter_of,
+    add_judges,
+    add_model,
+    add_styles,
+    load_editor,
+    load_options,
+    path,
+)
 from pxs.errors import DataError
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
@@ -26,11 +35,14 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, or NAME=FOLDER"
     )
-    command.add_argument("--out", required=True, help="folder for results; a second run continues there")
+    command.add_argument("--out", type=path, required=True, help="folder for results; a second run continues there")
     command.add_argument(
         "--tasks", type=argument(COUNT.named("tasks")), help="how many tasks, from the first (default all)"
     )
-    command.add_argument("--bench", help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)")
+    command.add_argument(
+        "--bench", type=path, help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)"
+    )
+    command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all its pictures")
     add_styles(command)
     command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
     command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
@@ -52,7 +64,8 @@ def run(args: argparse.Namespace) -> None:
     from pxs.data.tasks import load_bench
     from pxs.judging import expression_judge, identity_judge
 
-    tasks = load_bench(args.bench, args.data_type, SyntheticTruth) if args.bench else mini_bench(args.style)
+    given = (args.bench, args.data_type, SyntheticTruth, args.pictures)
+    tasks = load_bench(*given) if args.bench else mini_bench(args.style)
     tasks = tasks[: args.tasks]
     people = [task.identity for task in tasks if isinstance(task.identity, int)]
     for adapter in args.lora_path if "pixelsmile" in args.methods else ():

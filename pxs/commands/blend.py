@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from pxs.commands.arguments import (
     add_model,
     add_picture,
     load_editor,
+    path,
     refuse_existing,
 )
 from pxs.errors import ScaleError
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("blend", help="blend all 15 pairs", description="Blend every pair of the basic six.")
-    command.add_argument("--out", required=True, help="folder for 15 PNGs, sheet.png and results.json")
+    command.add_argument("--out", type=path, required=True, help="folder for 15 PNGs, sheet.png and results.json")
     command.add_argument(
         "--intensity",
         type=argument(SCALE.named("intensity")),
@@ -61,32 +63,32 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs blend`: all 15 pairs on one picture, each judged; writes the pictures, a sheet and results.json."""
+    """`pxs blend`: all 15 pairs on one picture, each judged; writes the pictures, results.json and a sheet.
+
+    The pictures are on disk before the first is judged, and so are the answers of an endpoint: a second run goes on.
+    """
     seed, steps, intensity = args.seed, args.steps, args.intensity
     if intensity <= 0:
         raise ScaleError(f"intensity {intensity:g} blends nothing: give a number above 0, such as 1")
-    from pxs.images import open_picture, save_png
+    from pxs.editing.checkpoints import find_model, sides_of
+    from pxs.editing.keeping import check_targets, keep
+    from pxs.editing.recipes import FITTED
+    from pxs.images import open_image, open_picture, save_png
     from pxs.judging import expression_judge, identity_judge
     from pxs.judging.blends import BlendThresholds, judge_blends
-    from pxs.storage.files import output_folder
+    from pxs.storage.locks import writing
     from pxs.storage.provenance import write_json
 
     thresholds = BlendThresholds(args.present, args.identity)
     mixes = [weigh(args.rule, a, b, intensity, intensity) for a, b in PAIRS]
-    image = open_picture(args.image_path)
+    picture = open_picture(args.image_path)
     folder, stem = Path(args.out), Path(args.image_path).stem
     files = [folder / f"{stem}_{mix.slug}.png" for mix in mixes]
-    refuse_existing([*files, folder / "sheet.png", folder / "results.json"], args.overwrite)
+    sheet, table = folder / "sheet.png", folder / "results.json"
     loaded = cache(lambda: load_editor(args))  # once, also for a judge that is the model
     sees = expression_judge(args.expression_judge, loaded, args.judge_url, args.judge_model, folder / "judged")
     knows = identity_judge(args.identity_judge)
-    editor = loaded()
-    output_folder(folder)
-    edits = editor.open(image, args.data_type).edit(mixes, seed, steps, progress=sys.stderr.isatty())
-    judged = judge_blends(edits.source, list(edits), PAIRS, sees, knows, thresholds)
-    edits.save(folder, stem, args.overwrite)
-    save_png(verdict_sheet(list(edits), judged), folder / "sheet.png", edits.provenance, overwrite=args.overwrite)
-    results = {
+    asked = {
         "image": Path(args.image_path).name,
         "rule": args.rule,
         "intensity": intensity,
@@ -94,12 +96,30 @@ def run(args: argparse.Namespace) -> None:
         "steps": steps,
         "thresholds": vars(thresholds),
         "judges": {"expression": sees.name, "identity": knows.name},
-        "pairs": [one.record(file.name) for one, file in zip(judged, files, strict=True)],
-        "provenance": edits.provenance,
     }
+    prepared = FITTED.prepare(picture.image, sides_of(find_model(args.model_path)), None)
+    check_targets(files, mixes, seed, steps, args.data_type, prepared, args.overwrite)
+    refuse_existing([] if _is_of(table, asked) else [sheet, table], args.overwrite)
+    with writing(folder):
+        portrait = loaded().open(picture, args.data_type)
+        keep(portrait, mixes, files, seed, steps, args.overwrite, progress=sys.stderr.isatty())
+        images = [open_image(file) for file in files]
+        judged = judge_blends(portrait.source, images, PAIRS, sees, knows, thresholds)
+        pairs = [one.record(file.name) for one, file in zip(judged, files, strict=True)]
+        write_json(table, {**asked, "pairs": pairs, "provenance": portrait.provenance})
+        save_png(verdict_sheet(images, judged), sheet, portrait.provenance, overwrite=True)
     for one in judged:
         print(f"{one.first + ' + ' + one.second:20} {one.verdict}")
-    print(*files, folder / "sheet.png", write_json(folder / "results.json", results), sep="\n")
+    print(*files, sheet, table, sep="\n")
+
+
+def _is_of(table: Path, asked: Mapping[str, object]) -> bool:
+    """Whether a results file is of this question, so that this run goes on with it."""
+    try:
+        found = json.loads(table.read_bytes())
+        return all(found.get(key) == value for key, value in asked.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def verdict_sheet(images: Sequence[Image.Image], judged: Sequence[JudgedBlend], columns: int = 5) -> Image.Image:

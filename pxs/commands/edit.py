@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import (
     Commands,
@@ -14,6 +16,7 @@ from pxs.commands.arguments import (
     add_sampling,
     load_editor,
     load_options,
+    path,
     refuse_existing,
 )
 from pxs.commands.face_flags import (
@@ -31,13 +34,16 @@ from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression, sweep
 from pxs.parsing import argument, parsed
 from pxs.quantities import PIXEL, SCALE
 
+if TYPE_CHECKING:
+    from pxs.images import Picture
+
 SCALES = (0.0, 0.5, 1.0, 1.5)
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("edit", help="edit pictures", description="Edit pictures at intensities.")
-    command.add_argument("--output-dir", required=True, help="folder for the edited pictures")
+    command.add_argument("--output-dir", type=path, required=True, help="folder for the edited pictures")
     command.add_argument("--expression", type=parsed(_word), help=f"neutral, or one of {', '.join(EXPRESSIONS)}")
     command.add_argument(
         "--scales",
@@ -62,36 +68,48 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`pxs edit`: check the input, load the model, edit, write the pictures and print their paths; the exit status."""
+    """`pxs edit`: check the input, load the model, edit what is missing, print the paths; the exit status."""
     mixes, asked = _mixes(args)
-    path = the_one_file(args)
-    if path is None:
+    file = the_one_file(args)
+    if file is None:
         return edit_pictures(args, mixes, asked)
     box = None if args.face_box is None else tuple(args.face_box)
     from pxs.editing.checkpoints import find_model, recipe_of, sides_of
+    from pxs.editing.keeping import check_targets, keep
     from pxs.images import open_picture
-    from pxs.storage.files import output_folder
+    from pxs.storage.locks import writing
 
-    picture = open_picture(path)
-    folder, stem = Path(args.output_dir), Path(path).stem
+    picture = open_picture(file)
+    folder, stem = Path(args.output_dir), Path(file).stem
     recipe = recipe_of(args.model_path, adapter_of(args), load_options(args))
-    cuts = cuts_of(args, picture.image)
-    if not cuts:
-        recipe.prepare(picture.image, sides_of(find_model(args.model_path)), box)  # raises for what it cannot use
-        warn_of_whole_picture(picture.image)
     names = [in_format(recipe.file_name(stem, m, one), args.format) for m, one in zip(mixes, asked, strict=True)]
+    if args.faces:
+        return _edit_faces(args, picture, mixes, folder, stem, names)
+    prepared = recipe.prepare(picture.image, sides_of(find_model(args.model_path)), box)
+    warn_of_whole_picture(picture.image)
+    files = [folder / name for name in names]
+    check_targets(files, mixes, args.seed, args.steps, args.data_type, prepared, args.overwrite)
+    with writing(folder):
+        portrait = load_editor(args).open(picture, args.data_type, box)
+        keep(portrait, mixes, files, args.seed, args.steps, args.overwrite, progress=sys.stderr.isatty())
+    print(*files, sep="\n")
+    return 0
+
+
+def _edit_faces(
+    args: argparse.Namespace, picture: Picture, mixes: Sequence[Mix], folder: Path, stem: str, names: Sequence[str]
+) -> int:
+    """Edit single faces of a picture and put them back."""
+    from pxs.storage.locks import writing
+
+    cuts = cuts_of(args, picture.image)
     if has_own_mixes(args):
         names = [stem + "_" + "+".join(mix.slug for mix in mixes) + Path(names[0]).suffix]
     refuse_existing([folder / name for name in names], args.overwrite)
-    editor = load_editor(args)
-    output_folder(folder)
-    if cuts:
-        edits = edit_faces(args, editor, cuts, mixes, picture)
-    else:
-        portrait = editor.open(picture, args.data_type, box)
-        edits = portrait.edit(mixes, args.seed, args.steps, progress=sys.stderr.isatty())
-    for file in edits.save(folder, stem, args.overwrite, names):
-        print(file)
+    with writing(folder):
+        edits = edit_faces(args, load_editor(args), cuts, mixes, picture)
+        files = edits.save(folder, stem, args.overwrite, names)
+    print(*files, sep="\n")
     return 0
 
 

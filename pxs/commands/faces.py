@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pxs.commands.arguments import Commands, add_styles, refuse_existing
+from pxs.commands.arguments import Commands, add_styles, path
 from pxs.errors import ExpressionError
 from pxs.expressions import Mix
 from pxs.faces import side, size_of
@@ -17,7 +17,7 @@ from pxs.quantities import COUNT, SEED, SHARE, SIZE
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("faces", help="make sample portraits", description="Write portraits as PNGs.")
-    command.add_argument("--out", required=True, help="folder for the portraits")
+    command.add_argument("--out", type=path, required=True, help="folder for the portraits")
     command.add_argument("--count", type=argument(COUNT), help="how many, of each style (default 6)")
     add_styles(command)
     command.add_argument(
@@ -46,7 +46,10 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """`pxs faces`: write portraits of the styles, or with --ffe a training set."""
+    """`pxs faces`: write portraits of the styles, or with --ffe a training set.
+
+    Portraits that are there already are not made again.
+    """
     if args.ffe is not None:
         return _write_ffe(args)
     count, first = 6 if args.count is None else args.count, args.seed
@@ -54,21 +57,25 @@ def run(args: argparse.Namespace) -> None:
     sizes = {style: size_of(style)(args.size or side(style)) for style in args.style}
     from pxs.faces.identity import seeds
     from pxs.faces.render import Drawing, render_one
-    from pxs.images import save_png
-    from pxs.storage.files import output_folder
+    from pxs.images import finished, save_png
+    from pxs.storage.locks import writing
     from pxs.storage.provenance import versions
 
     numbers = seeds("gallery", count, first)
-    plan = [(n, style) for style in args.style for n in numbers]
-    folder = Path(args.out)
-    paths = [folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png" for n, style in plan]
-    refuse_existing(paths, args.overwrite)
-    output_folder(folder)
-    for (number, style), path in zip(plan, paths, strict=True):
-        text = {"identity": str(number), "style": style, "mix": str(mix), "pxs": versions()["pxs"]}
-        picture = render_one(Drawing(number, mix, style), sizes[style])
-        save_png(picture, path, text, overwrite=args.overwrite)
-    print(*paths, sep="\n")
+    folder, common = Path(args.out), {"mix": str(mix), "pxs": versions()["pxs"]}
+    plan = {
+        folder / f"{style}_{n - numbers[0] + first:03d}_{mix.slug}.png": (n, style)
+        for style in args.style
+        for n in numbers
+    }
+    texts = {file: {"identity": str(n), "style": style, **common} for file, (n, style) in plan.items()}
+    sized = {file: {**text, "size": f"{sizes[text['style']]} x {sizes[text['style']]}"} for file, text in texts.items()}
+    there = set() if args.overwrite else finished(sized)
+    with writing(folder):
+        for file, (number, style) in plan.items():
+            if file not in there:
+                save_png(render_one(Drawing(number, mix, style), sizes[style]), file, texts[file], overwrite=True)
+    print(*plan, sep="\n")
 
 
 def _write_ffe(args: argparse.Namespace) -> None:

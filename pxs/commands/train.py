@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxs.commands.arguments import Commands
+from pxs.commands.arguments import Commands, path
 from pxs.errors import DataError, TrainingError, shown
 from pxs.parsing import argument
 from pxs.storage.parsing import parse_json
@@ -29,14 +29,17 @@ STOPPED = 143  # the exit status of a program that ended because of SIGTERM
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("train", help="train an adapter", description="Train a LoRA adapter on FFE rows.")
-    command.add_argument("--data", required=True, metavar="FILE", help="FFE rows, JSONL (pxs faces --ffe makes some)")
-    command.add_argument("--out", required=True, help="folder for the adapter; a second run continues there")
+    command.add_argument(
+        "--data", type=path, required=True, metavar="FILE", help="FFE rows (pxs faces --ffe makes some)"
+    )
+    command.add_argument("--out", type=path, required=True, help="folder for the adapter; a second run continues there")
     command.add_argument(
         "--recipe",
         choices=CHOICES["recipe"],
         help="settings and steps: mini, or pixelsmile, as published (default: by the model)",
     )
-    command.add_argument("--config", metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
+    command.add_argument("--config", type=path, metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
+    command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all pictures of the rows")
     command.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
     command.add_argument("--steps", type=argument(LIMITS["steps"]), help="number of steps")
     command.add_argument("--seed", type=argument(LIMITS["seed"]), help="of order, noise and first weights")
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     from pxs.training.recipes import choose_settings
     from pxs.training.trainer import train
 
-    rows, folder = read(args.data, rescale=args.rescale), Path(args.out)
+    rows, folder = read(args.data, args.rescale, pictures=args.pictures), Path(args.out)
     accelerator = Accelerator()
     speaks = accelerator.is_main_process
     settings = choose_settings(changes, rows, args.recipe, accelerator.num_processes)

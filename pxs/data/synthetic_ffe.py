@@ -8,7 +8,7 @@ scores, and both expressions of a confusable pair on the same face. The layout i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +16,17 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.data.ffe import Row, Target, write
+from pxs.data.ffe import Row, Target, encoded, write
 from pxs.errors import OutputError, one_line
 from pxs.expressions import BASIC, CONFUSABLE, DOMAINS, EXPRESSIONS, Mix
 from pxs.faces import domain, size_of
 from pxs.faces.identity import seeds
 from pxs.faces.render import Drawing, render
-from pxs.images import save_png
+from pxs.images import finished, save_png
 from pxs.quantities import SEED, SHARE
-from pxs.storage.files import output_folder
+from pxs.storage.files import sync_folder
+from pxs.storage.locks import writing
+from pxs.storage.paths import exists, kind_of
 from pxs.storage.provenance import versions
 
 FIRST_IDENTITY = 50_000
@@ -120,28 +122,37 @@ def write_synthetic_set(
 ) -> Path:
     """Make `count` rows of `size` x `size` pixels (32 or more) in `folder`; return the path of its train.jsonl.
 
-    The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. Raises ScaleError as
-    `triples` does, OutputError when files exist (unless `overwrite`) or cannot be written.
+    The same arguments give the same bytes. train.jsonl comes last, so a set that has it is whole. What an interrupted
+    call has drawn is kept. Raises ScaleError as `triples` does; OutputError when a file exists that is not of this set
+    (unless `overwrite`), cannot be written, or another process writes in the folder.
     """
     rows = triples(count, seed, start, blends, styles)
     size = max((size_of(style) for style in styles), key=lambda kind: kind.least)(size)
     place = Path(folder)
     table = place / "train.jsonl"
-    _refuse_existing([table, *(place / name for i, row in enumerate(rows) for name in row.files(i))], overwrite)
-    output_folder(place / "images")
-    _remove(table)  # from here on the pictures that it names are replaced
-    with tqdm(total=count, unit="row", disable=not progress) as bar:
-        together = max(1, CHUNK // size**2)
-        for first in range(0, len(rows), together):
-            _save_pictures(place, rows[first : first + together], first, size)
-            bar.update(len(rows[first : first + together]))
-    return write(table, [_row(place, row, index) for index, row in enumerate(rows)])
+    drawn = [(name, d) for i, row in enumerate(rows) for name, d in zip(row.files(i), row.drawings(), strict=True)]
+    plan = {place / name: drawing for name, drawing in drawn}
+    wanted = {file: {**_text(drawing), "size": f"{size} x {size}"} for file, drawing in plan.items()}
+    there = set() if overwrite else finished(wanted)
+    files, lines = list(plan), [_row(place, row, index) for index, row in enumerate(rows)]
+    if not overwrite and exists(table):
+        _check_table(table, lines, there.issuperset(plan))
+    with writing(place), tqdm(total=len(rows), unit="row", disable=not progress) as bar:
+        if not there.issuperset(plan):
+            _remove(table)  # from here on the pictures that it names are replaced
+        together = 3 * max(1, CHUNK // size**2)
+        for first in range(0, len(files), together):
+            part = files[first : first + together]
+            _save_pictures({file: plan[file] for file in part if file not in there}, size)
+            bar.update(len(part) // 3)
+        sync_folder(place / "images")
+        return write(table, lines, overwrite=True)
 
 
-def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
-    taken = next((path for path in paths if path.exists()), None)
-    if taken and not overwrite:
-        raise OutputError(f"{str(taken)!r} exists: choose another folder or allow overwriting")
+def _check_table(table: Path, lines: Sequence[Row], whole: bool) -> None:
+    """Raise OutputError for a table that is not the one of this set, whose pictures are there as a `whole` or not."""
+    if not whole or kind_of(table) != "file" or table.read_bytes() != encoded(table, lines):
+        raise OutputError(f"{str(table)!r} exists: choose another folder or allow overwriting (--overwrite)")
 
 
 def _remove(table: Path) -> None:
@@ -151,17 +162,15 @@ def _remove(table: Path) -> None:
         raise OutputError(f"{str(table)!r} cannot be replaced ({one_line(error)}): choose another folder") from None
 
 
-def _save_pictures(folder: Path, rows: Sequence[Triple], first: int, size: int) -> None:
-    drawings = [drawing for row in rows for drawing in row.drawings()]
-    names = [name for index, row in enumerate(rows, first) for name in row.files(index)]
-    for picture, drawing, name in zip(render(drawings, size), drawings, names, strict=True):
-        text = {
-            "identity": str(drawing.seed),
-            "style": drawing.style,
-            "mix": str(drawing.mix),
-            "pxs": versions()["pxs"],
-        }
-        save_png(Image.fromarray(picture), folder / name, text, overwrite=True)
+def _save_pictures(plan: Mapping[Path, Drawing], size: int) -> None:
+    if plan:
+        for picture, (file, drawing) in zip(render(list(plan.values()), size), plan.items(), strict=True):
+            save_png(Image.fromarray(picture), file, _text(drawing), overwrite=True)
+
+
+def _text(drawing: Drawing) -> dict[str, str]:
+    mix, version = str(drawing.mix), versions()["pxs"]
+    return {"identity": str(drawing.seed), "style": drawing.style, "mix": mix, "pxs": version}
 
 
 def _row(folder: Path, triple: Triple, index: int) -> Row:

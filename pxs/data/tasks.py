@@ -10,6 +10,7 @@ import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from pxs.images import Box, check_box, open_image, save_png, upright_size
 from pxs.quantities import COUNT, PIXEL, SEED
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.parsing import parse_json
+from pxs.storage.paths import check_path, kind_of, picture_path
 
 FIELDS = {
     "image": ("image", "image_path", "file_name", "img", "path", "src"),
@@ -109,22 +111,27 @@ def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
 
 
 def load_bench(
-    source: str | Path, domain: str = "human", truth_of: Callable[[int, str], Truth] | None = None
+    source: str | Path,
+    domain: str = "human",
+    truth_of: Callable[[int, str], Truth] | None = None,
+    pictures: str | Path | None = None,
 ) -> list[Task]:
     """Tasks from a folder or file in the layout of FFE-Bench, or from the hub id of a downloaded data set.
 
     Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
-    none; `truth_of` gives the ground truth of a person's number and style, for rows that state both. A row that
-    cannot be used, or whose picture cannot, by its header, becomes a task with a fault. Raises DataError if there are
-    no rows, or none that can be used.
+    none; `truth_of` gives the ground truth of a person's number and style, for rows that state both; `pictures` is the
+    folder that all pictures must lie in, by default the set's own. A row that cannot be used, or whose picture cannot,
+    by its header, becomes a task with a fault. Raises DataError if there are no rows, or none that can be used.
     """
-    path = Path(source)
-    root = path if path.exists() else _downloaded(str(source))
-    tables = [root] if root.is_file() else _tables(root)
+    path = check_path(source)
+    root = path if kind_of(path) else _downloaded(str(source))
+    single = kind_of(root) == "file"
+    tables, inside = ([root], root.parent) if single else (_tables(root), root)
     tasks: list[Task] = []
     for table in tables:
         rows = _rows(table)
-        tasks += [_task(row, table.parent, f"{table.stem}_{i:03d}", domain, truth_of) for i, row in enumerate(rows)]
+        find = partial(_picture, folder=table.parent, root=pictures or inside)
+        tasks += [_task(row, find, f"{table.stem}_{i:03d}", domain, truth_of) for i, row in enumerate(rows)]
     tasks = _named_apart(tasks)
     if not tasks:
         raise DataError(f"{str(source)!r} holds no tasks: give a folder with JSONL, CSV or Parquet rows")
@@ -210,7 +217,7 @@ def _json_rows(table: Path) -> list[dict[str, Any]]:
 
 def _task(
     row: Mapping[str, Any],
-    root: Path,
+    find: Callable[[Any], Path | bytes],
     name: str,
     domain: str,
     truth_of: Callable[[int, str], Truth] | None,
@@ -219,7 +226,7 @@ def _task(
     try:
         word = check_expression(str(found["expression"]).strip().lower())
         kind = _domain(found["domain"], domain)
-        picture = _picture(found["image"], root)
+        picture = find(found["image"])
         label = picture.stem if isinstance(picture, Path) else name
         text = found["prompt"] or prompt(word, kind)
         number = found["identity"]
@@ -238,7 +245,7 @@ def _domain(value: Any, default: str) -> str:
     return check_domain(subjects.get(word, word))
 
 
-def _picture(value: Any, root: Path) -> Path | bytes:
+def _picture(value: Any, folder: Path, root: str | Path) -> Path | bytes:
     """A picture's file, or its content out of a cell of a Parquet table."""
     content = value.get("bytes") if isinstance(value, Mapping) else None
     if isinstance(content, bytes) and content:
@@ -246,7 +253,7 @@ def _picture(value: Any, root: Path) -> Path | bytes:
     value = value.get("path") if isinstance(value, Mapping) else value
     if not isinstance(value, str):
         raise DataError(f"no image is named ({value!r}): name it as one of {', '.join(FIELDS['image'])}")
-    return root / value
+    return picture_path(value, folder, root)
 
 
 def _box(value: Any) -> Box:

@@ -23,6 +23,7 @@ from pxs.editing.sampling import reschedule
 from pxs.errors import ModelError, one_line
 from pxs.storage.hashes import file_hash, folder_hashes
 from pxs.storage.hub import MODEL, downloaded, is_hub_id
+from pxs.storage.paths import kind_of
 
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
@@ -147,7 +148,7 @@ def find_model(model: str | Path) -> Path:
     """The folder of a model: bundled, local, or already downloaded from the hub."""
     if str(model) in BUNDLED:
         return _checked(BUNDLED[str(model)], model)
-    if Path(model).is_dir():
+    if kind_of(model) == "folder":
         return _checked(Path(model), model)
     if not is_hub_id(str(model)):
         known = ", ".join(BUNDLED)

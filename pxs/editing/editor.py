@@ -37,7 +37,7 @@ from pxs.editing.photographs.reading import read
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, stock_velocity, unpack
 from pxs.errors import ExpressionError, ModelError, ScaleError, shown
 from pxs.expressions import Mix, as_mixes, check_domain, check_expression, sweep
-from pxs.images import Box, Picture, Source, from_array, open_image, open_picture, psnr, to_array
+from pxs.images import Box, Picture, Source, from_array, open_image, open_picture, picture_hash, psnr, to_array
 from pxs.storage.provenance import versions
 
 if TYPE_CHECKING:
@@ -216,6 +216,12 @@ class Portrait:
         return Faces(self.source, finder().find(self.source))
 
     @property
+    def provenance(self) -> dict[str, str]:
+        """What identifies an edit of this picture, but for mix, seed and steps."""
+        own = {"domain": self.domain, "source": picture_hash(self.prepared.shown)}
+        return {**self.editor.provenance, **own, **({} if self.cut is None else self.cut.notes)}
+
+    @property
     def grid(self) -> Grid:
         """Rows and columns of the latents."""
         return self.latents.shape[2], self.latents.shape[3]
@@ -268,10 +274,9 @@ class Portrait:
 
     def _edits(self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
         """The edits whose own pictures, of the model's size, are `raw`."""
-        provenance = {**self.editor.provenance, "domain": self.domain, **({} if self.cut is None else self.cut.notes)}
         images = tuple(self.prepared.restore(image) for image in raw)
         origin = self.origin if self.prepared.shown is self.source else None
-        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, provenance, tuple(raw), origin)
+        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, self.provenance, tuple(raw), origin)
 
     def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn]) -> list[Image.Image]:
         """The model's own pictures of one batch of `edit`."""

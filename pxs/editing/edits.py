@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from PIL import Image
 from pxs.errors import OutputError
 from pxs.expressions import Mix
 from pxs.images import Picture, animate, from_array, save_picture, to_array, wrapped_sheet
-from pxs.storage.files import output_folder
+from pxs.storage.files import output_folder, sync_folder
+from pxs.storage.paths import check_name, exists
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,8 @@ class Edits(Sequence[Image.Image]):
 
     source: the picture that was edited, RGB (with the recipe "published" the square that the model saw); images and
     mixes: equally many; seed and steps: of the sampling.
-    provenance: model, model_hash, adapter, adapter_hash, recipe, domain and versions, all strings.
+    provenance: model, model_hash, adapter, adapter_hash, recipe, domain, the hash of the source, and versions, all
+    strings.
     raw: the model's own picture of each edit, of the model's size, without any detail of the source; with the recipe
     "published" these are the images.
     origin: the file that the source was read from, whose opacity, colours and EXIF data saved edits keep; None with the
@@ -77,29 +79,28 @@ class Edits(Sequence[Image.Image]):
         names: file names to use instead, one an edit. Those that end in .webp and .jpg give WebP (lossless) and JPEG
         files with the same text; JPEG of quality 95, or with the recipe "published" of Pillow's default, as the script.
 
-        Raises OutputError, before anything is written, if the folder cannot be written to, if a file exists (unless
-        `overwrite`), or if two edits would get the same name.
+        Raises, before anything is written, OutputError if the folder cannot be written to, if a file exists (unless
+        `overwrite`), or if two edits would get the same name, and PathError for a name that is not that of a file.
         """
-        target = output_folder(folder)
         given = [f"{stem}_{self.slug(mix)}.png" for mix in self.mixes] if names is None else names
         if len(given) != len(self.mixes):
             raise OutputError(f"{len(given)} names were given for {len(self.mixes)} edits: give one each")
-        paths = [target / name for name in given]
-        if len(set(paths)) < len(paths):
-            twice = next(p for p in paths if paths.count(p) > 1)
-            raise OutputError(f"two edits would be written to {twice}: ask for each mix once")
-        taken = [p for p in paths if p.exists()]
+        target = Path(folder)
+        paths = [target / name for name in check_names(given)]
+        taken = [p for p in paths if exists(p)]
         if taken and not overwrite:
-            raise OutputError(f"{taken[0]} exists: choose another folder, or allow overwriting")
+            raise OutputError(f"{str(taken[0])!r} exists: choose another folder, or allow overwriting")
+        output_folder(folder)
         quality = 75 if self.provenance.get("recipe") == "published" else 95
         for path, image, mix in zip(paths, self.images, self.mixes, strict=True):
             save_picture(image, path, self.text(mix), overwrite, self.origin, quality)
+        sync_folder(target)
         return paths
 
     def text(self, mix: Mix) -> dict[str, str]:
         """The text chunks of one edit's PNG."""
-        mixes = json.dumps([dict(one) for one in self.each] if self.each else dict(mix))
-        return {**self.provenance, "seed": str(self.seed), "steps": str(self.steps), "mix": mixes}
+        found = edit_text(self.provenance, self.seed, self.steps, mix)
+        return {**found, "mix": json.dumps([dict(one) for one in self.each])} if self.each else found
 
     def slug(self, mix: Mix) -> str:
         """The mix of an edit, or those of all its faces, as part of a file name."""
@@ -108,6 +109,19 @@ class Edits(Sequence[Image.Image]):
     def animate(self, path: str | Path, seconds: float = 2.0) -> Path:
         """Write the edits as an animation, there and back (.gif, .webp or .png)."""
         return animate(list(self.images), path, seconds=seconds)
+
+
+def edit_text(provenance: Mapping[str, str], seed: int, steps: int, mix: Mix) -> dict[str, str]:
+    """What the file of an edit says about it."""
+    return {**provenance, "seed": str(seed), "steps": str(steps), "mix": json.dumps(dict(mix))}
+
+
+def check_names(names: Sequence[str]) -> Sequence[str]:
+    """The names of files for edits. Raises PathError for one that no file can have, OutputError for equal ones."""
+    for name in names:
+        if names.count(check_name(name)) > 1:
+            raise OutputError(f"two edits would be written to {name!r}: ask for each mix once, to 6 digits")
+    return names
 
 
 def _thumbnail(image: Image.Image, side: int = 256) -> Image.Image:

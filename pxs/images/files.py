@@ -19,7 +19,8 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from pxs.errors import OutputError
 from pxs.images.opening import check_size, damaged_error, read_file
 from pxs.images.picture import Picture
-from pxs.storage.files import PathName, replacing
+from pxs.storage.files import replacing
+from pxs.storage.paths import PathName, exists
 
 
 def animate(frames: Sequence[Image.Image], path: PathName, seconds: float = 2.0, ping_pong: bool = True) -> Path:
@@ -119,7 +120,7 @@ def save_picture(
     kind = next((f for f, suffix in FORMAT_SUFFIXES.items() if suffix == target.suffix.lower()), None)
     if kind is None:
         raise OutputError(f"{str(path)!r} does not end in {', '.join(FORMAT_SUFFIXES.values())}: choose one of them")
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and exists(target):
         raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
     options = _options(kind, text, quality)
     if source is not None:

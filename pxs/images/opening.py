@@ -20,7 +20,7 @@ from pxs.images.colours import split, to_srgb
 from pxs.images.picture import Colour, Picture, kept_exif, usable_profile
 from pxs.images.stated import Stated, read_stated
 from pxs.optional import require
-from pxs.storage.files import PathName
+from pxs.storage.paths import PathName
 
 T = TypeVar("T")
 Source = PathName | bytes | Image.Image | NDArray[np.uint8] | Picture

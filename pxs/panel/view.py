@@ -27,7 +27,7 @@ from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.optional import require
 from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, Request, Worker
 from pxs.quantities import STEPS
-from pxs.storage.files import PathName
+from pxs.storage.paths import PathName
 
 DATA_SIDE = 512  # longest side of a picture that is sent to the browser, in pixels of the picture
 CSS_SIDES = (256, 320)  # range of the longest side of a displayed picture, in CSS pixels

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pxs.errors import AdapterError, DownloadError, ModelError, PxsError, one_line
 from pxs.storage.files import replace_file
+from pxs.storage.paths import exists
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 REFERENCE = "pxs"  # the reference, in the cache, to the revision that `fetch` brought last
@@ -71,7 +72,7 @@ def size(count: int) -> str:
 
 def is_hub_id(name: str) -> bool:
     """Whether a name has the form ORG/NAME and no such path exists."""
-    return HUB_ID.fullmatch(name) is not None and not Path(name).exists()
+    return HUB_ID.fullmatch(name) is not None and not exists(name)
 
 
 def downloaded(repository: str, kind: Kind) -> Path:

@@ -27,7 +27,6 @@ class TrainingStates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, step: int, groups: Mapping[str, Mapping[str, Tensor]], notes: Mapping[str, Any]) -> None:
         """Write a state and flush it to disk; then delete all states but the newest KEPT.

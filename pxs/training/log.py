@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pxs.storage.files import replace_file
+from pxs.storage.files import append_line, replace_file
 
 RECENT = 50  # steps that the mean losses of the results are taken over
 LOSSES = ("loss", "flow", "contrast", "identity")
@@ -28,7 +28,7 @@ class TrainingLog:
     def write(self) -> None:
         """Replace the file by the rows."""
         if self.file:
-            replace_file(self.file, "".join(map(_line, self.rows)).encode())
+            replace_file(self.file, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
 
     def add(
         self,
@@ -38,13 +38,15 @@ class TrainingLog:
         seconds: float,
         validation: float | None = None,
     ) -> None:
-        """Append the row of the next step, here and in the file. Losses that are not finite become None."""
+        """Append the row of the next step, here and in the file. Losses that are not finite become None.
+
+        Raises OutputError if the file cannot be written, for example because the disk is full.
+        """
         finite = {name: value if math.isfinite(value) else None for name, value in losses.items()}
         row = {"step": len(self.rows) + 1, **finite, "moved": moved, "rate": rate, "seconds": seconds}
         self.rows.append(row if validation is None else {**row, "validation": validation})
         if self.file:
-            with open(self.file, "a") as file:
-                file.write(_line(self.rows[-1]))
+            append_line(self.file, json.dumps(self.rows[-1]))
 
     def skipped(self, count: int) -> bool:
         """Whether none of the last `count` steps updated the weights; False while there are fewer steps."""
@@ -67,7 +69,3 @@ def _mean(values: Sequence[float | None]) -> float | None:
     """The mean of the values that are not None; None if all are."""
     known = [v for v in values if v is not None]
     return sum(known) / len(known) if known else None
-
-
-def _line(row: LogRow) -> str:
-    return json.dumps(row) + "\n"

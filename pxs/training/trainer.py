@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ from pxs.encoders.features import FeatureEncoder
 from pxs.encoders.identity import IdentityEncoder
 from pxs.errors import TrainingError
 from pxs.expressions import sweep
-from pxs.images import open_image
-from pxs.storage.files import output_folder, replace_file
+from pxs.images import open_image, save_png
+from pxs.storage.files import replace_file
 from pxs.storage.hashes import file_hash
+from pxs.storage.locks import writing
 from pxs.storage.provenance import versions, write_json
 from pxs.storage.states import TrainingStates
 from pxs.training.adapter import adapter_bytes, add_adapter, find_start, load_factors, read_start, trainable_weights
@@ -114,8 +116,10 @@ class _Training:
 
     def run(self) -> Iterator[TrainingStep]:
         """Train and yield every step; write adapter and results at the end."""
-        self._prepare()
-        with sigterm_event() as sigterm:
+        self._start()
+        lock = writing(self.folder) if self.accelerator.is_main_process else nullcontext()
+        with lock, sigterm_event() as sigterm:
+            self._prepare()
             for index in range(len(self.log.rows), self.settings.steps):
                 step = self._step(index)
                 done, stop = index + 1, self._any(sigterm.is_set())
@@ -124,14 +128,14 @@ class _Training:
                 yield replace(step, sample=self._sample(done), stopped=stop)
                 if stop:
                     return
-        self._finish()
+            self._finish()
 
-    def _prepare(self) -> None:
-        """Check the input, load the model, add the LoRA, and restore the newest state."""
+    def _start(self) -> None:
+        """Check the input, and join the other processes."""
         s = self.settings
         check_roles(self.features, self.identity)
-        people = people_of(self.rows)
-        refuse_test_people(people)
+        self.people = people_of(self.rows)
+        refuse_test_people(self.people)
         self.training, self.held_back = split(self.rows, s)
         self._start_accelerator()
         device = str(self.accelerator.device)
@@ -139,7 +143,11 @@ class _Training:
         self.start = find_start(s)
         if s.published:
             check_boxes(self.rows)
-        output_folder(self.folder)
+
+    def _prepare(self) -> None:
+        """Load the model, add the LoRA, and restore the newest state."""
+        s = self.settings
+        device = str(self.accelerator.device)
         self.checkpoints = TrainingStates(self.folder / "checkpoints")
         self.notes: dict[str, Any] = {"settings": asdict(s), "data": data_hash(self.rows, s.published)}
         if self.start:
@@ -158,7 +166,7 @@ class _Training:
         self.log.write()
         if writes:
             write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
-            write_json(self.folder / PEOPLE, {"people": sorted(people)})
+            write_json(self.folder / PEOPLE, {"people": sorted(self.people)})
 
     def _start_accelerator(self) -> None:
         """Join the other processes. Raises TrainingError if the batch cannot be divided among them."""
@@ -308,9 +316,9 @@ class _Training:
         transformer = self.pipe.transformer.eval()
         edits = self.portrait.edit(sweep(self.sampled, SAMPLE_ALPHAS), steps=SAMPLE_STEPS, progress=False)
         transformer.train()
-        path = output_folder(self.folder / "samples") / f"step-{done:07d}.png"
+        path = self.folder / "samples" / f"step-{done:07d}.png"
         if self.accelerator.is_main_process:
-            edits.sheet().save(path)
+            save_png(edits.sheet(), path, {}, overwrite=True)
         return path
 
     def _save(self, done: int) -> None:

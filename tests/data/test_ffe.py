@@ -11,7 +11,7 @@ import pytest
 from ffe_rows import document, sample, save
 
 from pxs.data import ffe
-from pxs.errors import DataError, ExpressionError
+from pxs.errors import DataError, ExpressionError, PathError
 from pxs.expressions import Mix
 
 # Reading what is sound.
@@ -148,8 +148,11 @@ BAD = {
     "picture is a folder": (source(image="images"), "src.image 'images' is not a file"),
     "picture is a number": (source(image=3), "src.image is 3: give a text"),
     "picture without name": (source(image=""), "src.image is ''"),
-    "name of too many letters": (source(image="a" * 5_000), "is not a file"),
-    "name that no file can have": (source(image="a\0b"), "src.image 'a\\x00b' is not a file"),
+    "name of too many letters": (source(image="a" * 5_000), "is too long"),
+    "name that no file can have": (source(image="a\0b"), "src.image: the path 'a\\x00b' holds"),
+    "half a character": (source(image="a\ud800.png"), "src.image: the path 'a\\ud800.png' holds half a character"),
+    "picture above the folder": (source(image="../a.png"), "src.image: the picture '../a.png' lies outside of"),
+    "picture by an absolute path": (target(image="/a.png"), "dst[0].image: the picture '/a.png' lies outside of"),
     "unknown domain": (lambda row: row.update(domain="cat"), "unknown domain 'cat'"),
     "domain is a list": (lambda row: row.update(domain=["human"]), "domain is ['human']"),
     "box of three": (source(boxes=[[1, 2, 3]]), "src.boxes has [1, 2, 3]: give [left, top, right, bottom]"),
@@ -210,10 +213,15 @@ def test_a_file_without_rows_is_an_error(content, tmp_path):
         ffe.read(tmp_path / "train.jsonl")
 
 
-@pytest.mark.parametrize("name", ["no.jsonl", ".", "a\0b"])
+@pytest.mark.parametrize("name", ["no.jsonl", "."])
 def test_what_is_not_a_file_is_an_error(name, tmp_path):
     with pytest.raises(DataError, match="is not a file"):
         ffe.read(str(tmp_path) + os.sep + name)
+
+
+def test_what_cannot_be_a_file_is_an_error(tmp_path):
+    with pytest.raises(PathError, match="control character"):
+        ffe.read(tmp_path / "a\0b")
 
 
 def test_what_must_not_be_read_is_an_error(folder, monkeypatch):

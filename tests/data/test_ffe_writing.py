@@ -60,8 +60,12 @@ def test_a_written_set_can_be_moved_unless_its_pictures_lie_elsewhere(folder, tm
 
 
 def test_pictures_outside_the_folder_are_named_by_absolute_paths(folder):
-    path = ffe.write(folder / "tables" / "train.jsonl", [sample(folder)])
-    assert ffe.read(path) == [sample(folder)]
+    with pytest.raises(DataError, match="lies outside of .*tables"):
+        ffe.write(folder / "tables" / "train.jsonl", [sample(folder)])
+    path = ffe.write(folder / "tables" / "train.jsonl", [sample(folder)], pictures=folder)
+    assert ffe.read(path, pictures=folder) == [sample(folder)]
+    with pytest.raises(DataError, match="row 1: .*lies outside of .*tables"):
+        ffe.read(path)
     assert json.loads(path.read_text())["src"]["image"] == str(folder / "images" / "source.png")
 
 

@@ -133,15 +133,27 @@ def test_drawn_in_several_processes_it_is_the_same(tmp_path, monkeypatch):
 
 
 def test_a_set_is_not_replaced_unless_told_so(tmp_path):
-    path = write_synthetic_set(tmp_path / "set", 2, size=16)
+    write_synthetic_set(tmp_path / "set", 2, size=16)
     before = contents(tmp_path)
     with pytest.raises(OutputError, match="train.jsonl' exists"):
         write_synthetic_set(tmp_path / "set", 1, size=16)
-    path.unlink()
-    with pytest.raises(OutputError, match="00000_source.png' exists"):
-        write_synthetic_set(tmp_path / "set", 2, size=16)
+    with pytest.raises(OutputError, match="exists, with mix"):
+        write_synthetic_set(tmp_path / "set", 2, size=16, seed=1)
+    assert contents(tmp_path) == before
     write_synthetic_set(tmp_path / "set", 2, size=16, overwrite=True)
     assert contents(tmp_path) == before
+
+
+def test_an_interrupted_set_goes_on_with_what_it_has(tmp_path):
+    path = write_synthetic_set(tmp_path / "set", 2, size=16)
+    before = contents(tmp_path)
+    kept, gone = path.parent / "images" / "00000_source.png", path.parent / "images" / "00001_source.png"
+    stamp = kept.stat().st_mtime_ns
+    path.unlink()
+    gone.unlink()
+    assert write_synthetic_set(tmp_path / "set", 2, size=16) == path
+    assert contents(tmp_path) == before and kept.stat().st_mtime_ns == stamp
+    assert write_synthetic_set(tmp_path / "set", 2, size=16) == path
 
 
 def test_a_set_that_is_not_finished_has_no_table(tmp_path, monkeypatch):

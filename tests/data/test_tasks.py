@@ -73,8 +73,19 @@ def test_parquet_with_pictures_inside_and_csv_are_read_too(folder):
     (folder / "c").mkdir()
     (folder / "c" / "t.csv").write_text('image,expression,box,domain\n../a.png,sad,"[0, 0, 40, 60]",anime\n')
     for kind in ("p", "c"):
-        (task,) = load_bench(folder / kind)
+        (task,) = load_bench(folder / kind, pictures=folder)
         assert (task.fault, task.expression, task.domain, task.open().size) == ("", "sad", "anime", (40, 60))
+
+
+@pytest.mark.parametrize("name", ["../a.png", "b/../../a.png", "{folder}/a.png", "/etc/hostname"])
+def test_a_picture_outside_of_the_set_needs_a_stated_folder(folder, name):
+    (folder / "set").mkdir()
+    row = {"image": name.format(folder=folder), "expression": "sad", "box": [0, 0, 9, 9]}
+    (folder / "set" / "tasks.jsonl").write_text(json.dumps(row))
+    (task,) = load_bench(folder / "set")
+    assert "lies outside of" in task.fault and "--pictures" in task.fault
+    (task,) = load_bench(folder / "set", pictures=folder)
+    assert bool(task.fault) == (name == "/etc/hostname")
 
 
 @pytest.mark.parametrize(

@@ -235,5 +235,5 @@ def test_results_are_not_replaced_unasked(blend, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "results.json").write_text("mine")
     assert blend() == 2
-    assert "results.json exists" in capsys.readouterr().err
+    assert "results.json' exists" in capsys.readouterr().err
     assert (tmp_path / "out" / "results.json").read_text() == "mine"

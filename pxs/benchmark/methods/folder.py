@@ -16,6 +16,7 @@ from pxs.errors import DataError
 from pxs.expressions import Mix
 from pxs.images import open_image
 from pxs.storage.hashes import file_hash
+from pxs.storage.paths import kind_of
 
 NAME = re.compile(r"\w[\w.-]*")
 
@@ -30,7 +31,7 @@ class Folder:
         self.path = Path(path)
         if not NAME.fullmatch(name):
             raise DataError(f"method name {name!r} is not usable: give letters, digits, '_', '-' or '.'")
-        if not self.path.is_dir():
+        if kind_of(path) != "folder":
             raise DataError(f"method {name!r}: {str(path)!r} is not a folder: give one with TASK/MIX.png inside")
         self.name = name
 
