@@ -57,6 +57,14 @@ def pins() -> list[Requirement]:
     return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
 
 
+def hashed() -> dict[str, tuple[str, list[str]]]:
+    """Version and hashes of each package of requirements.txt, by its name."""
+    text = (ROOT / "requirements.txt").read_text().replace("\\\n", " ")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    pinned = [(Requirement(first), rest) for first, *rest in lines]
+    return {canonicalize_name(pin.name): (str(pin.specifier), rest) for pin, rest in pinned}
+
+
 def brought_in(roots: Iterable[Requirement]) -> set[str]:
     """Every package that an installation of `roots` brings to the machine of constraints.txt, by its metadata."""
     queue = [(canonicalize_name(r.name), frozenset(r.extras)) for r in roots]
@@ -115,6 +123,15 @@ def test_constraints_suit_any_build_of_torch() -> None:
     assert Version(next(iter(torch.specifier)).version).local is None
 
 
+def test_requirements_hold_the_hashes_of_all_that_make_installs_and_nothing_else() -> None:
+    versions = {canonicalize_name(pin.name): str(pin.specifier) for pin in pins()}
+    found = hashed()
+    assert {name: version for name, (version, _) in found.items()} == {name: versions[name] for name in found}
+    assert set(found) == brought_in(requirements("dependencies", "dev", "judges", "notebooks", "tensorboard"))
+    for name, (_, hashes) in found.items():
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in hashes), name
+
+
 def test_torchvision_is_not_asked_for() -> None:
     assert "torchvision" not in names(pins()) | names(requirements("dependencies", "build", *EXTRAS))
     assert "torchvision" not in (ROOT / "environment.yml").read_text()
@@ -153,11 +170,11 @@ def test_what_the_code_imports_is_a_dependency(folder: str, groups: list[str]) -
 # The Makefile.
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lab", "lint"])
+@pytest.mark.parametrize("target", ["demo", "test", "lab", "lint", "audit"])
 def test_targets_install_once_and_again_when_the_versions_change(target: str, tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "requirements.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))
 
@@ -166,11 +183,13 @@ def test_targets_install_once_and_again_when_the_versions_change(target: str, tm
         return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
     assert ".venv/bin/" in steps()
-    assert "pip install" not in steps()
+    assert " install " not in steps()
     later = (tmp_path / ".venv" / ".installed").stat().st_mtime + 60
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "requirements.txt"):
         os.utime(tmp_path / name, (later, later))
-        assert '-c constraints.txt -e ".[dev]"' in steps()
+        first, second = (line for line in steps().splitlines() if " install " in line)
+        assert "--require-hashes -r requirements.txt" in first
+        assert '-c constraints.txt -e ".[dev]"' in second
         os.utime(tmp_path / name, (0, 0))
 
 
