@@ -30,10 +30,11 @@ lint: $(READY) ## check style, types and the order of the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml --no-logo
 
-lock: $(READY) ## write requirements.txt anew; CPU_TORCH is a wheel of torch beyond those of the index
+lock: $(READY) ## write the files of hashes anew; CPU_TORCH is a wheel of the CPU build of torch
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --constraint constraints.txt --python $(BIN)/python \
 	    --generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
-	test -z "$(CPU_TORCH)" || sed -i "/^torch==/a \ \ \ \ --hash=sha256:$$(sha256sum "$(CPU_TORCH)" | cut -c -64) \\\\" requirements.txt
+	test -z "$(CPU_TORCH)" || echo "$$(grep ^torch== constraints.txt)+cpu" \
+	    "--hash=sha256:$$(sha256sum "$(CPU_TORCH)" | cut -c -64)" > requirements-cpu.txt
 
 release: sbom ## build wheel, source archive, bill of materials and checksums in dist/, and try the wheel
 	cd $(CLEAN) && bin/pxs info && bin/pxs faces --out faces --count 1 --overwrite && bin/pxs edit --overwrite \
@@ -53,10 +54,11 @@ $(CLEAN)/.installed: $(READY) $(shell find pxs -type f -not -path '*/__pycache__
 	$(CLEAN)/bin/python $(PIP) install -c constraints.txt dist/*.whl
 	@touch $@
 
-# The first step takes no file but those of requirements.txt; the second adds this package, and to a GPU build of torch
-# the libraries that it names by exact version.
-$(READY): pyproject.toml constraints.txt requirements.txt
+# The first two steps take no file but those whose hashes are known: the CPU build of torch where the index has it, then
+# everything else. The last adds this package, and to a GPU build of torch the libraries that it names by exact version.
+$(READY): pyproject.toml constraints.txt requirements.txt requirements-cpu.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
+	-$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements-cpu.txt 2> /dev/null
+	$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements.txt
 	$(BIN)/python $(PIP) install --no-build-isolation -c constraints.txt -e ".[dev]"
 	@touch $@
