@@ -1,13 +1,16 @@
 # Each target makes what it needs: .venv comes with the first one, and is brought up to date when the dependencies in
-# pyproject.toml or the versions in constraints.txt change.
+# pyproject.toml, the versions in constraints.txt or the hashes in requirements.txt change.
 PYTHON ?= $(shell python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
 OUT ?= out
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: help demo test lab lint
+CLEAN := build/clean
+PIP := -m pip -q --disable-pip-version-check
+
+.PHONY: help demo test lab lint lock sbom audit release
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## edit a face with the embedded model on the CPU: notebook, page and picture in out/
 	mkdir -p "$(OUT)"
@@ -27,7 +30,35 @@ lint: $(READY) ## check style, types and the order of the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml --no-logo
 
-$(READY): pyproject.toml constraints.txt
+lock: $(READY) ## write the files of hashes anew; CPU_TORCH is a wheel of the CPU build of torch
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --constraint constraints.txt --python $(BIN)/python \
+	    --generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
+	test -z "$(CPU_TORCH)" || echo "$$(grep ^torch== constraints.txt)+cpu" \
+	    "--hash=sha256:$$(sha256sum "$(CPU_TORCH)" | cut -c -64)" > requirements-cpu.txt
+
+release: sbom ## build wheel, source archive, bill of materials and checksums in dist/, and try the wheel
+	cd $(CLEAN) && bin/pxs info && bin/pxs faces --out faces --count 1 --overwrite && bin/pxs edit --overwrite \
+	    --image-path faces/human_000_neutral.png --expression happy --scales 1 --steps 4 --output-dir edits
+	cd dist && sha256sum *.whl *.tar.gz *.json > SHA256SUMS && cat SHA256SUMS
+
+sbom: $(CLEAN)/.installed ## write the bill of materials of the wheel and all that it needs, CycloneDX, to dist/
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json $(CLEAN)
+
+audit: $(READY) ## look the packages up in the public list of known faults
+	$(BIN)/pip-audit --disable-pip --require-hashes --strict -r requirements.txt
+
+$(CLEAN)/.installed: $(READY) $(shell find pxs -type f -not -path '*/__pycache__/*')
+	rm -rf dist $(CLEAN)
+	$(BIN)/python -m build --no-isolation
+	$(PYTHON) -m venv $(CLEAN)
+	$(CLEAN)/bin/python $(PIP) install -c constraints.txt dist/*.whl
+	@touch $@
+
+# The first two steps take no file but those whose hashes are known: the CPU build of torch where the index has it, then
+# everything else. The last adds this package, and to a GPU build of torch the libraries that it names by exact version.
+$(READY): pyproject.toml constraints.txt requirements.txt requirements-cpu.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	-$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements-cpu.txt 2> /dev/null
+	$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements.txt
+	$(BIN)/python $(PIP) install --no-build-isolation -c constraints.txt -e ".[dev]"
 	@touch $@

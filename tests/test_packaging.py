@@ -38,6 +38,7 @@ PINNED_ON = {
     "python_version": "3.11",
     "sys_platform": "linux",
 }
+HASHED = ("requirements-cpu.txt", "requirements.txt")
 GPU_ONLY = re.compile(r"(nvidia|cuda|triton)\b")
 
 
@@ -55,6 +56,14 @@ def names(found: Iterable[Requirement]) -> set[str]:
 def pins() -> list[Requirement]:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+def hashed(file: str) -> dict[str, tuple[str, list[str]]]:
+    """Specifier and hashes of each package of a file of HASHED, by its name."""
+    text = (ROOT / file).read_text().replace("\\\n", " ")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    pinned = [(Requirement(first), rest) for first, *rest in lines]
+    return {canonicalize_name(pin.name): (str(pin.specifier), rest) for pin, rest in pinned}
 
 
 def brought_in(roots: Iterable[Requirement]) -> set[str]:
@@ -115,6 +124,17 @@ def test_constraints_suit_any_build_of_torch() -> None:
     assert Version(next(iter(torch.specifier)).version).local is None
 
 
+def test_requirements_hold_the_hashes_of_all_that_make_installs_and_nothing_else() -> None:
+    versions = {canonicalize_name(pin.name): str(pin.specifier) for pin in pins()}
+    found = hashed("requirements.txt")
+    assert hashed("requirements-cpu.txt").keys() == {"torch"}
+    assert hashed("requirements-cpu.txt")["torch"][0] == versions["torch"] + "+cpu"
+    assert {name: version for name, (version, _) in found.items()} == {name: versions[name] for name in found}
+    assert set(found) == brought_in(requirements("dependencies", "dev", "judges", "notebooks", "tensorboard"))
+    for name, (_, hashes) in (*found.items(), *hashed("requirements-cpu.txt").items()):
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in hashes), name
+
+
 def test_torchvision_is_not_asked_for() -> None:
     assert "torchvision" not in names(pins()) | names(requirements("dependencies", "build", *EXTRAS))
     assert "torchvision" not in (ROOT / "environment.yml").read_text()
@@ -153,11 +173,11 @@ def test_what_the_code_imports_is_a_dependency(folder: str, groups: list[str]) -
 # The Makefile.
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lab", "lint"])
+@pytest.mark.parametrize("target", ["demo", "test", "lab", "lint", "audit"])
 def test_targets_install_once_and_again_when_the_versions_change(target: str, tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "requirements.txt", "requirements-cpu.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))
 
@@ -166,11 +186,14 @@ def test_targets_install_once_and_again_when_the_versions_change(target: str, tm
         return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
     assert ".venv/bin/" in steps()
-    assert "pip install" not in steps()
+    assert " install " not in steps()
     later = (tmp_path / ".venv" / ".installed").stat().st_mtime + 60
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "requirements.txt", "requirements-cpu.txt"):
         os.utime(tmp_path / name, (later, later))
-        assert '-c constraints.txt -e ".[dev]"' in steps()
+        *hashed_steps, last = (line for line in steps().splitlines() if " install " in line)
+        assert [line.split(" -r ")[1].split()[0] for line in hashed_steps] == list(HASHED)
+        assert all("--no-deps --require-hashes" in line for line in hashed_steps)
+        assert '-c constraints.txt -e ".[dev]"' in last
         os.utime(tmp_path / name, (0, 0))
 
 
