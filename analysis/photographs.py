@@ -33,11 +33,12 @@ from pxs.editing.editor import Editor, load
 from pxs.editing.group import Group, merge
 from pxs.editing.photographs import Cut, cut_faces
 from pxs.editing.photographs.reading import read
-from pxs.errors import JudgeError, PxsError, exit_status
+from pxs.errors import ImageError, JudgeError, PxsError, exit_status
 from pxs.expressions import Mix
 from pxs.faces.portraits import Person, Sitter
 from pxs.faces.portraits.picture import SAMPLES, develop
 from pxs.images import Fit, psnr, to_array
+from pxs.optional import require
 from pxs.storage.files import output_folder
 
 PEOPLE = 431_100  # first number; nobody is fitted on them
@@ -71,9 +72,8 @@ def _linear() -> NDArray[np.float32]:
 
 
 def photograph(name: str, size: tuple[int, int]) -> Image.Image:
-    """A photograph of scikit-image, enlarged or shrunk to `size` (width, height)."""
-    from skimage import data
-
+    """A photograph of scikit-image, enlarged or shrunk to `size` (width, height); ImageError without that package."""
+    data = require("skimage.data", "dev", ImageError)
     return Image.fromarray(getattr(data, name)()).resize(size, Image.Resampling.LANCZOS)
 
 
@@ -201,6 +201,8 @@ def report(folder: Path, steps: int) -> None:
         print(f"without outside judges: {error}")
     for side in (512, 1024):
         astronaut(editor, folder, steps, side, outsiders)
+    if outsiders:
+        outsiders.landmarker.close()
 
 
 def _quiet(checkpoint: Checkpoint) -> Checkpoint:

@@ -29,6 +29,7 @@ DETECTOR_SIDE, LANDMARK_SIDE = 128, 256
 SCORE = 0.5  # least score of the detector
 PRESENCE = 0.9  # least probability, by the network of landmarks, that there is a face
 SMALLEST_TILE = 192  # side in pixels; the detector finds faces from about 40 pixels on in it
+MOST_TILES = 16  # tiles along the longer side of a picture, without overlap; more would take minutes
 MARGIN = 1.5  # side of the square that landmarks are sought in, by the longer side of their extent
 SAME = 0.3  # overlap (intersection by union) above which two finds are one face
 UNIT_POINTS = (
@@ -79,7 +80,7 @@ class Landmarker:
         self._runtime = require("ai_edge_litert.interpreter", "photos", ImageError)
 
     def find(self, picture: Image.Image) -> list[Face]:
-        """All faces of an RGB picture, the largest first; a face under about 40 pixels is not found."""
+        """All faces of an RGB picture, the largest first; a face under 40 pixels or 1/80 of the longer side is not found."""
         found: list[Face] = []
         for tile in tiles(picture.size):
             for square in self._detect(picture, tile):
@@ -147,7 +148,7 @@ def tiles(size: tuple[int, int]) -> Iterator[Square]:
     longest, side = max(width, height), float(min(width, height))
     yield Square(width / 2, height / 2, longest)
     side = side if side < 0.8 * longest else side / 2
-    while side >= SMALLEST_TILE:
+    while side >= max(SMALLEST_TILE, longest / MOST_TILES):
         columns, rows = (1 + math.ceil(max(0.0, length - side) / (side / 2)) for length in size)
         for row in range(rows):
             for column in range(columns):
