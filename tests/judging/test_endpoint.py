@@ -4,11 +4,10 @@ import base64
 import io
 import json
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from local_endpoint import KEY, Endpoint, body
 from PIL import Image
 
 from pxs.errors import JudgeError, OutputError
@@ -16,68 +15,11 @@ from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging import endpoint as judging
 from pxs.judging.endpoint import PROMPT, PROMPT_VERSION, EndpointJudge, Usage
 
-KEY = "sk-a-key-that-nobody-may-see"
-
 VARIABLE = "PXS_TEST_KEY"
 
 GOOD = dict.fromkeys(EXPRESSIONS, 0.0) | {"happy": 0.85, "confident": 0.55, "sleepy": 1}
 
 MIX = Mix(happy=0.85, confident=0.55, sleepy=1)
-
-
-class Endpoint:
-    """A local server. It gives `answers` in turn and repeats the last; each is a text, a status or raw bytes."""
-
-    def __init__(self):
-        self.answers, self.requests, self.keys = [], [], []
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                endpoint.keys.append(self.headers["Authorization"])
-                endpoint.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                answers = endpoint.answers
-                self.reply(answers.pop(0) if len(answers) > 1 else answers[0])
-
-            def reply(self, answer):
-                status = answer if isinstance(answer, int) else 200
-                content = answer if isinstance(answer, bytes) else json.dumps(body(answer)).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-def body(answer):
-    """The response of an OpenAI-compatible endpoint: a text as the answer, or for a status an error with the key."""
-    if isinstance(answer, int):
-        return {"error": {"message": f"refused for {KEY}", "type": "test"}}
-    message = {"role": "assistant", "content": answer}
-    return {
-        "id": "1",
-        "object": "chat.completion",
-        "created": 0,
-        "model": "seer",
-        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-        "usage": {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200},
-    }
 
 
 @pytest.fixture

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pxs.data.ffe import Target
+from pxs.data.people import person_of
+from pxs.images import save_png
 from pxs.training.order import data_hash, order, remaining_rows, split
 from pxs.training.settings import Settings
 
@@ -43,3 +46,28 @@ def test_the_data_hash_depends_on_scores_and_pictures(rows, tmp_path):
     swapped = [replace(rows[0], source=rows[1].source), *rows[1:]]
     assert len({data_hash(rows), data_hash(changed), data_hash(swapped)}) == 3
     assert data_hash(rows) == data_hash(list(rows))
+
+
+def copies(row, name, number, folder):
+    """The row with a source of its own, which says that it shows this person."""
+    file = folder / f"{name}.png"
+    save_png(Image.new("RGB", (32, 32), (name % 256, 0, 0)), file, {} if number is None else {"identity": str(number)})
+    return replace(row, source=file)
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_person_is_on_both_sides_of_the_split(seed, numbered, rows, tmp_path):
+    if numbered:
+        many = [copies(rows[0], i, i // 3, tmp_path) for i in range(18)]
+    else:  # six pictures, three rows each
+        many = [copies(rows[0], i, None, tmp_path) for i in range(6)] * 3
+    training, held_back = split(many, replace(SETTINGS, validation=0.4, seed=seed))
+    people = [{person_of(r.source) for r in side} for side in (training, held_back)]
+    assert people[0].isdisjoint(people[1]) and len(people[0] | people[1]) == 6
+    assert len(held_back) == 9  # 0.4 of 18 are 7
+
+
+def test_a_set_of_one_person_holds_nothing_back(rows, tmp_path):
+    training, held_back = split([copies(rows[0], i, 7, tmp_path) for i in range(5)], SETTINGS)
+    assert (len(training), held_back) == (5, [])
