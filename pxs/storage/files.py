@@ -78,7 +78,8 @@ def append_line(target: PathName, line: str) -> None:
                     file.write(content[written:])
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(before)
+                with contextlib.suppress(OSError):  # a device, for example
+                    file.truncate(before)
                 raise
     except OSError as error:
         raise _unwritten(path, error) from None
