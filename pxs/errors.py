@@ -91,9 +91,10 @@ class OutputError(PxsError):
 
 
 def one_line(error: BaseException) -> str:
-    """The text of any error on one line of at most 200 characters, to quote in a message."""
+    """The text of any error on one line of about 200 characters, all printable, to quote in a message."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200] or type(error).__name__
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(text.split())[:200])
+    return line or type(error).__name__
 
 
 def shown(value: object, most: int = 80) -> str:

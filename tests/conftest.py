@@ -14,6 +14,14 @@ settings.register_profile("pxs", deadline=None, print_blob=True)
 settings.load_profile("pxs")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """The package's cache lies in a folder of this run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PXS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def editor():
     """The embedded model without an adapter, loaded once."""

@@ -1,5 +1,6 @@
 """Tasks: the drawn bench is fixed and complete; a set in FFE-Bench's layout is read whatever its fields are called."""
 
+import io
 import json
 from collections import Counter
 
@@ -7,8 +8,8 @@ import pytest
 from PIL import Image
 
 from pxs.data.synthetic_bench import mini_bench
-from pxs.data.tasks import load_bench, spaced, write_bench
-from pxs.errors import DataError, PxsError
+from pxs.data.tasks import Task, load_bench, spaced, write_bench
+from pxs.errors import DataError, ImageError
 from pxs.expressions import EXPRESSIONS
 from pxs.faces.identity import SEED_RANGES
 
@@ -93,24 +94,53 @@ def test_a_picture_outside_of_the_set_needs_a_stated_folder(folder, name):
     [
         ({"image": "a.png", "expression": "happy"}, "face box None"),
         ({"image": "a.png", "expression": "happy", "box": [9, 9, 9, 20]}, "is empty"),
+        ({"image": "a.png", "expression": "happy", "box": [0, 0, 60, 40]}, "outside of the picture of 40 x 60 pixels"),
+        ({"image": "b.png", "expression": "happy", "box": [0, 0, 9, 9]}, "b.png"),
         ({"image": "a.png", "expression": "hapy", "box": [0, 0, 9, 9]}, "did you mean 'happy'"),
         ({"expression": "happy", "box": [0, 0, 9, 9]}, "no image is named"),
         ({"image": "a.png", "expression": "happy", "box": [0, 0, 9, 9], "domain": "cat"}, "unknown domain 'cat'"),
     ],
 )
-def test_a_row_that_cannot_be_used_is_a_task_with_a_fault(folder, row, says):
-    (folder / "tasks.jsonl").write_text(json.dumps(row) + "\n")
-    (task,) = load_bench(folder)
-    assert says in task.fault
+def test_a_row_that_cannot_be_used_is_a_task_with_a_fault_beside_others(folder, row, says):
+    sound = {"image": "a.png", "expression": "shy", "box": [0, 0, 40, 60]}
+    (folder / "tasks.jsonl").write_text("\n".join(map(json.dumps, (row, sound))))
+    task, other = load_bench(folder)
+    assert says in task.fault and other.fault == ""
     with pytest.raises(DataError):
         task.open()
+    (folder / "tasks.jsonl").write_text(json.dumps(row))
+    with pytest.raises(DataError, match="holds no task that can be used") as error:
+        load_bench(folder)
+    assert says in str(error.value)
 
 
-def test_a_missing_picture_fails_when_it_is_opened(folder):
-    (folder / "tasks.jsonl").write_text('{"image": "b.png", "expression": "shy", "box": [0, 0, 9, 9]}\n')
+def test_a_turned_photograph_has_its_box_in_the_picture_as_it_is_shown(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 40)).save(folder / "t.jpg", exif=exif)
+    (folder / "tasks.jsonl").write_text('{"image": "t.jpg", "expression": "shy", "box": [0, 20, 40, 60]}')
     (task,) = load_bench(folder)
-    with pytest.raises(PxsError, match=r"b\.png"):
+    assert task.open().size == (40, 60)
+
+
+def test_a_box_that_does_not_fit_is_found_when_a_task_is_opened():
+    task = Task("t", picture=Image.new("RGB", (40, 60)), box=(0, 0, 41, 60))
+    with pytest.raises(ImageError, match="outside of the picture"):
         task.open()
+
+
+def test_a_picture_in_a_table_is_opened_as_a_file_is(folder, monkeypatch):
+    """Formats beyond the list are never tried, so that PostScript runs no program."""
+    from datasets import Dataset
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("PostScript was run"))
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 60)).save(stream, "EPS")
+    row = {"expression": "sad", "box": [0, 0, 40, 60], "image": {"bytes": stream.getvalue(), "path": None}}
+    Dataset.from_list([row]).to_parquet(folder / "t.parquet")
+    with pytest.raises(DataError, match="known format"):
+        load_bench(folder)
 
 
 @pytest.mark.parametrize(

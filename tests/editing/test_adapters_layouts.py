@@ -53,7 +53,10 @@ def test_every_layer_of_every_layout_is_that_of_pefts_merged_weights(writer, tmp
     )
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float8_e4m3fn])
+FP8 = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, *FP8])
 @pytest.mark.parametrize("writer", [by_diffusers, by_the_public_trainer, by_musubi])
 def test_every_dtype(writer, dtype, tmp_path):
     lora, model, file = trained(), base(), writer(trained(), tmp_path)

@@ -1,5 +1,6 @@
 """Adapters: rules that hold for any key, note, pattern and header, tried on drawn ones."""
 
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -84,6 +85,31 @@ def test_any_broken_header_is_read_or_refused(place, data, shorter):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "a.safetensors"
         file.write_bytes(raw[:place] + data + raw[place if not shorter else place + len(data) :])
+        try:
+            read_factors(file, model)
+        except AdapterError as error:
+            assert str(error).isprintable()
+
+
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional={
+        "dtype": st.sampled_from(("F16", "F32", "F64", "BF16", "I8", "F8_E4M3", "C64", "x")) | JSON,
+        "shape": st.lists(st.integers(-1, 3), max_size=3) | JSON,
+        "data_offsets": st.tuples(st.integers(0, 16), st.integers(0, 16)).map(list) | JSON,
+    },
+)
+KEYS = ("__metadata__", "to_q.lora_A.weight", "to_q.lora_B.weight", "to_q.alpha", "lora_unet_to_q.lora_down.weight")
+
+
+@given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=8), ENTRY | JSON, max_size=4), st.binary(max_size=24))
+def test_any_header_of_an_adapter_is_read_or_refused(header, data):
+    model = torch.nn.ModuleDict({"to_q": torch.nn.Linear(3, 3)})
+    model.dtype = torch.float32
+    head = json.dumps(header).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "a.safetensors"
+        file.write_bytes(len(head).to_bytes(8, "little") + head + data)
         try:
             read_factors(file, model)
         except AdapterError as error:

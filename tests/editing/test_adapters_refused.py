@@ -95,7 +95,7 @@ CHANGES = {
     "int64": (lambda t: {k: v.to(torch.int64) for k, v in t.items()}, "holds int64 numbers"),
     "bool": (lambda t: t | {A: t[A] > 0}, "holds bool numbers"),
     "complex": (lambda t: t | {A: t[A].to(torch.complex64)}, "holds complex64 numbers"),
-    "fp8 of another kind": (lambda t: t | {A: t[A].to(torch.float8_e5m2fnuz)}, "holds float8_e5m2fnuz numbers"),
+    "fp8 without a sign": (lambda t: t | {A: t[A].abs().to(torch.float8_e8m0fnu)}, "holds float8_e8m0fnu numbers"),
     "fp8 with scales": (lambda t: t | {f"transformer.{Q}.lora_A.weight_scale": torch.ones(1)}, "fp8 with scales"),
     "not a number": (lambda t: t | {A: t[A] * float("nan")}, "not finite"),
     "infinite": (lambda t: t | {B: t[B] / 0}, "not finite"),

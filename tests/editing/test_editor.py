@@ -213,7 +213,8 @@ def test_an_unknown_domain_and_a_missing_file_are_refused(editor):
 
 @pytest.fixture
 def copied(tmp_path):
-    return shutil.copytree(BUNDLED["mini"], tmp_path / "model")
+    """A copy of mini without the list of its hashes, so that it may be changed."""
+    return shutil.copytree(BUNDLED["mini"], tmp_path / "model", ignore=shutil.ignore_patterns("hashes.json"))
 
 
 def test_a_local_folder_loads_like_the_bundled_model(copied, editor):
@@ -232,14 +233,14 @@ def test_wrong_models_are_refused(tmp_path, copied):
     with pytest.raises(ModelError, match="StableDiffusionPipeline"):
         pxs.load(copied)
     (copied / "model_index.json").write_text("{")
-    with pytest.raises(ModelError, match="not valid JSON"):
+    with pytest.raises(ModelError, match="not JSON"):
         pxs.load(copied)
 
 
 def test_a_truncated_or_absent_part_is_refused(copied):
     weights = copied / "transformer" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match="is damaged"):
         pxs.load(copied)
     shutil.rmtree(copied / "vae")
     with pytest.raises(ModelError, match="lacks vae"):
@@ -255,13 +256,15 @@ def test_weights_that_are_not_finite_are_refused(copied):
         pxs.load(copied)
 
 
-def test_one_changed_bit_changes_the_fingerprint(copied):
+def test_one_changed_bit_is_refused_after_the_first_load_and_changes_the_fingerprint(copied, tmp_path):
     before = fingerprint(copied)
     file = copied / "vae" / "diffusion_pytorch_model.safetensors"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    assert fingerprint(copied) != before
+    with pytest.raises(ModelError, match=r"vae/diffusion_pytorch_model\.safetensors is not what it was before"):
+        pxs.load(copied)
+    assert fingerprint(copied.rename(tmp_path / "another")) != before
 
 
 def write_adapter(path, editor, layer="transformer_blocks.0.attn.to_q", width=None, scale=1.0):

@@ -36,7 +36,19 @@ from pxs.faces.identity import Identity
 ROOT = Path(__file__).parents[2]
 MEMORY = 2**30  # bytes that a command may take beyond what the imports took
 CPU_SECONDS, SECONDS = 20, 120  # of the processor; by the clock, on a busy machine
-ROOMS = ("benchmark", "commands", "data", "editing", "encoders", "faces", "images", "judging", "storage", "training")
+ROOMS = (
+    "batch",
+    "benchmark",
+    "commands",
+    "data",
+    "editing",
+    "encoders",
+    "faces",
+    "images",
+    "judging",
+    "storage",
+    "training",
+)
 
 SOUND = Case(
     "a sound command", ("edit", "--image-path", "face.png", "--mix", "happy=1", "--steps", "1", "--output-dir", "out")
