@@ -31,7 +31,8 @@ from pxs.editing.conditioning import interpolate
 from pxs.editing.sampling import DenoisingStep
 from pxs.encoders.features import FeatureEncoder
 from pxs.errors import DataError, ModelError, ScaleError
-from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression, check_scale
+from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression
+from pxs.quantities import SCALE
 
 Features = NDArray[np.float32]
 EXPRESSION_TOKEN = -7
@@ -76,7 +77,7 @@ class CollectionPlan:
         ):
             if not len(values) or len(set(values)) < len(values):
                 raise ScaleError(f"{what} {list(values)} cannot be used: give at least one, each once")
-        low = min(check_scale(a, "intensity") for a in self.intensities)
+        low = min(SCALE.named("intensity")(a) for a in self.intensities)
         if low <= 0:
             raise ScaleError(f"intensity {low:g} is not above 0: leave it out, neutral is always collected")
         wrong = [s for s in self.collected_steps if not 0 <= s < self.steps]

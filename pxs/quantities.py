@@ -45,7 +45,8 @@ class Quantity(Generic[N]):
     def parse(self, text: str) -> N:
         """The number that a text says in digits; raises ScaleError unless it is one of this kind."""
         plain = text.strip()
-        return self._within(self._read(plain if plain.isascii() and "_" not in plain else "", text), text)
+        number = self._read(plain if plain.isascii() and "_" not in plain else "", text)
+        return self._within(number, number)
 
     def several(self, values: object) -> list[N]:
         """A list of such numbers, read once from any sequence or iterator; raises ScaleError, also for an empty one."""
@@ -75,7 +76,8 @@ class Quantity(Generic[N]):
     def _within(self, number: N, value: object) -> N:
         if not self.least <= number <= self.most:
             wrong = "small" if number < self.least else "large"
-            raise ScaleError(f"{self.name} {shown(value)} is too {wrong}: give {self.range}")
+            given = _digits(value) if isinstance(value, float) else shown(value)
+            raise ScaleError(f"{self.name} {given} is too {wrong}: give {self.range}")
         return number
 
     def _refused(self, value: object, wrong: str) -> ScaleError:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pxs.commands.arguments import adapter_of, load_options
+from pxs.commands.arguments import adapter_of, load_options, path
 from pxs.errors import ImageError, UsageError
 from pxs.expressions import Mix
 from pxs.parsing import argument
@@ -22,9 +22,9 @@ Asked = tuple[str, float] | None
 def add_pictures(command: argparse.ArgumentParser) -> None:
     """Flags that choose the pictures, a preset, the format of the results, and who edits."""
     command.add_argument(
-        "pictures", nargs="*", metavar="PICTURE", help="files, folders, and patterns such as 'a/**/*.jpg'"
+        "pictures", nargs="*", type=path, metavar="PICTURE", help="files, folders, and patterns such as 'a/**/*.jpg'"
     )
-    command.add_argument("--image-path", nargs="+", default=[], metavar="PICTURE", help="the same as a flag")
+    command.add_argument("--image-path", nargs="+", type=path, default=[], metavar="PICTURE", help="the same as a flag")
     command.add_argument(
         "--preset", metavar="NAME|FILE", help="mixes, seed and steps from a JSON file; or an expression, or basic"
     )

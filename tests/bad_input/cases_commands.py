@@ -40,7 +40,7 @@ WORDS = [
     Case("a flag that exists nowhere", ("--versoin",), "required: command"),
     Case("a short flag", ("-x",), "required: command"),
     Case("a shortened flag of many meanings", edit("--s", "1"), "ambiguous option"),
-    Case("a word too many for edit", edit("other.png"), "unrecognized arguments: other.png"),
+    Case("a word too many for edit", edit("other.png"), "'other.png' does not exist"),
     Case("a word too many for info", ("info", "mini"), "unrecognized arguments: mini"),
     Case("a word with a line end too many", ("info", "a\nb"), "unrecognized arguments"),
     Case("an unknown flag with a line end", ("info", "--a\r\nb"), "unrecognized arguments"),
@@ -60,7 +60,7 @@ WORDS = [
         for name, flags in {
             "edit": ("--image-path", "--output-dir", "--expression", "--mix", "--face-box", "--recipe", "--lora-path"),
             "blend": ("--rule", "--intensity", "--expression-judge", "--judge-url"),
-            "faces": ("--kind", "--ffe", "--mix"),
+            "faces": ("--style", "--ffe", "--mix"),
             "train": ("--config", "--set", "--recipe"),
             "bench": ("--methods", "--bench", "--identity-judge"),
             "download": ("--model", "--revision"),
@@ -73,7 +73,7 @@ WORDS = [
 CHOICES = [
     Case("an unknown kind of face", edit(data_type=("robot",)), "'robot'"),
     Case("an empty kind of face", edit(data_type=("",)), "invalid choice: ''"),
-    Case("an unknown kind of portrait", command("faces", kind=("painted",)), "'painted'"),
+    Case("an unknown kind of portrait", command("faces", style=("painted",)), "'painted'"),
     Case("an unknown recipe of a training", command("train", recipe=("full",)), "'full'"),
     Case("an unknown dtype", command("bench", dtype=("float16",)), "'float16'"),
     Case("an unknown recipe", edit(recipe=("mine",)), "unknown recipe 'mine'"),
@@ -107,10 +107,10 @@ EXPRESSIONS = [
     Case("an expression with a line end", edit(expression=("happy\n",)), "did you mean 'happy'"),
     Case("an expression with a foreign letter", edit(expression=("h\u0430ppy",)), "unknown expression"),
     Case("an empty expression", edit(expression=("",)), "unknown expression ''"),
-    Case("neutral as an expression", edit(expression=("neutral",)), "unknown expression 'neutral'"),
+    Case("neutral with scales", edit("--scales", "1", expression=("neutral",)), "neutral has no intensity"),
     Case("a very long expression", edit(expression=("x" * 100_000,)), "unknown expression"),
     Case("an expression that is code", edit(expression=("{0.__class__}%s",)), "unknown expression"),
-    Case("two expressions", edit(expression=("happy", "sad")), "unrecognized arguments: sad"),
+    Case("two expressions", edit(expression=("happy", "sad")), "'sad' does not exist"),
     Case("an expression and a mix", edit("--mix", "sad=1"), "exclude each other"),
     Case("scales and a mix", edit("--scales", "1", "--mix", "sad=1", expression=None), "exclude each other"),
     Case("scales without an expression", edit("--scales", "1", expression=None), "no expression"),
@@ -139,7 +139,7 @@ MIXES = [
     Case("faces with a mix without an equals sign", command("faces", mix=("sad",)), "is not NAME=INTENSITY"),
     Case("a set with a mix", command("faces", ffe=("4",), mix=("sad=1",)), "leave out --mix"),
     Case("a set with a count", command("faces", ffe=("4",), count=("2",)), "--count"),
-    Case("a set of rendered people", command("faces", ffe=("4",), kind=("rendered",)), "drawn sets only"),
+    Case("a set of a foreign style", command("faces", ffe=("4",), style=("rendered",)), "'rendered'"),
 ]
 
 CASES = [*WORDS, *CHOICES, *EXPRESSIONS, *MIXES]

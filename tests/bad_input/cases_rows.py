@@ -109,12 +109,12 @@ SCORES = [
     at("no score for the category", ("dst", 0, "scores"), {"sad": 0.5}, "lacks 'fear'"),
     at("null for the score of the category", ("dst", 0, "scores"), {"fear": None}, "lacks 'fear'"),
     at("an unknown expression among the scores", ("dst", 0, "scores"), {"fear": 0.5, "joy": 1}, "unknown expression"),
-    at("a text for a score", ("dst", 0, "scores", "fear"), "0.8", "dst[0].scores.fear is '0.8'"),
-    at("true for a score", ("dst", 0, "scores", "fear"), True, "dst[0].scores.fear is True"),
-    at("a score in percent", ("dst", 0, "scores", "fear"), 80, "dst[0].scores.fear is 80"),
+    at("a text for a score", ("dst", 0, "scores", "fear"), "0.8", "dst[0].scores.fear '0.8' is "),
+    at("true for a score", ("dst", 0, "scores", "fear"), True, "dst[0].scores.fear True is "),
+    at("a score in percent", ("dst", 0, "scores", "fear"), 80, "dst[0].scores.fear 80 is "),
     at("a score below 0", ("dst", 0, "scores", "fear"), -1e-9, "dst[0].scores.fear"),
-    at("a score of NaN", ("dst", 0, "scores", "fear"), float("nan"), "dst[0].scores.fear is nan"),
-    at("a score of Infinity", ("dst", 0, "scores", "fear"), float("inf"), "dst[0].scores.fear is inf"),
+    at("a score of NaN", ("dst", 0, "scores", "fear"), float("nan"), "dst[0].scores.fear nan is "),
+    at("a score of Infinity", ("dst", 0, "scores", "fear"), float("inf"), "dst[0].scores.fear inf is "),
     at("a score of hundreds of digits", ("dst", 0, "scores", "fear"), 10**400, "dst[0].scores.fear"),
 ]
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from PIL import ImageOps
 
 from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Judges
@@ -66,7 +67,7 @@ def test_a_second_run_computes_nothing_and_another_setting_everything(tasks, jud
 def test_a_changed_picture_or_judge_is_run_again(tasks, judges, fakes, tmp_path):
     method = fakes.Painter()
     one(method, tasks[:2], judges, tmp_path)
-    one(method, [dataclasses.replace(tasks[0], picture=tasks[0].open().resize((64, 64))), tasks[1]], judges, tmp_path)
+    one(method, [dataclasses.replace(tasks[0], picture=ImageOps.invert(tasks[0].open())), tasks[1]], judges, tmp_path)
     assert method.calls == 3
 
 

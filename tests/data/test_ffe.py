@@ -11,7 +11,7 @@ import pytest
 from ffe_rows import document, sample, save
 
 from pxs.data import ffe
-from pxs.errors import DataError, ExpressionError, PathError
+from pxs.errors import DataError, ExpressionError, PathError, ScaleError
 from pxs.expressions import Mix
 
 # Reading what is sound.
@@ -137,13 +137,13 @@ BAD = {
     "scores are a list": (target(scores=[0.5] * 12), "dst[0].scores is [0.5"),
     "own score missing": (target(scores={"happy": 0.5}), "dst[0].scores lacks 'fear'"),
     "unknown score": (target(scores={"fear": 1, "joy": 0.5}), "unknown expression 'joy'"),
-    "score above 1": (scores(1.01), "dst[0].scores.fear is 1.01: give a number from 0 to 1"),
-    "score below 0": (scores(-0.1), "dst[0].scores.fear is -0.1"),
-    "score not finite": (scores(float("nan")), "dst[0].scores.fear is nan"),
-    "score infinite": (scores(float("inf")), "dst[0].scores.fear is inf"),
-    "score is a text": (scores("0.5"), "dst[0].scores.fear is '0.5'"),
-    "score is true": (scores(True), "dst[0].scores.fear is True"),
-    "score is huge": (scores(10**400), "dst[0].scores.fear is 1000"),
+    "score above 1": (scores(1.01), "dst[0].scores.fear 1.01 is too large: give 0 to 1"),
+    "score below 0": (scores(-0.1), "dst[0].scores.fear -0.1 is "),
+    "score not finite": (scores(float("nan")), "dst[0].scores.fear nan is "),
+    "score infinite": (scores(float("inf")), "dst[0].scores.fear inf is "),
+    "score is a text": (scores("0.5"), "dst[0].scores.fear '0.5' is "),
+    "score is true": (scores(True), "dst[0].scores.fear True is "),
+    "score is huge": (scores(10**400), "dst[0].scores.fear 1000"),
     "picture missing": (target(image="images/no.png"), "dst[0].image 'images/no.png' is not a file"),
     "picture is a folder": (source(image="images"), "src.image 'images' is not a file"),
     "picture is a number": (source(image=3), "src.image is 3: give a text"),
@@ -261,7 +261,7 @@ def test_rescale_is_continuous_increasing_and_each_piece_has_its_formula():
 
 @pytest.mark.parametrize("score", [-0.01, 1.01, float("nan"), float("inf"), "0.5"])
 def test_rescale_refuses_what_is_no_score(score):
-    with pytest.raises(DataError, match="give a number from 0 to 1"):
+    with pytest.raises(ScaleError, match="give 0 to 1"):
         ffe.rescale_score(score)
 
 

@@ -72,7 +72,7 @@ def test_pictures_outside_the_folder_are_named_by_absolute_paths(folder):
 def test_a_row_that_could_not_be_read_is_not_written(folder):
     good = sample(folder)
     strong = Target(good.targets[0].image, "fear", Mix(fear=1.5))
-    with pytest.raises(DataError, match=r"row 2 cannot be written .*scores.fear is 1.5"):
+    with pytest.raises(DataError, match=r"row 2 cannot be written .*scores.fear 1.5 is too large"):
         ffe.write(folder / "train.jsonl", [good, Row(good.source, (strong, good.targets[1]))])
     with pytest.raises(DataError, match="no rows to write"):
         ffe.write(folder / "train.jsonl", [])

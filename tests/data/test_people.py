@@ -48,9 +48,9 @@ def test_people_who_are_kept_for_tests_are_refused(purpose):
 
 def test_a_drawn_set_of_the_editor_has_only_its_own_people(tmp_path):
     from pxs.data.ffe import read
-    from pxs.data.synthetic_ffe import write_drawn_set
+    from pxs.data.synthetic_ffe import write_synthetic_set
 
-    people = people_of(read(write_drawn_set(tmp_path, 2)))
+    people = people_of(read(write_synthetic_set(tmp_path, 2)))
     assert people == set(seeds("editor", 2, 50_000))
 
 

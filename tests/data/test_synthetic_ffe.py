@@ -10,7 +10,7 @@ import pxs.data.synthetic_ffe as ffe_set
 from pxs.cli import main
 from pxs.data import ffe
 from pxs.data.synthetic_ffe import FIRST_IDENTITY, triples, write_synthetic_set
-from pxs.errors import DataError, OutputError
+from pxs.errors import OutputError, ScaleError
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
@@ -69,7 +69,7 @@ def test_rows_depend_on_seed_and_place_alone(many):
 
 @pytest.mark.parametrize(("count", "start"), [(0, 0), (-1, 0), (50_001, 50_000), (1, -1)])
 def test_impossible_numbers_of_rows_are_refused(count, start, tmp_path):
-    with pytest.raises(DataError):
+    with pytest.raises(ScaleError):
         write_synthetic_set(tmp_path / "set", count, start=start)
     assert not list(tmp_path.iterdir())
 
@@ -89,7 +89,7 @@ def test_blends_show_the_same_two_expressions_strongly_each_its_own_most(many):
 
 def test_a_share_of_blends_that_is_none_is_refused(tmp_path, capsys):
     assert main(["faces", "--ffe", "2", "--blends", "1.5", "--out", str(tmp_path / "set")]) == 2
-    assert "a share of 1.5 blends is out of range: give 0 to 1" in capsys.readouterr().err
+    assert "blends 1.5 is too large: give 0 to 1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -198,11 +198,12 @@ def test_the_command_writes_a_set_and_prints_its_table(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--ffe", "0"], "number of rows 0 is too small: give 1 or more"),
+        (["--ffe", "0"], "number of rows 0 is too small: give 1 to"),
         (["--ffe", "-3"], "number of rows -3 is too small"),
         (["--ffe", "many"], "'many' is not a whole number"),
         (["--ffe", "1", "--seed", "-1"], "seed -1 is too small"),
-        (["--ffe", "99999999"], "are too many"),
+        (["--ffe", "99999999"], "number of rows 99999999 is too large"),
+        (["--ffe", "60000"], "are too many"),
         (["--ffe", "1", "--mix", "happy=1"], "leave out --mix and --count"),
         (["--ffe", "1", "--count", "2"], "leave out --mix and --count"),
     ],

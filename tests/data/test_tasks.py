@@ -83,10 +83,14 @@ def test_a_picture_outside_of_the_set_needs_a_stated_folder(folder, name):
     (folder / "set").mkdir()
     row = {"image": name.format(folder=folder), "expression": "sad", "box": [0, 0, 9, 9]}
     (folder / "set" / "tasks.jsonl").write_text(json.dumps(row))
-    (task,) = load_bench(folder / "set")
-    assert "lies outside of" in task.fault and "--pictures" in task.fault
-    (task,) = load_bench(folder / "set", pictures=folder)
-    assert bool(task.fault) == (name == "/etc/hostname")
+    with pytest.raises(DataError, match="lies outside of .*--pictures"):
+        load_bench(folder / "set")
+    if name == "/etc/hostname":
+        with pytest.raises(DataError, match="lies outside of"):
+            load_bench(folder / "set", pictures=folder)
+    else:
+        (task,) = load_bench(folder / "set", pictures=folder)
+        assert task.picture == folder / "a.png"
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def test_the_command_writes_15_pictures_a_sheet_and_their_verdicts(blend, tmp_pa
 COMMAND_ERRORS = {
     "unknown rule": ({"rule": "mean"}, "unknown rule 'mean'"),
     "no intensity": ({"intensity": 0}, "intensity 0 blends nothing"),
-    "threshold": ({"present": 2}, "threshold present 2 is out of range"),
+    "threshold": ({"present": 2}, "present 2 is too large: give 0 to 1"),
     "not a number": ({"identity": "high"}, "'high' is not a number"),
     "judge": ({"identity_judge": "me"}, "unknown identity judge 'me'"),
     "picture": ({"image_path": "no.png"}, "no.png"),

@@ -11,7 +11,8 @@ import pytest
 from pxs.errors import PxsError
 from pxs.expressions import Mix
 from pxs.panel.view import jpeg
-from pxs.panel.worker import MAX_STEPS, Request
+from pxs.panel.worker import Request
+from pxs.quantities import STEPS as KIND
 
 PATIENCE = 300  # seconds that a test waits for another thread
 STEPS = 4
@@ -195,10 +196,12 @@ def test_close_ends_the_thread_and_the_widgets(make, portrait):
         panel.view.sliders["happy"].value = 1
 
 
+MOST = KIND.most
+
 RUNNING = f"""
 import threading, pxs
 portrait = pxs.load("mini", adapter=None).open(pxs.draw(pxs.Identity.sample(1)))
-view, begun = pxs.Panel(portrait, steps={MAX_STEPS}).view, threading.Event()
+view, begun = pxs.Panel(portrait, steps={MOST}).view, threading.Event()
 view.progress.observe(lambda change: change.new > 1 and begun.set(), "value")
 print(begun.wait({PATIENCE}) and not view.cancel.disabled)
 """

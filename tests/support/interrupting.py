@@ -123,7 +123,8 @@ def again(command: str, out: Path, whole: dict[str, bytes]) -> dict[str, Any]:
 
 
 def kill(command: str, folder: Path) -> None:
-    """Kill a command at points spread over its writes."""
+    """Kill a command at points spread over its writes, once a first run has written what is kept for later runs."""
+    run(command, folder / "earlier")
     whole = folder / "whole"
     first = run(command, whole)
     assert first.status == 0, first

@@ -80,7 +80,7 @@ class Landmarker:
         self._runtime = require("ai_edge_litert.interpreter", "photos", ImageError)
 
     def find(self, picture: Image.Image) -> list[Face]:
-        """All faces of an RGB picture, the largest first; a face under 40 pixels or 1/80 of the longer side is not found."""
+        """All faces of an RGB picture, the largest first, of at least 40 pixels and 1/80 of the longer side."""
         found: list[Face] = []
         for tile in tiles(picture.size):
             for square in self._detect(picture, tile):
