@@ -208,5 +208,5 @@ def test_float16_stays_within_its_range_and_other_types_as_they_are():
 
 
 def test_an_impossible_fixed_batch_is_refused():
-    with pytest.raises(ValueError, match="fixed batch of -1"):
+    with pytest.raises(ValueError, match="fixed_batch -1 is too small"):
         Savings(fixed_batch=-1)

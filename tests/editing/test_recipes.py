@@ -142,7 +142,8 @@ def test_the_command_writes_the_files_of_the_script(face, published, monkeypatch
         assert json.loads(told["mix"]) == {"happy": 0.5} and told["seed"] == "42"
     made = published.open(open_image(face), box=(20, 20, 100, 110)).edit(pxs.Mix(happy=0.5), steps=1)[0]
     assert np.abs(np.asarray(open_image(out / names[1]), int) - np.asarray(made, int)).mean() < 8  # as JPEG stores it
-    assert edit(face, "--expression", "happy", "--scales", 0.5, *flags) == 2
+    assert edit(face, "--expression", "happy", "--scales", 0.5, *flags) == 0  # done before
+    assert edit(face, "--expression", "happy", "--scales", 0.5, "--seed", 7, *flags) == 2
     assert "exists" in capsys.readouterr().err
     assert edit(face, "--mix", "happy=0.5", "sad=1", *flags) == 0
     assert (out / "face_happy_0.5-sad_1.jpg").is_file()

@@ -105,7 +105,7 @@ def test_only_rows_that_are_due_run_and_the_others_get_what_was_added():
 
 @pytest.mark.parametrize("reuse", [-0.1, 1, float("nan")])
 def test_an_impossible_threshold_is_refused(reuse):
-    with pytest.raises(ScaleError, match="is not a share of change: give 0 for never"):
+    with pytest.raises(ScaleError, match="a share of change; 0 is never"):
         pxs.load("mini", reuse=reuse)
 
 

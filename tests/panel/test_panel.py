@@ -160,10 +160,10 @@ def test_a_large_picture_is_displayed_smaller():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mix": Mix(happy=1.6)}, "happy 1.6 is outside the range of its slider"),
-        ({"mix": Mix(sad=-0.1)}, "sad -0.1 is outside the range of its slider"),
-        ({"seed": -1}, "seed -1 is out of range"),
-        ({"steps": 0}, "steps 0 is out of range"),
+        ({"mix": Mix(happy=1.6)}, "happy 1.6 is too large: give 0 to 1.5, the range of its slider"),
+        ({"mix": Mix(sad=-0.1)}, "sad -0.1 is too small: give 0 to 1.5"),
+        ({"seed": -1}, "seed -1 is too small"),
+        ({"steps": 0}, "steps 0 is too small"),
     ],
 )
 def test_values_outside_the_ranges_are_one_line(portrait, options, message):

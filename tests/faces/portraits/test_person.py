@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from pxs.errors import DataError
+from pxs.errors import ScaleError
 from pxs.faces.identity import SEED_RANGES
 from pxs.faces.portraits import Person
 from pxs.faces.portraits.chance import Chance
@@ -32,7 +32,7 @@ def test_the_random_stream_is_that_of_pcg64_and_does_not_depend_on_the_distribut
 
 
 def test_a_negative_number_is_refused_and_shown():
-    with pytest.raises(DataError, match="-3 is negative"):
+    with pytest.raises(ScaleError, match="-3 is too small"):
         Person.sample(-3)
 
 
