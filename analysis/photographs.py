@@ -16,7 +16,6 @@ and for the astronaut what networks read from the face before and after. Picture
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -33,12 +32,14 @@ from pxs.editing.editor import Editor, load
 from pxs.editing.group import Group, merge
 from pxs.editing.photographs import Cut, cut_faces
 from pxs.editing.photographs.reading import read
-from pxs.errors import ImageError, JudgeError, PxsError, exit_status
+from pxs.errors import ImageError, JudgeError, PxsError
 from pxs.expressions import Mix
 from pxs.faces.portraits import Person, Sitter
 from pxs.faces.portraits.picture import SAMPLES, develop
 from pxs.images import Fit, psnr, to_array
 from pxs.optional import require
+from pxs.parsing import Parser, argument
+from pxs.quantities import STEPS
 from pxs.storage.files import output_folder
 
 PEOPLE = 431_100  # first number; nobody is fitted on them
@@ -212,11 +213,10 @@ def _quiet(checkpoint: Checkpoint) -> Checkpoint:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0, or 2 when a package is missing."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.photographs", description=__doc__)
+    parser = Parser(prog="python -m analysis.photographs", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
-    parser.add_argument("--steps", type=int, default=20, help="denoising steps of mini (default 20)")
-    options = parser.parse_args(arguments)
-    return exit_status("python -m analysis.photographs", lambda: report(options.out, options.steps))
+    parser.add_argument("--steps", type=argument(STEPS), default=20, help="denoising steps of mini (default 20)")
+    return parser.run(lambda options: report(options.out, options.steps), arguments)
 
 
 if __name__ == "__main__":

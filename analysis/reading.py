@@ -9,7 +9,6 @@ lies in pxs/editing/photographs/reading.safetensors.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from safetensors.numpy import save_file
 from analysis.outside_faces import GROUPS
 from pxs.editing.photographs import finder
 from pxs.editing.photographs.reading import features
-from pxs.errors import exit_status
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.faces.portraits import Person, render
+from pxs.parsing import Parser, argument
+from pxs.quantities import COUNT
 
 SINGLES, PAIRS = 6, 2  # pictures a person with one and with two expressions; one more is neutral
 RANGE = (0.3, 1.2)  # of the intensities
@@ -74,11 +74,12 @@ def report(people: int, out: Path | None) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0, or 2 without the extra `photos`."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.reading", description=__doc__)
-    parser.add_argument("--people", type=int, default=60, help="how many to fit on (default 60)")
+    parser = Parser(prog="python -m analysis.reading", description=__doc__)
+    parser.add_argument(
+        "--people", type=argument(COUNT.named("people")), default=60, help="how many to fit on (default 60)"
+    )
     parser.add_argument("--out", type=Path, help="file to write the map to")
-    options = parser.parse_args(arguments)
-    return exit_status("python -m analysis.reading", lambda: report(options.people, options.out))
+    return parser.run(lambda options: report(options.people, options.out), arguments)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,12 @@ from pxs.batch.run import edit_many
 from pxs.batch.work import Settings
 from pxs.editing.checkpoints import identity_of
 from pxs.editing.options import LoadOptions
-from pxs.errors import PxsError, ScaleError, exit_status
+from pxs.errors import PxsError, ScaleError
 from pxs.expressions import Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds
 from pxs.images import save_png
+from pxs.parsing import Parser
 from pxs.storage.provenance import versions, write_json
 
 SAMPLE_S = 0.5
@@ -138,13 +139,12 @@ def line(workers: int, found: Result, one: Result) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table as it grows, write results.json; 2 after a mistake, which is printed as one line."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.performance.many", description="Measure batch speed.")
+    parser = Parser(prog="python -m analysis.performance.many", description="Measure batch speed.")
     parser.add_argument("--pictures", type=int, default=1000, help="drawn faces (default 1000)")
     parser.add_argument("--steps", type=int, default=20, help="denoising steps (default 20)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of processes (default 1 2)")
     parser.add_argument("--out", type=Path, help="folder for results.json")
-    args = parser.parse_args(arguments)
-    return exit_status("analysis.performance.many", lambda: _report(args))
+    return parser.run(_report, arguments)
 
 
 def _report(args: argparse.Namespace) -> None:

@@ -37,8 +37,18 @@ def test_a_state_of_an_earlier_version_resumes_and_is_refused_by_the_other_recip
 
 
 def test_the_command_takes_the_published_settings_for_mini_when_they_are_asked_for(human, tmp_path, capsys):
-    write(tmp_path / "rows.jsonl", human)
-    command = ["train", "--data", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path / "out"), "--steps", "1"]
+    write(tmp_path / "rows.jsonl", human, pictures="/")
+    command = [
+        "train",
+        "--pictures",
+        "/",
+        "--data",
+        str(tmp_path / "rows.jsonl"),
+        "--out",
+        str(tmp_path / "out"),
+        "--steps",
+        "1",
+    ]
     assert main([*command, "--recipe", "pixelsmile", "--set", "model=mini", "batch=1", "precision=no"]) == 0
     assert (
         "pxs: recipe pixelsmile for mini: 1 steps of 1 rows, rank 64, alpha 128, rate 0.0001" in capsys.readouterr().err
@@ -50,8 +60,8 @@ def test_the_command_takes_the_published_settings_for_mini_when_they_are_asked_f
 
 def test_the_full_model_that_is_not_downloaded_is_one_line_and_nothing_is_written(human, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    write(tmp_path / "rows.jsonl", human * 4)
-    command = ["train", "--data", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path / "out")]
+    write(tmp_path / "rows.jsonl", human * 4, pictures="/")
+    command = ["train", "--pictures", "/", "--data", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path / "out")]
     for more in (["--recipe", "pixelsmile"], ["--set", "model=Qwen/Qwen-Image-Edit-2511"]):
         assert main([*command, *more]) == 2
         message = capsys.readouterr().err

@@ -17,7 +17,7 @@ from pxs.training.settings import Settings
         ({"batch": 2.5}, "batch 2.5"),
         ({"batch": True}, "batch True"),
         ({"contrast": "both"}, "choose from symmetric, one_sided, none"),
-        ({"validation": 1.0}, "validation 1.0"),
+        ({"validation": 1.0}, "validation 1 is too large"),
         ({"compile": "yes"}, "not of type bool"),
         ({"shift": 0}, "shift 0"),
         ({"conditioning": "all"}, "choose from category, scores"),
