@@ -101,7 +101,7 @@ def test_a_higher_threshold_never_makes_a_pair_coherent():
     effect = blends.threshold_effect(pictures, "present", np.linspace(0, 1, 11), BlendThresholds())
     assert (effect.coherent.diff().dropna() <= 0).all()
     assert (effect[["coherent", "collapsed", "conflicting"]].sum(axis=1) == 15).all()
-    with pytest.raises(ScaleError, match="out of range"):
+    with pytest.raises(ScaleError, match="1.5 is too large"):
         blends.threshold_effect(pictures, "present", [1.5], BlendThresholds())
 
 

@@ -49,5 +49,5 @@ def test_energy_is_that_of_the_slope():
 
 
 def test_the_folder_is_required(capsys):
-    with pytest.raises(SystemExit):
-        main([])
+    assert main([]) == 2
+    assert capsys.readouterr().err.count("--out") == 1

@@ -65,4 +65,4 @@ def test_the_command_prints_and_writes_every_way(monkeypatch, tmp_path, capsys):
 
 def test_too_few_tasks_are_refused(capsys):
     assert approximate.main(["--tasks", "0"]) == 2
-    assert "0 tasks of 20 steps are too few" in capsys.readouterr().err
+    assert "tasks 0 is too small" in capsys.readouterr().err

@@ -35,4 +35,4 @@ def test_the_command_prints_and_writes_every_size(tmp_path, capsys):
 
 def test_a_size_without_rows_is_refused(capsys):
     assert storage.main(["--rows", "10", "0"]) == 2
-    assert "0 rows cannot be measured: give 1 to 5000000" in capsys.readouterr().err
+    assert "rows 0 is too small: give 1 to 5000000" in capsys.readouterr().err
