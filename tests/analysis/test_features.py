@@ -140,7 +140,7 @@ MISTAKES = {
     "twice": ({"expressions": ("fear", "fear")}, ScaleError, "each once"),
     "none": ({"intensities": ()}, ScaleError, "at least one"),
     "neutral": ({"intensities": (0, 1)}, ScaleError, "not above 0"),
-    "is not a number": ({"intensities": (float("nan"),)}, ScaleError, "not finite"),
+    "not finite": ({"intensities": (float("nan"),)}, ScaleError, "is not a number"),
     "step": ({"at": (12,)}, ScaleError, "step 12 is out of range: give 0 to 11"),
     "no seeds": ({"seeds": ()}, ScaleError, "seeds"),
 }
