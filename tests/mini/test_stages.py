@@ -150,9 +150,7 @@ def test_the_tokenizer_encodes_and_decodes_any_text():
     assert tokenizer.decode(tokenizer("Zwölf Gesichter, 漢字!")["input_ids"]) == "Zwölf Gesichter, 漢字!"
 
 
-def test_an_unknown_stage_is_refused(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["build", "everything"])
-    with pytest.raises(SystemExit) as stop:
-        build.main()
-    assert stop.value.code == 2
+@pytest.mark.parametrize("module", [build, build_portraits])
+def test_an_unknown_stage_is_refused(module, capsys):
+    assert module.main(["everything"]) == 2
     assert "invalid choice: 'everything'" in capsys.readouterr().err
