@@ -45,9 +45,11 @@ def umap_map(points: Array, neighbours: int = NEIGHBOURS, seed: int = 0) -> Map:
     """A UMAP of points (N, D) by cosine distance; on one machine, the same seed gives the same map.
 
     It starts from the first two principal components and runs on one thread, as a fixed seed requires. Raises DataError
-    unless there are more points than neighbours and at least 2 neighbours.
+    unless there are more points than neighbours and at least 2 neighbours, and for points that cannot be mapped: not
+    finite, of fewer than two features, or all equal.
     """
     check_neighbours(len(points), neighbours)
+    check_points(points)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # umap warns that TensorFlow is not installed
         from umap import UMAP
@@ -65,6 +67,16 @@ def check_neighbours(points: int, neighbours: int) -> None:
             f"a UMAP of {points} points with {neighbours} neighbours is not possible: give 2 neighbours or more, and "
             "more points than that"
         )
+
+
+def check_points(points: Array) -> None:
+    """Raise DataError unless the points (N, D) are finite, differ, and have two features or more."""
+    if points.ndim != 2 or points.shape[1] < 2:
+        raise DataError(f"points of shape {points.shape} cannot be mapped: give rows of two features or more")
+    if not np.isfinite(points).all():
+        raise DataError("some features are not finite, so no map can be made: leave those pictures out")
+    if (points == points[0]).all():
+        raise DataError(f"all {len(points)} points are equal, so no map can be made: take another place or more faces")
 
 
 def map_figure(

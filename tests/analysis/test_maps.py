@@ -93,3 +93,17 @@ def test_hovering_shows_the_picture_of_the_point_in_the_colour_of_its_expression
     assert not widget.tooltip_histograms  # with them, the browser shows no face and no picture
     for point, name in zip(widget.points, table.expression, strict=True):
         assert np.allclose(widget.color[int(point[2])], matplotlib.colors.to_rgba(COLOURS[name]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("points", "says"),
+    [
+        (np.ones((40, 5)), "all 40 points are equal"),
+        (np.arange(40.0)[:, None], "two features or more"),
+        (np.full((40, 3), np.nan), "not finite"),
+        (np.zeros(40), "two features or more"),
+    ],
+)
+def test_points_that_cannot_be_mapped_are_refused_in_one_line(points, says):
+    with pytest.raises(DataError, match=says):
+        umap_map(points, 5)
