@@ -18,6 +18,7 @@ from pxs.batch.processes import edit_here, edit_in_processes
 from pxs.batch.work import Job, Record, Settings, failed, record_of
 from pxs.errors import OutputError
 from pxs.storage.files import replace_file
+from pxs.storage.locks import writing
 
 Engine = Callable[[Settings, Sequence[Job], int], Iterator[Record]]
 
@@ -53,14 +54,29 @@ def edit_many(
 ) -> Summary:
     """Edit all pictures that are not done; a picture that fails is recorded and the others go on.
 
-    Raises OutputError for results in the way (unless `overwrite`) and where nothing can be written; what loading the
-    model raises; ModelError without Ray.
+    Raises OutputError for results in the way (unless `overwrite`), where nothing can be written, and while another
+    process edits into the same folder; what loading the model raises; ModelError without Ray.
     """
     folder = settings.folder
     if os.path.lexists(folder) and not folder.is_dir():
         raise OutputError(f"{str(folder)!r} is a file, not a folder: choose another folder for the results")
-    index = Index(folder)
     check_page(folder, overwrite)
+    with writing(folder):
+        return _edit(pictures, settings, identity, name_files, engine, workers, overwrite, progress)
+
+
+def _edit(
+    pictures: Sequence[Found],
+    settings: Settings,
+    identity: Mapping[str, str],
+    name_files: NameFiles,
+    engine: str,
+    workers: int,
+    overwrite: bool,
+    progress: bool,
+) -> Summary:
+    """What `edit_many` does, in a folder that is this process's own."""
+    index = Index(settings.folder)
     todo = plan(pictures, settings.preset, identity, name_files, index, overwrite, progress)
     summary = Summary(known=len(todo.done))
     bar = tqdm(total=len(todo.todo), desc="edit", unit="picture", leave=False, disable=not progress)

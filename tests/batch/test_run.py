@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from pxs.errors import ModelError, OutputError
 from pxs.expressions import Mix
 from pxs.images import open_image
+from pxs.storage.locks import writing
 
 
 def test_a_tree_an_index_and_a_page(photos, edit, records, tmp_path):
@@ -136,3 +137,10 @@ def test_a_result_folder_that_is_a_file_is_refused(photos, edit, tmp_path):
     Path(tmp_path / "out").write_text("mine")
     with pytest.raises(OutputError, match="is a file"):
         edit(photos)
+
+
+def test_a_second_process_in_the_same_folder_is_told_so(photos, edit, edits, tmp_path):
+    with writing(tmp_path / "out"), pytest.raises(OutputError, match="another process is writing in"):
+        edit(photos)
+    assert edits() == 0
+    assert edit(photos).edited == 6
