@@ -18,8 +18,8 @@ demo: $(READY) ## edit a face with the embedded model on the CPU: notebook, page
 	$(BIN)/jupyter-nbconvert --to html "$(OUT)/01_edit.ipynb"
 	@echo "Made:" && ls "$(OUT)/01_edit.ipynb" "$(OUT)/01_edit.html" "$(OUT)/sweep.png"
 
-test: $(READY) ## run the whole test suite
-	$(BIN)/python -m pytest
+test: $(READY) ## run the whole test suite, in two processes of one thread each
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter-lab notebooks

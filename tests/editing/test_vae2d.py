@@ -36,8 +36,8 @@ def latents() -> Tensor:
 
 
 def close(ours: Tensor, theirs: Tensor) -> None:
-    """Fail unless two tensors of one shape agree to 1e-5."""
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    """Fail unless two tensors of one shape agree to 2e-5: sums are rounded in another order."""
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-5)
 
 
 @torch.no_grad()
