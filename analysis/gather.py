@@ -1,12 +1,6 @@
 """The results of many runs in one table: python -m analysis.gather out/sweep --out out/sweep.csv.
 
-Every run of a notebook or a command writes a results.json. In a sweep each run is one papermill call with a folder of
-its own:
-
-    mkdir -p out/sweep
-    for face in 400003 400011 400020; do
-        papermill notebooks/02_blend.ipynb "out/sweep/$face.ipynb" -y "face_seeds: [$face]" -p out_dir "out/sweep/$face"
-    done
+Every run of a notebook or a command writes a results.json. `analysis.sweep` makes many, each in a folder of its own.
 """
 
 from __future__ import annotations
@@ -40,13 +34,14 @@ def gather(folder: str | Path, records: str | None = None) -> pd.DataFrame:
         raise DataError(f"no {RESULTS} below {str(folder)!r}: run a notebook with its out_dir there first")
     rows = []
     for file in files:
-        flat = dict(_flat(_read(file)))
+        found = dict(flat(read_results(file)))
         run = {"run": file.parent.relative_to(root).as_posix()}
-        rows += [run | flat] if records is None else [run | entry for entry in _entries(flat, records, file)]
+        rows += [run | found] if records is None else [run | entry for entry in _entries(found, records, file)]
     return pd.DataFrame(rows)
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def read_results(file: Path) -> Mapping[str, Any]:
+    """The content of a results.json; raises DataError for a file that cannot be read or holds no object."""
     try:
         content = json.loads(file.read_text())
     except (OSError, ValueError) as error:
@@ -58,20 +53,21 @@ def _read(file: Path) -> Mapping[str, Any]:
     return content
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values of a mapping, those of a mapping inside it as "outer.inner"."""
     for key, value in content.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _entries(flat: Mapping[str, Any], name: str, file: Path) -> list[dict[str, Any]]:
-    entries = flat.get(name)
+def _entries(found: Mapping[str, Any], name: str, file: Path) -> list[dict[str, Any]]:
+    entries = found.get(name)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        lists = ", ".join(k for k, v in flat.items() if isinstance(v, list) and v and isinstance(v[0], dict))
+        lists = ", ".join(k for k, v in found.items() if isinstance(v, list) and v and isinstance(v[0], dict))
         raise DataError(f"{file} has no list of records {name!r}: choose from {lists or 'none'}")
-    return [dict(_flat(entry)) for entry in entries]
+    return [dict(flat(entry)) for entry in entries]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
