@@ -18,6 +18,7 @@ from pxs.commands.arguments import (
     load_options,
     path,
 )
+from pxs.editing.sliders import NAMES
 from pxs.errors import DataError
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
@@ -26,14 +27,15 @@ from pxs.quantities import COUNT, SEED, STEPS
 if TYPE_CHECKING:
     from pxs.benchmark.judge import Record
 
-METHODS = ("truth", "source", "base", "words", "pixelsmile")
+METHODS = ("truth", "source", "base", "words", "pixelsmile", "flowslider", "attributecontrol_naive", *NAMES)
+ALL = tuple(name for name in METHODS if name != "words")  # words mean nothing to the text encoder of mini
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
     command.add_argument(
-        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, or NAME=FOLDER"
+        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, all, or NAME=FOLDER"
     )
     command.add_argument("--out", type=path, required=True, help="folder for results; a second run continues there")
     command.add_argument(

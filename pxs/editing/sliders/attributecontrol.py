@@ -1,0 +1,43 @@
+"""AttributeControl (arXiv 2403.17064): a vector for each expression, added to one token of the neutral prompt.
+
+    e'_row = e_row + sum_i alpha_i d_i
+
+The row is that of the subject, "person" or "character", as published. Under it the model must predict
+v_neutral + alpha (v_expression - v_neutral). The first fifth of the steps runs without the vectors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from pxs.editing.sliders.slider import Slider
+from pxs.expressions import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from diffusers import QwenImageTransformer2DModel
+
+SUBJECT = -11  # row of the word "person" or "character" in the embeddings of a prompt, counted from the end
+
+
+class AttributeControl(Slider):
+    """Vectors (12, D), at first zero."""
+
+    delay = 0.2
+
+    def __init__(self, transformer: QwenImageTransformer2DModel, seed: int = 0) -> None:
+        super().__init__(transformer, seed)
+        self.vectors = nn.Parameter(torch.zeros(len(EXPRESSIONS), transformer.config.joint_attention_dim))
+
+    def steer(self, neutral: Tensor, text: Tensor, weights: Tensor) -> Tensor:
+        """The neutral prompt, with the vectors added to the subject."""
+        return added(neutral, SUBJECT, weights.to(self.vectors) @ self.vectors)
+
+
+def added(text: Tensor, row: int, change: Tensor) -> Tensor:
+    """Embeddings (N, L, D) with a change (N, D) added to one row, in the dtype of the embeddings."""
+    place = torch.zeros(text.shape[1], device=text.device)
+    place[row] = 1
+    return (text + place[:, None] * change[:, None]).to(text.dtype)

@@ -1,0 +1,39 @@
+"""`Slider`: what the methods of this room have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from diffusers import QwenImageTransformer2DModel
+    from torch.utils.hooks import RemovableHandle
+
+
+class Slider(nn.Module):
+    """A method's trainable part. Untrained, it changes nothing: the transformer computes the same bits.
+
+    Created from the transformer that it is for, and from the seed of its first weights. `delay` is the share of the
+    denoising steps, the first ones, that run under the neutral prompt.
+    """
+
+    delay = 0.0
+
+    def __init__(self, transformer: QwenImageTransformer2DModel, seed: int = 0) -> None:
+        super().__init__()
+
+    def steer(self, neutral: Tensor, text: Tensor, weights: Tensor) -> Tensor:
+        """Set the intensities of the batches to come; returns the embeddings (N, L, D) to run the transformer with.
+
+        neutral, text (N, L, D): embeddings of the neutral prompt and of the prompt of each row's expression. weights
+        (N, 12): the intensity at the expression of each row, else 0.
+        """
+        raise NotImplementedError
+
+    def rest(self) -> None:
+        """Change nothing in the batches to come."""
+
+    def hook(self, transformer: QwenImageTransformer2DModel) -> list[RemovableHandle]:
+        """Register hooks on layers of the transformer; returns the handles that remove them."""
+        return []
