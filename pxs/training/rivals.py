@@ -7,6 +7,7 @@ its score a, v the model's velocity without the method and u that with it; sg: w
     conceptslider         |u(z_s; +/-1) - sg (v(z_s; neutral) +/- (v(z_s; expression) - v(z_s; neutral)))|^2, both signs
     attributecontrol      the same at +/-a instead of +/-1, with a uniform in 0.1..1.5; the article goes to 5
     conceptslider_visual  |u(x_s; a) - (n - x)|^2
+    saedit                |x - reconstruction of x|^2 over tokens x of the prompts; see saedit.py
     kslider               |u(x_s; a) - (n - x)|^2, and the source itself at intensity 0
 """
 
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from pxs.editing.sampling import pack, predict_velocity, unpack
 from pxs.editing.sliders.registry import SLIDERS
+from pxs.editing.sliders.saedit import TOKENS, SAEdit
 from pxs.editing.sliders.slider import Slider
 from pxs.expressions import EXPRESSIONS
 from pxs.training.cache import Batch
@@ -38,6 +40,7 @@ RATES = {
     "conceptslider": 2e-3,
     "conceptslider_visual": 2e-3,
     "attributecontrol": 2e-2,
+    "saedit": 3e-3,
     "kslider": 1e-3,
 }
 
@@ -138,6 +141,12 @@ def towards_targets_and_source(slider: Slider, transformer: Transformer, rows: R
     return towards_targets(slider, transformer, rows.and_then(still))
 
 
+def reconstructed(slider: Slider, transformer: Transformer, rows: Rows) -> Tensor:
+    """The loss of SAEdit's autoencoder on the instruction's tokens, a scalar; the transformer takes no part in it."""
+    assert isinstance(slider, SAEdit)
+    return slider.error(torch.cat([rows.neutral, rows.text])[:, -TOKENS:].float())
+
+
 @torch.no_grad()
 def _without(slider: Slider, transformer: Transformer, rows: Rows, mixed: Tensor, text: Tensor) -> Tensor:
     """The velocity of the model itself."""
@@ -150,6 +159,7 @@ LOSSES: Mapping[str, Callable[[Slider, Transformer, Rows], Tensor]] = {
     "conceptslider": distilled,
     "conceptslider_visual": towards_targets,
     "attributecontrol": distilled_at_random,
+    "saedit": reconstructed,
     "kslider": towards_targets_and_source,
 }
 

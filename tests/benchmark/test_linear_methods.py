@@ -7,10 +7,11 @@ from pxs.benchmark.methods import choose
 from pxs.benchmark.methods.attributecontrol import NaiveAttributeControl
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.methods.flowslider import FlowSlider
-from pxs.benchmark.methods.sliders import delayed
+from pxs.benchmark.methods.sliders import Trained, paced
 from pxs.data.synthetic_bench import mini_bench
 from pxs.editing.sampling import pack, seeded_noise, stock_velocity
 from pxs.editing.sliders import NAMES
+from pxs.editing.sliders.registry import SLIDERS
 from pxs.errors import DataError, ModelError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix
 
@@ -86,20 +87,43 @@ def test_naive_attributecontrol_moves_the_word_of_the_neutral_prompt(context, po
     assert torch.allclose(last.latents, expected.latents, atol=1e-4)
 
 
-def test_the_first_steps_of_a_delay_run_under_the_neutral_prompt():
+class Told:
+    """A slider that gives the sum of its weights as text."""
+
+    def __init__(self, paced):
+        self.paced, self.calls = paced, 0
+
+    def steer(self, neutral, text, weights):
+        self.calls += 1
+        return weights.sum(dim=1)
+
+
+def texts(slider, steps=10):
+    """The text of each step, for the intensities 0.5 and 1."""
+
     def prepare(transformer, times, control, text, grid):
         return lambda index, latents: text
 
-    run = delayed(prepare, torch.zeros(1), 0.2)(None, torch.zeros(10), None, torch.ones(1), None)
-    assert [float(run(index, None)) for index in range(10)] == [0, 0, *[1] * 8]
-    run = delayed(prepare, torch.zeros(1), 0.0)(None, torch.zeros(10), None, torch.ones(1), None)
-    assert [float(run(index, None)) for index in range(10)] == [1] * 10
+    run = paced(prepare, slider, None, None, weights(0.5, 1.0))(None, torch.zeros(steps), None, None, None)
+    return torch.stack([run(index, None) for index in range(steps)])
+
+
+def test_attributecontrol_starts_after_a_fifth_of_the_steps(editor):
+    slider = Told(SLIDERS["attributecontrol"](editor.pipe.transformer).paced)
+    expected = torch.tensor([[0, 0]] * 2 + [[0.5, 1]] * 8)
+    assert torch.equal(texts(slider), expected)
+    assert slider.calls == 2
+
+
+def test_saedit_rises_exponentially_up_to_its_strength(editor):
+    share = torch.arange(10)[:, None] / 10
+    alphas = torch.tensor([0.5, 1.0])
+    expected = torch.minimum(torch.e ** (15 * alphas * share) - 1, 15 * alphas)
+    assert torch.allclose(texts(Told(SLIDERS["saedit"](editor.pipe.transformer).paced)), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_trained_method_comes_with_weights_for_mini(name, context):
-    from pxs.benchmark.methods.sliders import Trained
-
     method, task = Trained(context, name), mini_bench()[0]
     images = method.edit(task, [Mix(), Mix({task.expression: 1})])
     assert [i.size for i in images] == [task.open().size] * 2

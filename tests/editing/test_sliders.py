@@ -1,4 +1,4 @@
-"""What other methods add to the transformer: nothing while untrained, and afterwards exactly what their formulas say."""
+"""What other methods add to the transformer: nothing while untrained, and then exactly what their formulas say."""
 
 from copy import deepcopy
 
@@ -145,6 +145,28 @@ def test_kslider_is_the_published_network_of_the_scale(editor, inputs):
             x = (layer[0].weight @ x + layer[0].bias).clamp(min=0)
         expected = m.network[-1](x).view(2, -1)
         assert torch.allclose(m(torch.tensor([scale]), text[:1])[0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_saedit_moves_the_word_along_the_features_that_the_expression_adds(editor, inputs):
+    _, neutral, text, weights = inputs
+    slider = filled("saedit", editor)
+    change = slider.steer(neutral, text, weights) - neutral
+
+    def codes(rows):
+        found = []
+        for x in rows[-13:]:
+            z = (slider.encoder @ (x / (x @ x / len(x)).sqrt() - slider.centre) + slider.threshold).clamp(min=0)
+            z[z.argsort(descending=True)[16:]] = 0
+            found.append(z)
+        return torch.stack(found).max(dim=0).values
+
+    g = (codes(text[0]) - codes(neutral[0])).clamp(min=0)
+    g[g.argsort(descending=True)[8:]] = 0
+    word = neutral[0, LENGTH - 7]
+    expected = (word @ word / len(word)).sqrt() * (slider.decoder @ (g / g.norm()))
+    assert torch.allclose(change[:, LENGTH - 7], INTENSITIES[:, None] * expected, rtol=1e-3, atol=1e-4)
+    change[:, LENGTH - 7] = 0
+    assert not change.any()
 
 
 def test_attributecontrol_moves_the_subject_alone(editor, inputs):

@@ -77,6 +77,8 @@ def by_hand(name, batch, noise, sigma, slider):
                 values.append((v(x_s, e0, s, a) - (n - x)) ** 2)
             elif name == "kslider":
                 values += [(v(x_s, e, s, 1.0) - (n - x)) ** 2, (v(z_s, e, s, 1.0) - (n - z)) ** 2]
+            elif name == "saedit":
+                values += [autoencoded(slider, x) for x in (e0, e)]
             else:
                 u = 0.5 * (1 + torch.erf(n[0, 0, 0, 0] / 2**0.5))
                 change = v(z_s, e, s) - v(z_s, e0, s)
@@ -86,6 +88,17 @@ def by_hand(name, batch, noise, sigma, slider):
                     moved[-11] += scale * vector
                     values.append((v(z_s, moved, s) - (v(z_s, e0, s) + scale * change)) ** 2)
     return torch.stack(values).mean()
+
+
+def autoencoded(slider, text):
+    """The squared errors of the reconstruction, token by token."""
+    errors = []
+    for x in text[-13:]:
+        unit = x / (x @ x / len(x)).sqrt()
+        z = (slider.encoder @ (unit - slider.centre) + slider.threshold).clamp(min=0)
+        z[z.argsort(descending=True)[16:]] = 0
+        errors.append((slider.decoder @ z + slider.centre - unit) ** 2)
+    return torch.stack(errors)
 
 
 CATEGORIES = {}

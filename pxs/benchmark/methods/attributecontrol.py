@@ -15,7 +15,7 @@ from pxs.benchmark.methods.linear import Linear, intensities, prompts
 from pxs.editing.conditioning import WORD
 from pxs.editing.editor import Portrait
 from pxs.editing.sampling import DenoisingStep
-from pxs.editing.sliders.attributecontrol import added
+from pxs.editing.sliders.slider import added
 
 
 class NaiveAttributeControl(Linear):

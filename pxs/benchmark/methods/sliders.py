@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from pxs.benchmark.methods.context import Context
@@ -70,22 +71,30 @@ class Trained(Linear):
         """Denoise under the embeddings that the slider gives, with its hooks."""
         c, slider = self.context, self.slider()
         neutral, target = prompts(portrait, expression, len(weights))
-        text = slider.steer(neutral, target, weights)
-        prepare = delayed(portrait.editor.prepare, neutral, slider.delay)
+        prepare = paced(portrait.editor.prepare, slider, neutral, target, weights)
         with hooked(portrait.editor.pipe.transformer, slider):
-            yield from denoised(portrait, text, c.seed, c.steps, prepare)
+            yield from denoised(portrait, target, c.seed, c.steps, prepare)
         slider.rest()
 
 
-def delayed(prepare: Prepare, neutral: Tensor, share: float) -> Prepare:
-    """`prepare` under embeddings `neutral` (N, L, D) for a share of the steps, the first ones."""
+def paced(prepare: Prepare, slider: Slider, neutral: Tensor, target: Tensor, weights: Tensor) -> Prepare:
+    """`prepare` under the embeddings that a slider gives for the weights (N, 12) of each step.
+
+    neutral, target (N, L, D): embeddings of the neutral prompt and of the expression's.
+    """
 
     def prepared(
         transformer: QwenImageTransformer2DModel, times: Tensor, control: Tensor, text: Tensor, grid: Grid
     ) -> Velocity:
-        late = prepare(transformer, times, control, text, grid)
-        count = round(share * len(times))
-        early = prepare(transformer, times, control, neutral.to(text), grid) if count else late
-        return lambda index, latents: (early if index < count else late)(index, latents)
+        known: list[tuple[Tensor, Velocity]] = []
+
+        def velocity(index: int, latents: Tensor) -> Tensor:
+            now = slider.paced(weights, index / len(times))
+            if not known or not torch.equal(known[0][0], now):
+                own = slider.steer(neutral, target, now)
+                known[:] = [(now, prepare(transformer, times, control, own, grid))]
+            return known[0][1](index, latents)
+
+        return velocity
 
     return prepared

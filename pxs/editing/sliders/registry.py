@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pxs.editing.sliders.attributecontrol import AttributeControl
 from pxs.editing.sliders.conceptslider import ConceptSlider, VisualConceptSlider
 from pxs.editing.sliders.kslider import KSlider
+from pxs.editing.sliders.saedit import SAEdit
 from pxs.editing.sliders.slider import Slider
 from pxs.editing.sliders.slideredit import SliderEdit
 
@@ -21,6 +22,7 @@ SLIDERS: dict[str, type[Slider]] = {
     "conceptslider": ConceptSlider,
     "conceptslider_visual": VisualConceptSlider,
     "attributecontrol": AttributeControl,
+    "saedit": SAEdit,
 }
 """The classes by the names of their methods, `NAMES`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -14,11 +15,8 @@ if TYPE_CHECKING:
 class Slider(nn.Module):
     """A method's trainable part. Untrained, it changes nothing: the transformer computes the same bits.
 
-    Created from the transformer that it is for, and from the seed of its first weights. `delay` is the share of the
-    denoising steps, the first ones, that run under the neutral prompt.
+    Created from the transformer that it is for, and from the seed of its first weights.
     """
-
-    delay = 0.0
 
     def __init__(self, transformer: QwenImageTransformer2DModel, seed: int = 0) -> None:
         super().__init__()
@@ -31,9 +29,20 @@ class Slider(nn.Module):
         """
         raise NotImplementedError
 
+    def paced(self, weights: Tensor, share: float) -> Tensor:
+        """The weights (N, 12) to steer with at a share of the denoising, 0 at its first step, below 1 at its last."""
+        return weights
+
     def rest(self) -> None:
         """Change nothing in the batches to come."""
 
     def hook(self, transformer: QwenImageTransformer2DModel) -> list[RemovableHandle]:
         """Register hooks on layers of the transformer; returns the handles that remove them."""
         return []
+
+
+def added(text: Tensor, row: int, change: Tensor) -> Tensor:
+    """Embeddings (N, L, D) with a change (N, D) added to one row, in the dtype of the embeddings."""
+    place = torch.zeros(text.shape[1], device=text.device)
+    place[row] = 1
+    return (text + place[:, None] * change[:, None]).to(text.dtype)
