@@ -38,11 +38,9 @@ def method_table(methods: Mapping[str, Method]) -> str:
 
     Raises DataError for a method that is not one of linear control.
     """
-    lines = [
-        "| method | article | adds | alpha sets | training needs | parameters | steps | minutes |",
-        "|---" * 8 + "|",
-    ]
-    for name in methods:
+    heads = ("method", "article", "adds", "the number sets", "training needs", "parameters", "steps", "minutes")
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for name, method in methods.items():
         if name not in FACTS:
             raise DataError(f"{name!r} is no method of linear control: choose from {', '.join(FACTS)}")
         cost = ["", "", ""]
