@@ -5,7 +5,7 @@ A `Trainee` adds its weights to the transformer, gives the loss of a batch, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,8 +41,11 @@ class Trainee(Protocol):
         """The loss of a step, and that of a validation, whose part "flow" counts."""
         ...
 
-    def file(self, base: str, figures: Mapping[str, Any]) -> bytes:
-        """The result as safetensors; `base` is the fingerprint of its model, `figures` those of the log."""
+    def file(self, base: str, expressions: Sequence[str], figures: Mapping[str, Any]) -> bytes:
+        """The result as safetensors.
+
+        `base` is the fingerprint of its model, `expressions` those of the rows, `figures` those of the log.
+        """
         ...
 
 
@@ -73,7 +76,7 @@ class AdapterTrainee:
         )
         return objective, replace(objective, settings=s.updated({"contrast": "none", "identity_weight": 0.0}))
 
-    def file(self, base: str, figures: Mapping[str, Any]) -> bytes:
+    def file(self, base: str, expressions: Sequence[str], figures: Mapping[str, Any]) -> bytes:
         """The LoRA in the layout of diffusers."""
         return adapter_bytes(self.transformer, base, "published" if self.settings.published else "")
 
@@ -93,11 +96,11 @@ class RivalTrainee:
         """The loss of the method, twice."""
         return self.rival, self.rival
 
-    def file(self, base: str, figures: Mapping[str, Any]) -> bytes:
+    def file(self, base: str, expressions: Sequence[str], figures: Mapping[str, Any]) -> bytes:
         """The weights of the method, with what they cost."""
         slider, s = self.rival.slider, self.settings
         cost = Cost(s.steps, round(float(figures["seconds"]), 1), sum(p.numel() for p in slider.parameters()))
-        return content(slider, s.method, base, cost)
+        return content(slider, s.method, base, expressions, cost)
 
 
 def trainee(transformer: QwenImageTransformer2DModel, settings: Settings, factors: Mapping[str, Factors]) -> Trainee:

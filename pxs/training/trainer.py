@@ -326,7 +326,8 @@ class _Training:
 
     def _finish(self) -> None:
         """Write adapter.safetensors and results.json: all processes gather the weights, the main process writes."""
-        content = self.trainee.file(self.editor.checkpoint.fingerprint, self.log.figures())
+        expressions = sorted({target.category for row in self.training for target in row.targets})
+        content = self.trainee.file(self.editor.checkpoint.fingerprint, expressions, self.log.figures())
         if self.accelerator.is_main_process:
             path = self.folder / "adapter.safetensors"
             replace_file(path, content)

@@ -1,14 +1,20 @@
 """Other methods of linear control edit tasks of a bench as their articles say."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from PIL import Image
 
-from pxs.benchmark.methods import choose
 from pxs.benchmark.methods.attributecontrol import NaiveAttributeControl
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.methods.flowslider import FlowSlider
+from pxs.benchmark.methods.reference import Source
 from pxs.benchmark.methods.sliders import Trained, paced
+from pxs.benchmark.run import run
+from pxs.benchmark.table import write_results
 from pxs.data.synthetic_bench import mini_bench
+from pxs.data.tasks import Task
 from pxs.editing.sampling import pack, seeded_noise, stock_velocity
 from pxs.editing.sliders import NAMES
 from pxs.editing.sliders.registry import SLIDERS
@@ -139,7 +145,28 @@ def test_a_mix_of_another_expression_is_refused(context):
         FlowSlider(context).edit(task, [Mix({other: 1})])
 
 
-def test_a_method_without_weights_for_a_model_says_how_to_train_them(photo_model):
-    method = choose(["slideredit"], model=str(photo_model))["slideredit"]
-    with pytest.raises(ModelError, match="pxs train --method slideredit"):
-        _ = method.provenance
+def test_a_method_without_weights_for_a_model_says_how_to_train_them():
+    other = Context(model="other")
+    other._editors["None"] = SimpleNamespace(checkpoint=SimpleNamespace(fingerprint="of another model"))
+    with pytest.raises(ModelError, match="no weights for 'other': train them with pxs train --method slideredit"):
+        _ = Trained(other, "slideredit").file
+
+
+class Partial:
+    """A method for happy faces alone, which leaves every picture as it is."""
+
+    def supports(self, expression):
+        return expression == "happy"
+
+    def edit(self, task, mixes):
+        return [task.open()] * len(mixes)
+
+
+def test_what_a_method_does_not_support_is_left_out_and_measures_over_all_expressions_are_not_given(judges, tmp_path):
+    tasks = [Task(e, "human", e, picture=Image.new("RGB", (64, 64)), box=(0, 0, 64, 64)) for e in ("happy", "shy")]
+    records = run({"partial": Partial(), "source": Source()}, tasks, judges, tmp_path, progress=False)
+    rows = write_results(records, tmp_path)
+    assert (rows["partial"]["left_out"], rows["source"]["left_out"]) == (1, 0)
+    assert rows["partial"]["acc_12"] is None and rows["partial"]["cls_12"] is None
+    assert rows["partial"]["acc_6"] is not None and rows["source"]["acc_12"] is not None
+    assert records["partial"][1].fault == "partial does not support shy"

@@ -45,7 +45,7 @@ def filled(name, editor):
     return slider
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "saedit"])  # its features are random at first
 def test_an_untrained_method_changes_no_bit_and_leaves_no_hook(name, editor, inputs):
     image, neutral, text, weights = inputs
     transformer = editor.pipe.transformer

@@ -155,6 +155,7 @@ def test_a_trained_method_states_what_it_is_and_what_it_cost(trained, editor):
     slider = SLIDERS[name](editor.pipe.transformer)
     assert notes["cost"]["parameters"] == sum(p.numel() for p in slider.parameters())
     seconds = json.loads((folder / "results.json").read_text())["seconds"]
+    assert notes["expressions"] == sorted(notes["expressions"]) and set(notes["expressions"]) <= set(EXPRESSIONS)
     assert notes["cost"]["steps"] == 2 and notes["cost"]["seconds"] == round(seconds, 1)
 
 
@@ -188,10 +189,10 @@ def test_weights_of_another_method_model_or_shape_are_refused(editor, tmp_path):
         ("method", "kslider", base, "holds weights of 'kslider'"),
         ("model", "attributecontrol", "another", "trained on another model"),
     ):
-        (tmp_path / name).write_bytes(content(slider, of, on, Cost()))
+        (tmp_path / name).write_bytes(content(slider, of, on, EXPRESSIONS, Cost()))
         with pytest.raises(AdapterError, match=said):
             load_into(slider, tmp_path / name, "attributecontrol", base)
-    (tmp_path / "shape").write_bytes(content(filled("kslider", editor), "attributecontrol", base, Cost()))
+    (tmp_path / "shape").write_bytes(content(filled("kslider", editor), "attributecontrol", base, EXPRESSIONS, Cost()))
     with pytest.raises(AdapterError, match="does not fit"):
         load_into(slider, tmp_path / "shape", "attributecontrol", base)
     (tmp_path / "text").write_text("nothing")

@@ -58,6 +58,10 @@ class Trained(Linear):
         """What its training cost."""
         return Cost(**read_notes(self.file)["cost"])
 
+    def supports(self, expression: str) -> bool:
+        """Whether its weights were trained for an expression."""
+        return expression in read_notes(self.file)["expressions"]
+
     def slider(self) -> Slider:
         """The method with its weights."""
         if self._slider is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,10 @@ class Cost:
     parameters: int = 0
 
 
-def content(module: nn.Module, method: str, base: str, cost: Cost) -> bytes:
+def content(module: nn.Module, method: str, base: str, expressions: Sequence[str], cost: Cost) -> bytes:
     """The weights of a module as a safetensors file, float16; `base` is the fingerprint of their model.
+
+    `expressions` are those that it was trained for.
 
     All notes are one entry: several entries have no fixed order, which would change the hash of the file.
     """
@@ -37,7 +39,7 @@ def content(module: nn.Module, method: str, base: str, cost: Cost) -> bytes:
     tensors = {
         name: value.detach().to("cpu", torch.float16).contiguous() for name, value in module.state_dict().items()
     }
-    notes = {"method": method, "base": base, "cost": asdict(cost)}
+    notes = {"method": method, "base": base, "expressions": list(expressions), "cost": asdict(cost)}
     return save(tensors, metadata={NOTES: json.dumps(notes, sort_keys=True)})
 
 

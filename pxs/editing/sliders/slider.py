@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Slider(nn.Module):
-    """A method's trainable part. Untrained, it changes nothing: the transformer computes the same bits.
+    """A method's trainable part. Untrained (but for SAEdit) it changes nothing: the transformer computes the same bits.
 
     Created from the transformer that it is for, and from the seed of its first weights.
     """
