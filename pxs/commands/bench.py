@@ -28,7 +28,8 @@ from pxs.storage.paths import check_path
 if TYPE_CHECKING:
     from pxs.benchmark.judge import Record
 
-METHODS = ("truth", "source", "base", "words", "pixelsmile", "flowslider", "attributecontrol_naive", *NAMES)
+WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
+METHODS = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
 ALL = tuple(name for name in METHODS if name != "words")  # words mean nothing to the text encoder of mini
 
 
@@ -112,8 +113,8 @@ def _weights(given: Sequence[str]) -> dict[str, Path]:
     found = {}
     for text in given:
         name, equals, file = text.partition("=")
-        if not (equals and file) or name not in NAMES:
-            raise DataError(f"--weights {shown(text)} is not NAME=FILE: name one of {', '.join(NAMES)}")
+        if not (equals and file) or name not in WEIGHED:
+            raise DataError(f"--weights {shown(text)} is not NAME=FILE: name one of {', '.join(WEIGHED)}")
         found[name] = check_path(file)
     return found
 

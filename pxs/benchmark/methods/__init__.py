@@ -41,6 +41,7 @@ METHODS: dict[str, Callable[[Context], Method]] = {
     "source": lambda context: reference.Source(),
     "base": lambda context: interpolation.Interpolation(context, adapter=None),
     "pixelsmile": lambda context: interpolation.Interpolation(context, adapter=context.adapter),
+    "pixelsmile_calibrated": lambda context: interpolation.Calibrated(context, adapter=context.adapter),
     "words": words.Words,
     "flowslider": flowslider.FlowSlider,
     "attributecontrol_naive": attributecontrol.NaiveAttributeControl,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
 
+BUNDLED = Path(__file__).parent / "weights"
+
+
 @dataclass
 class Context:
     """Settings of a run; `editor(adapter)` loads on first use with `options`. ScaleError for an impossible number.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pxs.benchmark.methods.context import Context
+from pxs.benchmark.methods.context import BUNDLED, Context
 from pxs.benchmark.methods.linear import Linear, denoised, prompts
 from pxs.editing.editor import Portrait
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, Velocity
@@ -24,8 +24,6 @@ from pxs.storage.hashes import file_hash
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
-
-BUNDLED = Path(__file__).parent / "weights"
 
 
 class Trained(Linear):
