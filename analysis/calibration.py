@@ -46,7 +46,7 @@ def measure(editor: Editor, people: Sequence[int], steps: int) -> dict[str, NDAr
 
 
 def fit(adapter: str, shown: Mapping[str, NDArray[np.float64]], asked: Sequence[float] = ASKED) -> Calibration:
-    """The calibration of an adapter (its hash) from what edits showed (N, A) when `asked` (A,), from 0 on, was asked for.
+    """The calibration of an adapter (its hash) from what edits showed (N, A) when `asked` (A,), from 0 on, was asked.
 
     What is shown at 0 is taken off, so that 0 asks for 0. An expression whose mean never rises gets no curve.
     """
