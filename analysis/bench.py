@@ -22,7 +22,8 @@ STYLES = {
     "pixelsmile": ("#0072B2", "-"),
 }
 """Colour and line style of the built-in methods; others use OTHERS in turn."""
-OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#332288")
+OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#332288", "#882255")
+LINES = ("-", "-.", ":")
 
 
 def outcomes(records: Mapping[str, Sequence[Record]]) -> dict[str, Outcome]:
@@ -71,8 +72,10 @@ def confusion_shares(
 
 
 def _look(name: str, records: Mapping[str, object]) -> tuple[str, str]:
-    unknown = [n for n in records if n not in STYLES]
-    return STYLES.get(name) or (OTHERS[unknown.index(name) % len(OTHERS)], "-")
+    if name in STYLES:
+        return STYLES[name]
+    turn, place = divmod([n for n in records if n not in STYLES].index(name), len(OTHERS))
+    return OTHERS[place], LINES[turn % len(LINES)]
 
 
 def _finished(figure: Figure, axes: Axes) -> Figure:

@@ -16,6 +16,7 @@ SMALL = {
     "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "alphas": [0, 1], "adapter": "none"},
     "03_train_lora": {"row_count": 8, "train_steps": 2, "batch": 2, "rank": 2, "steps": 1, "face_seeds": [400010]},
     "05_bench": {"methods": ["truth", "source", "base"], "task_count": 2, "steps": 1},
+    "06_rivals": {"methods": ["base", "attributecontrol_naive", "flowslider"], "task_count": 1, "steps": 1},
     "04_entanglement": {
         "face_seeds": [400000, 400001, 400002],
         "expressions": ["surprised", "fear", "angry", "disgust"],
@@ -180,6 +181,16 @@ def test_bench_notebook_writes_its_table_and_figures(tmp_path):
         assert (tmp_path / name).stat().st_size > 200
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
     assert shown.count("image/png") == 4 and "text/markdown" in shown
+
+
+def test_rivals_notebook_shows_a_row_a_method_and_writes_its_figures(tmp_path):
+    path = next(p for p in NOTEBOOKS if p.stem == "06_rivals")
+    executed = run(path, tmp_path, SMALL["06_rivals"])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert list(results) == SMALL["06_rivals"]["methods"]
+    assert (tmp_path / "response.png").stat().st_size > 1000 and (tmp_path / "identity.svg").stat().st_size > 1000
+    shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
+    assert shown.count("image/png") == 3 and shown.count("text/markdown") == 2
 
 
 def test_a_wrong_parameter_stops_the_notebook(tmp_path):

@@ -25,7 +25,7 @@ from typing import Any
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.benchmark.methods import Method
+from pxs.benchmark.methods import Method, supports
 from pxs.data.tasks import Task
 from pxs.errors import DataError, OutputError, PxsError, ScaleError, one_line
 from pxs.expressions import Mix, sweep
@@ -47,13 +47,14 @@ class TaskEdits:
     """The edits of one task by one method, as they lie on disk.
 
     key: the hash of what they depend on. files: names of the pictures, in the order of `mixes_of`; empty after a
-    failure, of which `error` is the reason.
+    failure, of which `error` is the reason, and for a task that the method does not support.
     """
 
     folder: Path
     key: str
     files: tuple[str, ...] = ()
     error: str = ""
+    supported: bool = True
 
     def open(self) -> list[Image.Image]:
         """The pictures, RGB, one a mix. Raises ImageError for a file that is missing or damaged."""
@@ -142,6 +143,9 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
     """The finished edits in `folder`, or new ones, which are on disk when this returns."""
     key = ""
     try:
+        if not supports(method, task.expression):
+            reason = f"{folder.parent.name} does not support {task.expression}"
+            return TaskEdits(folder, "", error=reason, supported=False)
         key = _key(task, task.open(), provenance)
         known = read_edits(folder)
         if known and known.key == key and not known.error:

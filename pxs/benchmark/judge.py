@@ -249,7 +249,7 @@ def _rate(rater: Rater, shown: Mapping[str, Sequence[Shown]], log: Log, progress
 def _line(rater: Rater, method: str, shown: Shown, log: Log) -> Line:
     """The values that the log has for these edits, or new ones, which are on disk when this returns."""
     if shown.edits.error:
-        return Line("", method, shown.task.name, [], shown.edits.error)
+        return Line("", method, shown.task.name, [], shown.edits.error, not shown.edits.supported)
     key = _key(rater, method, shown)
     if key in log.finished:
         return log.finished[key]

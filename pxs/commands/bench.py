@@ -18,22 +18,33 @@ from pxs.commands.arguments import (
     load_options,
     path,
 )
-from pxs.errors import DataError
+from pxs.editing.sliders import NAMES
+from pxs.errors import DataError, shown
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
 from pxs.quantities import COUNT, SEED, STEPS
+from pxs.storage.paths import check_path
 
 if TYPE_CHECKING:
     from pxs.benchmark.judge import Record
 
-METHODS = ("truth", "source", "base", "words", "pixelsmile")
+WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
+METHODS = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
+ALL = tuple(name for name in METHODS if name != "words")  # words mean nothing to the text encoder of mini
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
     command.add_argument(
-        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, or NAME=FOLDER"
+        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, all, or NAME=FOLDER"
+    )
+    command.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="NAME=FILE",
+        help="weights of methods, by pxs train --method",
     )
     command.add_argument("--out", type=path, required=True, help="folder for results; a second run continues there")
     command.add_argument(
@@ -71,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
     for adapter in args.lora_path if "pixelsmile" in args.methods else ():
         refuse_trained_people(people, Path(adapter.partition("=")[0]))
     methods = choose(
-        args.methods,
+        [name for given in args.methods for name in (ALL if given == "all" else [given])],
+        weights=_weights(args.weights),
         model=args.model_path,
         adapter=adapter_of(args),
         steps=args.steps,
@@ -94,6 +106,17 @@ def run(args: argparse.Namespace) -> None:
         for task, reason in row["failures"].items():
             print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
     print(Path(args.out) / "results.json")
+
+
+def _weights(given: Sequence[str]) -> dict[str, Path]:
+    """Files by the names of methods, from NAME=FILE. Raises DataError for another form and an unknown name."""
+    found = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not (equals and file) or name not in WEIGHED:
+            raise DataError(f"--weights {shown(text)} is not NAME=FILE: name one of {', '.join(WEIGHED)}")
+        found[name] = check_path(file)
+    return found
 
 
 def _refuse_failed(records: Mapping[str, Sequence[Record]]) -> None:

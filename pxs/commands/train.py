@@ -2,7 +2,8 @@
 
 The recipe is that of --recipe, else the one that suits the model: "mini" for a model of drawn faces, "pixelsmile" (the
 published settings, by the domain of the rows) for every other. One line on standard error names it. --config, --set,
---steps and --seed change single settings of it. `--recipe pixelsmile` without a model trains Qwen/Qwen-Image-Edit-2511.
+--steps, --seed and --method change single settings of it. `--recipe pixelsmile` without a model trains
+Qwen/Qwen-Image-Edit-2511. --method trains another method of linear control, for `pxs bench`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pxs.training.settings import CHOICES, LIMITS, Settings, read_changes
 if TYPE_CHECKING:
     from pxs.training.trainer import TrainingStep
 
+SHORT = ("steps", "seed", "method")  # settings with an option of their own
 STOPPED = 143  # the exit status of a program that ended because of SIGTERM
 
 
@@ -38,6 +40,7 @@ def add(commands: Commands) -> None:
         choices=CHOICES["recipe"],
         help="settings and steps: mini, or pixelsmile, as published (default: by the model)",
     )
+    command.add_argument("--method", choices=CHOICES["method"], help="what is trained (default pixelsmile)")
     command.add_argument("--config", type=path, metavar="FILE", help="settings as JSON, see pxs/training/settings.py")
     command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all pictures of the rows")
     command.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings by name, such as rank=8")
@@ -73,10 +76,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def changes_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings that are given: by --config, then --set, then --steps and --seed. Raises TrainingError."""
+    """The settings that are given: by --config, then --set, then SHORT. Raises TrainingError."""
     changes = read_changes(args.config) if args.config else {}
     changes |= dict(_assignment(text) for text in args.set)
-    changes |= {name: v for name, v in (("steps", args.steps), ("seed", args.seed)) if v is not None}
+    changes |= {name: v for name, v in vars(args).items() if name in SHORT and v is not None}
     Settings().updated(changes)
     return changes
 

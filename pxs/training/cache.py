@@ -22,7 +22,7 @@ from pxs.data.ffe import Row, Target
 from pxs.encoders.alignment import TEMPLATE
 from pxs.encoders.features import FeatureEncoder
 from pxs.encoders.identity import IdentityEncoder
-from pxs.expressions import NEUTRAL, Mix, prompt
+from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
 from pxs.images import open_image, to_array
 from pxs.storage.files import replace_file
 from pxs.training.public_pictures import crop, decode_latents, embed_prompts, sample_latents
@@ -45,14 +45,16 @@ class Batch:
 
     source (B, C, h, w) and targets (B, 2, C, h, w): normalised latents. text (B, 1 + K, L, D): prompt embeddings of
     the source, for the neutral prompt and for K expressions. scores (B, 2, K): intensities of the K expressions that
-    each target is conditioned on. Encodings of the targets: features (B, 2, F) unit vectors; landmarks (B, 2, P, 2)
-    (x, y) in pixels with identity (B, 2, D) unit vectors; None without the encoder. All floating, on one device.
+    each target is conditioned on. categories (B, 2): the number of each target's own expression.
+    Encodings of the targets: features (B, 2, F) unit vectors; landmarks (B, 2, P, 2)
+    (x, y) in pixels with identity (B, 2, D) unit vectors; None without the encoder. All but categories are floating.
     """
 
     source: Tensor
     targets: Tensor
     text: Tensor
     scores: Tensor
+    categories: Tensor
     features: Tensor | None = None
     landmarks: Tensor | None = None
     identity: Tensor | None = None
@@ -89,7 +91,7 @@ class Cache:
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """The constants of some rows, stacked; rows with fewer expressions than others get neutral ones at score 0."""
-        parts = [{**self.constants(row), "scores": self._scores(row)} for row in rows]
+        parts = [{**self.constants(row), "scores": self._scores(row), "categories": _categories(row)} for row in rows]
         most = max(part["scores"].shape[1] for part in parts)
         for part in parts:
             missing = most - part["scores"].shape[1]
@@ -188,6 +190,11 @@ class Cache:
             encodings["landmarks"] = self.identity.landmarks(pixels, [repr(str(t.image)) for t in row.targets])
             encodings["identity"] = self.identity.embed_pixels(pixels, encodings["landmarks"])
         return {name: value.cpu().clone() for name, value in encodings.items()}
+
+
+def _categories(row: Row) -> Tensor:
+    """The numbers (2,) of the categories of a row's targets in EXPRESSIONS."""
+    return torch.tensor([EXPRESSIONS.index(target.category) for target in row.targets])
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

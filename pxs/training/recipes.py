@@ -28,7 +28,8 @@ from typing import Any
 from pxs.data.ffe import Row
 from pxs.editing.checkpoints import drawn_psnr_of, find_model
 from pxs.errors import TrainingError
-from pxs.training.settings import Settings
+from pxs.training.rivals import CHANGES, RATES
+from pxs.training.settings import PIXELSMILE, Settings
 
 EPOCHS = 100
 
@@ -66,6 +67,8 @@ def choose_settings(
     ModelError if the model must be looked at and is not there.
     """
     Settings().updated(changes)
+    if changes.get("method", PIXELSMILE) != PIXELSMILE:
+        return Settings().updated({**CHANGES, "lr": RATES[changes["method"]], **changes})
     asked = changes.get("recipe", recipe)
     if recipe and asked != recipe:
         raise TrainingError(f"the recipes {recipe!r} and {asked!r} are both asked for: give one")
@@ -91,6 +94,8 @@ def domain_of(rows: Sequence[Row]) -> str:
 def summary(settings: Settings) -> str:
     """One line about the recipe and its most important settings."""
     s = settings
+    if s.method != PIXELSMILE:
+        return f"method {s.method} for {s.model}: {s.steps} steps of {s.batch} rows, rate {s.lr:g}"
     return (
         f"recipe {s.recipe} for {s.model}: {s.steps} steps of {s.batch} rows, rank {s.rank}, alpha {s.alpha:g}, "
         f"rate {s.lr:g} after {s.warmup} warm-up steps, contrast {s.contrast_weight:g}, identity {s.identity_weight:g}"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pxs.editing.sliders import NAMES
 from pxs.errors import ScaleError, TrainingError, one_line, shown
 from pxs.quantities import SEED, Real, Whole
 from pxs.storage.parsing import parse_json
@@ -18,7 +19,10 @@ TARGETS = (
 )
 """The linear layers that a PixelSmile adapter acts on, in every block."""
 
+PIXELSMILE = "pixelsmile"
+
 CHOICES = {
+    "method": (PIXELSMILE, *NAMES),
     "contrast": ("symmetric", "one_sided", "none"),
     "form": ("infonce", "hinge", "log_ratio"),
     "conditioning": ("category", "scores"),
@@ -66,7 +70,8 @@ class Settings:
     which teaches blends. start: an adapter to start from, of the same rank and alpha; empty for an untrained one.
     validation: fraction of the rows that is held back. save_every, validate_every, sample_every: in steps; 0 is never.
     precision: "bf16" for mixed precision, or "no". checkpointing: recompute activations to save memory. recipe: "mini"
-    for the steps of this workbench, "pixelsmile" for those of the public trainer; recipes.py says what differs.
+    for the steps of this workbench, "pixelsmile" for those of the public trainer; recipes.py says what differs. method:
+    "pixelsmile", or another method of linear control, see rivals.py, for which rank, alpha and the losses say nothing.
     """
 
     model: str = "mini"
@@ -96,10 +101,13 @@ class Settings:
     checkpointing: bool = False
     compile: bool = False
     recipe: str = "mini"
+    method: str = PIXELSMILE
 
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
+        if self.method != PIXELSMILE and self.sample_every:
+            raise TrainingError(f"sample_every {self.sample_every} is for method {PIXELSMILE!r} alone: set 0")
 
     @property
     def contrasts(self) -> bool:

@@ -40,18 +40,19 @@ from pxs.storage.hashes import file_hash
 from pxs.storage.locks import writing
 from pxs.storage.provenance import versions, write_json
 from pxs.storage.states import TrainingStates
-from pxs.training.adapter import adapter_bytes, add_adapter, find_start, load_factors, read_start, trainable_weights
+from pxs.training.adapter import find_start, read_start, trainable_weights
 from pxs.training.cache import Cache, square
 from pxs.training.encoders import check_roles, choose_encoders
 from pxs.training.interruption import sigterm_event
 from pxs.training.log import TrainingLog
-from pxs.training.objective import Objective, draws
+from pxs.training.objective import draws
 from pxs.training.order import data_hash, order, remaining_rows, split
 from pxs.training.public_pictures import check_boxes
 from pxs.training.recipes import summary
 from pxs.training.resuming import find_state, gather, restore
 from pxs.training.settings import Settings
 from pxs.training.sharding import full_tensor
+from pxs.training.trainees import trainee
 
 VALIDATION = 2**31 - 1  # the step number that seeds the noise of validation; no training reaches it
 PATIENCE = 3  # the training fails after so many steps in a row that are not finite
@@ -205,11 +206,11 @@ class _Training:
             self.pipe.text_encoder.to("cpu")
 
     def _build(self) -> None:
-        """Create the LoRA, the optimiser and the objective."""
+        """Create what is trained, the optimiser and the objective."""
         s, transformer = self.settings, self.pipe.transformer
         factors = read_start(self.start, transformer, s) if self.start else {}
-        self.weights = add_adapter(transformer, s)
-        load_factors(transformer, factors)
+        self.trainee = trainee(transformer, s, factors)
+        self.weights = trainable_weights(transformer)
         if s.checkpointing:
             transformer.enable_gradient_checkpointing()
         transformer.train()
@@ -220,11 +221,7 @@ class _Training:
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.weights = trainable_weights(transformer)  # sharding replaces them by new parameters
         decode = torch.compile(self._decode) if s.compile else self._decode
-        embed_features = self.features.embed_pixels if self.features else None
-        embed_identity = self.identity.embed_pixels if self.identity else None
-        detect = self.identity.landmarks if self.identity and s.published else None
-        self.objective = Objective(s, decode, embed_features, embed_identity, detect)
-        self.flow_only = replace(self.objective, settings=s.updated({"contrast": "none", "identity_weight": 0.0}))
+        self.objective, self.flow_only = self.trainee.losses(decode, self.features, self.identity)
 
     def _decode(self, latents: Tensor) -> Tensor:
         """Normalised latents (B, C, h, w) -> pixels (B, 3, H, W) in [-1, 1], with gradients, by the 2-D VAE."""
@@ -329,8 +326,8 @@ class _Training:
 
     def _finish(self) -> None:
         """Write adapter.safetensors and results.json: all processes gather the weights, the main process writes."""
-        recipe = "published" if self.settings.recipe == "pixelsmile" else ""
-        content = adapter_bytes(self.pipe.transformer, self.editor.checkpoint.fingerprint, recipe)
+        expressions = sorted({target.category for row in self.training for target in row.targets})
+        content = self.trainee.file(self.editor.checkpoint.fingerprint, expressions, self.log.figures())
         if self.accelerator.is_main_process:
             path = self.folder / "adapter.safetensors"
             replace_file(path, content)

@@ -64,6 +64,7 @@ def example(encoders, width):
         targets,
         text,
         scores,
+        torch.tensor([[0, 1], [2, 3]]),
         encoders.features(positives).unflatten(0, (2, 2)),
         marks.unflatten(0, (2, 2)),
         encoders.identity(positives, marks).unflatten(0, (2, 2)),

@@ -9,13 +9,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from PIL import Image
 
-from pxs.benchmark.methods import folder, interpolation, reference, words
+from pxs.benchmark.methods import attributecontrol, flowslider, folder, interpolation, reference, sliders, words
 from pxs.benchmark.methods.context import Context
 from pxs.data.tasks import Task
+from pxs.editing.sliders import NAMES
 from pxs.errors import DataError
 from pxs.expressions import Mix
 
@@ -28,12 +30,22 @@ class Method(Protocol):
         ...
 
 
+def supports(method: Method, expression: str) -> bool:
+    """Whether a method can edit towards an expression: what its own `supports(expression)` says, if it has one."""
+    own = getattr(method, "supports", None)
+    return own is None or bool(own(expression))
+
+
 METHODS: dict[str, Callable[[Context], Method]] = {
     "truth": lambda context: reference.Truth(),
     "source": lambda context: reference.Source(),
     "base": lambda context: interpolation.Interpolation(context, adapter=None),
     "pixelsmile": lambda context: interpolation.Interpolation(context, adapter=context.adapter),
+    "pixelsmile_calibrated": lambda context: interpolation.Calibrated(context, adapter=context.adapter),
     "words": words.Words,
+    "flowslider": flowslider.FlowSlider,
+    "attributecontrol_naive": attributecontrol.NaiveAttributeControl,
+    **{name: partial(sliders.Trained, name=name) for name in NAMES},
 }
 
 

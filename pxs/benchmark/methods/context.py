@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
@@ -14,15 +16,22 @@ if TYPE_CHECKING:
     from pxs.editing.editor import Editor
 
 
+BUNDLED = Path(__file__).parent / "weights"
+
+
 @dataclass
 class Context:
-    """Settings of a run; `editor(adapter)` loads on first use with `options`. ScaleError for an impossible number."""
+    """Settings of a run; `editor(adapter)` loads on first use with `options`. ScaleError for an impossible number.
+
+    `weights` are files of trained methods by their names, in place of those that come with the package.
+    """
 
     model: str = "mini"
     adapter: Choice = "default"
     steps: int = 12
     seed: int = 42
     options: LoadOptions = DEFAULT_OPTIONS
+    weights: Mapping[str, str | Path] = field(default_factory=dict)
     _editors: dict[str, Editor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image
 
-from pxs.benchmark.methods.context import Context
+from pxs.benchmark.methods.context import BUNDLED, Context
 from pxs.data.tasks import Task
 from pxs.editing.adapters import Choice
+from pxs.editing.calibration import Calibration
+from pxs.errors import ModelError
 from pxs.expressions import Mix
+from pxs.storage.hashes import file_hash
 
 
 class Interpolation:
@@ -28,3 +32,36 @@ class Interpolation:
         c = self.context
         portrait = c.editor(self.adapter).open(task.open(), task.domain)
         return list(portrait.edit(mixes, c.seed, c.steps, progress=False))
+
+
+class Calibrated(Interpolation):
+    """The same with calibrated intensities (pxs/editing/calibration.py); that of mini's adapter comes with the package.
+
+    `python -m analysis.calibration` measures it; another file is named as a method's weights.
+    """
+
+    name = "pixelsmile_calibrated"
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What an edit depends on, with the hash of the calibration."""
+        return {**super().provenance, "method": self.name, "calibration_hash": file_hash(self.file)}
+
+    @property
+    def file(self) -> Path:
+        """The file of the calibration."""
+        return Path(self.context.weights.get(self.name, BUNDLED / "calibration.json"))
+
+    def calibration(self) -> Calibration:
+        """The calibration; raises ModelError for that of another adapter."""
+        found, used = Calibration.load(self.file), self.context.editor(self.adapter).checkpoint.adapter_hash
+        if found.adapter != used:
+            raise ModelError(
+                f"the calibration {self.file.name!r} is that of another adapter: measure this one, and give --weights "
+                f"{self.name}=FILE"
+            )
+        return found
+
+    def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
+        """One edit a mix, asked for as the calibration says."""
+        return super().edit(task, list(map(self.calibration(), mixes)))
