@@ -27,7 +27,7 @@ import pxs
 from analysis.faces import Face
 from analysis.features import check_blocks
 from pxs import quantities
-from pxs.editing.sampling import Prepare, Velocity, denoise, pack, stock_velocity
+from pxs.editing.sampling import DenoisingStep, Prepare, Velocity, denoise, pack, stock_velocity
 from pxs.errors import DataError, ScaleError
 from pxs.expressions import Mix, Pair, check_pair
 from pxs.judging.expression import ExpressionJudge
@@ -135,7 +135,7 @@ def measure_patches(
     """
     rows = []
     for name, editor in editors.items():
-        count = len(_layers(editor.pipe.transformer))
+        count = len(layers_of(editor.pipe.transformer))
         blocks = range(count) if plan.blocks is None else sorted(set(plan.blocks))
         check_blocks(blocks, count)
         for face in faces:
@@ -176,17 +176,13 @@ def patch_portrait(
 
     Raises ModelError, DataError or ScaleError for a patch of a block, stream or step that is not there.
     """
-    pipe, recipe = portrait.editor.pipe, portrait.editor.recipe
-    prompts = recipe.interpolate(portrait.embeddings, [donor, receiver])
-    noise = recipe.noise(seed, portrait.latents.shape[1], portrait.grid, prompts)
-    control = pack(portrait.latents)
+    check_patches(patches, len(layers_of(portrait.editor.pipe.transformer)), steps)
+    prompts = portrait.editor.recipe.interpolate(portrait.embeddings, [donor, receiver])
 
     def edit(rows: Sequence[int], prepare: Prepare) -> Tensor:
-        text = prompts[list(rows)]
-        *_, last = denoise(pipe.transformer, pipe.scheduler, noise, control, text, portrait.grid, steps, prepare)
+        *_, last = stock_steps(portrait, prompts[list(rows)], seed, steps, prepare)
         return last.latents.float()
 
-    check_patches(patches, len(_layers(pipe.transformer)), steps)
     return run_patches(edit, patches, steps)
 
 
@@ -256,7 +252,7 @@ def patching(transformer: nn.Module, patches: Sequence[Patch], step: int) -> Ite
     error.
     """
     active = [(i + 1, patch) for i, patch in enumerate(patches) if step in patch.steps]
-    layers = _layers(transformer)
+    layers = layers_of(transformer)
 
     def hook(block: int) -> Any:
         rows = [[row for row, p in active if stream in p.streams and block in p.blocks] for stream in STREAMS]
@@ -281,8 +277,22 @@ def _from_donor(states: Tensor, rows: Sequence[int]) -> Tensor:
     return patched
 
 
-def _layers(transformer: Any) -> nn.ModuleList:
-    return transformer.transformer_blocks  # diffusers sets it at run time, without types
+def layers_of(transformer: Any) -> nn.ModuleList:
+    """The blocks of a transformer; diffusers sets them at run time, without types."""
+    return transformer.transformer_blocks
+
+
+def stock_steps(
+    portrait: pxs.Portrait, prompts: Tensor, seed: int, steps: int, prepare: Prepare = stock_velocity
+) -> Iterator[DenoisingStep]:
+    """Edit a portrait under embeddings (N, L, C) by the transformer's own forward, so that hooks and processors count.
+
+    Yields as `Portrait.denoise`.
+    """
+    pipe, recipe = portrait.editor.pipe, portrait.editor.recipe
+    noise = recipe.noise(seed, portrait.latents.shape[1], portrait.grid, prompts)
+    control = pack(portrait.latents)
+    return denoise(pipe.transformer, pipe.scheduler, noise, control, prompts, portrait.grid, steps, prepare)
 
 
 def patch_table(patches: pd.DataFrame, editor: str, pair: Pair, stream: str) -> pd.DataFrame:
