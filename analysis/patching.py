@@ -27,7 +27,7 @@ import pxs
 from analysis.faces import Face
 from analysis.features import check_blocks
 from pxs import quantities
-from pxs.editing.sampling import DenoisingStep, Prepare, Velocity, denoise, pack, stock_velocity
+from pxs.editing.sampling import DenoisingStep, Prepare, Velocity, denoise, pack, schedule, stock_velocity
 from pxs.errors import DataError, ScaleError
 from pxs.expressions import Mix, Pair, check_pair
 from pxs.judging.expression import ExpressionJudge
@@ -117,11 +117,15 @@ class PatchPlan:
         if quantities.SCALE.named("strength")(self.strength) == 0:
             raise ScaleError("strength 0 asks for no expression: give 1, for example")
 
-    def patches(self, blocks: Sequence[int]) -> list[Patch]:
-        """For each stream: every block at every single step, then every block at all steps."""
-        steps = range(self.steps)
-        when = [*((step,) for step in steps), tuple(steps)]
-        return [Patch((stream,), (block,), step) for stream in STREAMS for step in when for block in blocks]
+    def patches(self, blocks: Sequence[int]) -> dict[tuple[str, int, int], Patch]:
+        """The patch of each stream, block and step, where ALL stands for all steps."""
+        when = {**{step: (step,) for step in range(self.steps)}, ALL: tuple(range(self.steps))}
+        return {
+            (stream, block, step): Patch((stream,), (block,), steps)
+            for stream in STREAMS
+            for step, steps in when.items()
+            for block in blocks
+        }
 
 
 def measure_patches(
@@ -129,8 +133,9 @@ def measure_patches(
 ) -> pd.DataFrame:
     """One row for each editor, face, pair and patch of the plan.
 
-    Columns: editor, face, first (the receiver), second (the donor), stream, block, step (ALL for all steps), position,
-    off_line, distance, and for the patches at all steps also the judged intensities of first and second, a and b.
+    Columns: editor, face, first (the receiver), second (the donor), distance, stream, block, step (ALL for all steps),
+    position, off_line; for single steps sigma, the noise level before the step; for all steps a and b, the judged
+    intensities of first and second.
     Raises ModelError for a block that is out of range, and the errors of `Editor.open`.
     """
     rows = []
@@ -147,26 +152,31 @@ def measure_patches(
 
 
 def _measured(
-    portrait: pxs.Portrait, pair: Pair, plan: PatchPlan, patches: Sequence[Patch], judge: ExpressionJudge
-) -> list[dict[str, Any]]:
+    portrait: pxs.Portrait,
+    pair: Pair,
+    plan: PatchPlan,
+    patches: Mapping[tuple[str, int, int], Patch],
+    judge: ExpressionJudge,
+) -> Iterator[dict[str, Any]]:
     receiver, donor = (Mix({name: plan.strength}) for name in pair)
-    outcome = patch_portrait(portrait, receiver, donor, patches, plan.seed, plan.steps)
-    everywhere = [i for i, patch in enumerate(patches) if len(patch.steps) == plan.steps]
-    judged = dict(zip(everywhere, judge.judge(portrait.preview(outcome.patched[everywhere])), strict=True))
-    found = zip(patches, outcome.position.tolist(), outcome.off_line.tolist(), strict=True)
-    return [
-        {
-            "stream": patch.streams[0],
-            "block": patch.blocks[0],
-            "step": ALL if i in judged else patch.steps[0],
+    outcome = patch_portrait(portrait, receiver, donor, list(patches.values()), plan.seed, plan.steps)
+    whole = [i for i, (_, _, step) in enumerate(patches) if step == ALL]
+    judged = dict(zip(whole, judge.judge(portrait.preview(outcome.patched[whole])), strict=True))
+    pipe: Any = portrait.editor.pipe
+    sigmas = schedule(pipe.scheduler, plan.steps, len(outcome.donor)).sigmas.tolist()
+    places = zip(patches, outcome.position.tolist(), outcome.off_line.tolist(), strict=True)
+    for i, ((stream, block, step), position, off_line) in enumerate(places):
+        yield {
+            "distance": outcome.distance,
+            "stream": stream,
+            "block": block,
+            "step": step,
+            "sigma": float("nan") if step == ALL else sigmas[step],
             "position": position,
             "off_line": off_line,
-            "distance": outcome.distance,
             "a": judged[i][pair[0]] if i in judged else float("nan"),
             "b": judged[i][pair[1]] if i in judged else float("nan"),
         }
-        for i, (patch, position, off_line) in enumerate(found)
-    ]
 
 
 def patch_portrait(
