@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from analysis.blends import Batch
 from pxs.errors import DataError, one_line, shown
