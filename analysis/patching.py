@@ -313,12 +313,12 @@ def patch_table(patches: pd.DataFrame, editor: str, pair: Pair, stream: str) -> 
 
 
 def by_block(patches: pd.DataFrame, editor: str, pair: Pair, stream: str) -> pd.DataFrame:
-    """For patches at all steps, one row a block: mean and sd over faces of the position, means of a and b.
+    """For patches at all steps, one row a block: mean and sd over faces of the position, means of a, b and distance.
 
-    The sd is 0 for one face. `patches` is of `measure_patches`.
+    The sd is 0 for one face; faces is their number. `patches` is of `measure_patches`.
     """
     part = _part(patches, editor, pair, stream, single=False).groupby("block")
-    means = part[["position", "a", "b"]].mean()
+    means = part[["position", "a", "b", "distance"]].mean()
     return means.assign(sd=part.position.std().fillna(0.0), faces=part.position.count())
 
 
