@@ -80,7 +80,7 @@ def test_outcomes_stay_in_the_order_of_the_patches_over_several_batches(portrait
 def reads_text_in(block, blocks=4):
     """A transformer of the stock class; only in this block does the picture depend on the text.
 
-    Elsewhere the text's keys and values are the same whatever it says.
+    Elsewhere the text's keys and values are the same whatever it says. Nowhere does the text depend on the picture.
     """
     torch.manual_seed(0)
     model = QwenImageTransformer2DModel(
@@ -88,9 +88,11 @@ def reads_text_in(block, blocks=4):
         joint_attention_dim=24, axes_dims_rope=(4, 6, 6), zero_cond_t=True,
     )  # fmt: skip
     for index, layer in enumerate(model.transformer_blocks):
+        silent = [layer.attn.to_add_out]
         if index != block:
-            for projection in (layer.attn.add_k_proj, layer.attn.add_v_proj):
-                torch.nn.init.zeros_(projection.weight), torch.nn.init.zeros_(projection.bias)
+            silent += [layer.attn.add_k_proj, layer.attn.add_v_proj]
+        for parameter in (p for projection in silent for p in projection.parameters()):
+            torch.nn.init.zeros_(parameter)
     return model.eval().requires_grad_(False)
 
 

@@ -48,25 +48,25 @@ def test_outputs_are_those_of_the_stock_processor(attention, inputs):
 def test_a_token_with_the_key_that_queries_look_for_gets_the_weight(attention, inputs, monkeypatch):
     """All queries and one key are one long vector, all other keys zero: its weight is a softmax of one logit."""
     unit = torch.nn.functional.normalize(torch.ones(32), dim=0)
-    monkeypatch.setattr(attention, "norm_q", lambda x: (4 * unit).expand_as(x))
-    monkeypatch.setattr(attention, "norm_added_q", lambda x: (4 * unit).expand_as(x))
-    monkeypatch.setattr(attention, "norm_k", torch.zeros_like)
     place = torch.arange(5)[:, None, None] == 3
-    monkeypatch.setattr(attention, "norm_added_k", lambda x: (4 * unit).expand_as(x) * place)
+    monkeypatch.setattr(attention.norm_q, "forward", lambda x: (4 * unit).expand_as(x))
+    monkeypatch.setattr(attention.norm_added_q, "forward", lambda x: (4 * unit).expand_as(x))
+    monkeypatch.setattr(attention.norm_k, "forward", torch.zeros_like)
+    monkeypatch.setattr(attention.norm_added_k, "forward", lambda x: (4 * unit).expand_as(x) * place)
     still = torch.ones(13, 16, dtype=torch.complex64)
     seen = []
     Watched(seen.append)(attention, **{**inputs, "image_rotary_emb": (still[5:], still[:5])})
     logit = 16 / 32**0.5
     share = np.exp(logit) / (np.exp(logit) + 12)
-    torch.testing.assert_close(seen[0][..., 3], torch.full((2, 6, 13), float(share)))
-    torch.testing.assert_close(to_word(seen[0], 4, -2), torch.full((2, 4), float(13 * share)))
+    torch.testing.assert_close(seen[0][..., 3], torch.full((2, 6, 13), float(share)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(to_word(seen[0], 4, -2), torch.full((2, 4), float(13 * share)), atol=1e-4, rtol=0)
 
 
 def test_the_map_takes_the_edited_picture_to_the_word():
     """3 words, then 2 tokens each of the edited picture and of the source: weights that tell where they came from."""
-    weights = torch.arange(49.0).view(1, 1, 7, 7) / 7
-    assert to_word(weights, 2, -1).tolist() == [[3 * 7 + 2, 4 * 7 + 2]]
-    assert to_word(torch.cat([weights, 0 * weights], dim=1), 2, -3).tolist() == [[3 * 7 / 2, 4 * 7 / 2]]
+    weights = torch.arange(49.0).view(1, 1, 7, 7)
+    assert to_word(weights, 2, -1).tolist() == [[7 * (3 * 7 + 2), 7 * (4 * 7 + 2)]]
+    assert to_word(torch.cat([weights, 0 * weights], dim=1), 2, -3).tolist() == [[7 * 3 * 7 / 2, 7 * 4 * 7 / 2]]
 
 
 def test_watching_changes_no_edit_and_puts_the_processors_back(portrait, editor):
@@ -92,8 +92,7 @@ def test_maps_are_those_of_the_blocks_and_changes_those_of_the_edits(portrait, f
     maps, changes = found
     assert maps.shape == (3, 6, STEPS, 8, 8) and changes.shape == (3, STEPS, 8, 8)
     assert (maps > 0).all() and maps[1].std() > 0.01
-    np.testing.assert_allclose(maps[1, 0, 0], maps[2, 0, 0], atol=1.0)  # one picture, another word
-    assert not np.allclose(maps[1, 0, 0], maps[2, 0, 0], atol=1e-3)
+    assert not np.allclose(maps[1, 0, 0], maps[2, 0, 0], atol=1e-3)  # another word
     *_, last = portrait.steps(MIXES, 42, STEPS)
     expected = (last.latents[2] - last.latents[0]).abs().mean(dim=1).view(8, 8)
     np.testing.assert_allclose(changes[2, -1], expected, atol=1e-4)
