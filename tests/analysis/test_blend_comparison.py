@@ -1,6 +1,7 @@
 """Blends compared: every rule, editor and judge; counts and tests in closed form; a sheet for a person, and back."""
 
 import csv
+import json
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from analysis.faces import drawn_faces
 from analysis.verdict_sheet import agreement, read_verdicts, write_sheet
 from pxs.errors import DataError
 from pxs.expressions import Mix
+from pxs.judging.blends import KINDS
 
 PLAN = BlendPlan([("happy", "sad"), ("sad", "fear")], seeds=(1,), steps=1)
 
@@ -168,3 +170,22 @@ def test_adapters_are_named():
     for wrong in (["file"], ["=x"], ["a="], ["base=x"], ["a=x", "a=y"]):
         with pytest.raises(DataError, match="is not a new NAME=FILE"):
             named_adapters(wrong)
+
+
+def test_the_command_compares_and_writes_a_sheet(tmp_path, capsys):
+    words = ["--adapters", "--faces", "7", "--seeds", "1", "--steps", "1", "--sheet", "4", "--out", str(tmp_path)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [(row["method"], row["rule"]) for row in results["summary"]] == [
+        (method, rule) for rule in ("sum", "convex") for method in (DRAWN, "base")
+    ]
+    assert all(sum(row[kind] for kind in KINDS) == 15 for row in results["summary"])
+    assert "base, sum - base, convex" in printed and len(results["pictures"]) == 2 * 2 * 15
+    assert len(pd.read_csv(tmp_path / "sheet" / "verdicts.csv")) == 4
+
+
+def test_an_adapter_without_a_name_is_one_line(tmp_path, capsys):
+    assert main(["--adapters", "my.safetensors", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
