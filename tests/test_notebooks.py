@@ -24,6 +24,8 @@ SMALL = {
         "steps": 2,
         "step": 1,
         "neighbours": 5,
+        "patch_faces": 1,
+        "patch_steps": 1,
         "permutations": 9,
     },
 }
@@ -134,8 +136,12 @@ def test_entanglement_notebook_measures_base_and_adapter(tmp_path, adapter_file)
     }
     assert all(0 < row["p"] <= 1 for row in results["places"])
     assert results["provenance"]["adapter"]["adapter"] == "random.safetensors"
+    last = [row for row in results["patched"] if row["block"] == 5]
+    assert all(abs(row["position"] - (row["stream"] == "image")) < 0.001 for row in last)
+    assert {row["expression"] for row in results["attention"]} == {"fear", "surprised", "angry", "disgust"}
     figures = ("map_picture", "map_hidden", "pairs_overlap", "pairs_angle", "cosines", "landscape_image", "confusion")
-    for name in (*figures, "landscape_text", "clean"):
+    made = ("patched_text", "patched_image", "patched_blocks", "attention", "attention_steps", "attention_agreement")
+    for name in (*figures, "landscape_text", "clean", *made):
         for suffix in ("png", "svg"):
             assert (tmp_path / f"{name}.{suffix}").stat().st_size > 1000
     kinds = {kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})}
@@ -149,6 +155,7 @@ def test_entanglement_notebook_measures_base_and_adapter(tmp_path, adapter_file)
         ("02_blend", {"pairs": [["fear", "joy"]]}, "unknown expression 'joy'"),
         ("04_entanglement", {"neighbours": 500}, "a UMAP of 288 points with 500 neighbours is not possible"),
         ("04_entanglement", {"block": 6}, "block 6 is out of range"),
+        ("04_entanglement", {"patch_faces": 0}, "patch_faces 0 is too small"),
     ],
 )
 def test_wrong_requests_stop_the_notebooks_before_anything_runs(name, parameters, message, tmp_path):
