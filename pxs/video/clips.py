@@ -207,7 +207,8 @@ class Clip:
         video.pix_fmt = kind.pixels[odd]
         context = video.codec_context
         context.time_base = source.video.time_base
-        context.sample_aspect_ratio = source.video.sample_aspect_ratio
+        if ratio := source.video.sample_aspect_ratio:
+            context.sample_aspect_ratio = ratio if self.size[0] == source.video.width else 1 / ratio
         if video.pix_fmt.startswith("yuv"):
             context.colorspace = source.video.colorspace or BT709  # 0 is RGB
             context.color_primaries, context.color_trc = source.video.color_primaries, source.video.color_trc
