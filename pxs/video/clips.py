@@ -102,26 +102,30 @@ class Clip:
         note: kept in the file as its comment. Raises OutputError where it cannot be written, and for sound that the
         format cannot hold.
         """
-        with (
-            replacing(target) as file,
-            self._opened() as source,
-            self._av.open(file, "w", format=kind.muxer) as made,
-        ):
-            made.metadata["comment"] = note
-            video, audio = self._add_streams(source, made, kind)
-            number, last = 0, None
-            for part in self._parts(source):
-                if isinstance(part, self._av.Packet):
-                    part.stream = audio[part.stream.index]
-                    made.mux(part)
-                    continue
-                frame = self._encodable(change(number, self._picture(source, part)), part, video)
-                if last is not None and (frame.pts is None or frame.pts <= last):
-                    frame.pts = last + 1
-                number, last = number + 1, frame.pts
-                made.mux(video.encode(frame))
-            made.mux(video.encode(None))
+        with replacing(target) as file, self._opened() as source:
+            try:
+                with self._av.open(file, "w", format=kind.muxer) as made:
+                    made.metadata["comment"] = note
+                    self._write(source, made, kind, change)
+            except self._av.error.PyAVCallbackError as error:  # of the file, whose own error it hides
+                raise _first_cause(error) from None
         sync_folder(check_path(target).parent)
+
+    def _write(self, source: _Source, made: Any, kind: Kind, change: Change) -> None:
+        """Fill a new file."""
+        video, audio = self._add_streams(source, made, kind)
+        number, last = 0, None
+        for part in self._parts(source):
+            if isinstance(part, self._av.Packet):
+                part.stream = audio[part.stream.index]
+                made.mux(part)
+                continue
+            frame = self._encodable(change(number, self._picture(source, part)), part, video)
+            if frame.pts is None or (last is not None and frame.pts <= last):
+                frame.pts = 0 if last is None else last + 1
+            number, last = number + 1, frame.pts
+            made.mux(video.encode(frame))
+        made.mux(video.encode(None))
 
     @contextmanager
     def _opened(self) -> Iterator[_Source]:
@@ -150,7 +154,7 @@ class Clip:
             raise self._damaged(error) from None
 
     def _damaged(self, error: BaseException) -> ImageError:
-        text = one_line(error).partition(": '")[0]
+        text = getattr(error, "strerror", None) or one_line(error)
         return ImageError(f"{self._name} is no clip, or damaged ({text}): copy or download it again")
 
     def _check_size(self, width: int, height: int) -> None:
@@ -198,7 +202,8 @@ class Clip:
         """The streams of a new file: of pictures, and of sound by the index of their source."""
         for stream in source.audio:
             if stream.codec.canonical_name not in made.supported_codecs:
-                raise OutputError(f"{kind.suffix} cannot hold sound in {stream.codec.canonical_name}: add --format mkv")
+                name = stream.codec.canonical_name
+                raise OutputError(f"{kind.suffix} holds no sound in {name}: convert it to aac, or add --format mkv")
         try:
             video = made.add_stream(kind.codec, rate=source.video.average_rate or 25, options=kind.options)
         except (OSError, ValueError):
@@ -210,7 +215,7 @@ class Clip:
         if ratio := source.video.sample_aspect_ratio:
             context.sample_aspect_ratio = ratio if self.size[0] == source.video.width else 1 / ratio
         if video.pix_fmt.startswith("yuv"):
-            context.colorspace = source.video.colorspace or BT709  # 0 is RGB
+            context.colorspace = BT709 if source.video.format.is_rgb else source.video.colorspace
             context.color_primaries, context.color_trc = source.video.color_primaries, source.video.color_trc
             context.color_range = 1  # limited, as _encodable makes them
         return video, {stream.index: made.add_stream_from_template(stream) for stream in source.audio}
@@ -222,3 +227,9 @@ class Clip:
         made = frame.reformat(format=video.pix_fmt, dst_colorspace=matrix, dst_color_range=1)
         made.pts, made.time_base = source.pts, source.time_base
         return made
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

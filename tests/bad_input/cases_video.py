@@ -31,7 +31,7 @@ def _sound_alone(folder: Path) -> None:
     with av.open(str(folder / "clip.mkv"), "w") as made:
         audio = made.add_stream("pcm_s16le", rate=SOUND_RATE, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, SOUND_RATE), np.int16), format="s16", layout="mono")
-        frame.sample_rate = SOUND_RATE
+        frame.sample_rate, frame.pts = SOUND_RATE, 0
         made.mux([*audio.encode(frame), *audio.encode(None)])
 
 

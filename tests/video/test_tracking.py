@@ -47,7 +47,7 @@ def test_a_face_that_moves_evenly_is_where_it_was():
 def test_landmarks_that_tremble_are_calmed():
     random = np.random.default_rng(0).normal(0, 2, 60)
     track = follow(pictures(60), "largest", Scripted(*([face(x=200 + shift)] for shift in random)))
-    assert np.std(np.array(middles(track))[3:-3]) < 0.6 * random.std()
+    assert np.diff(middles(track)).std() < 0.3 * np.diff(random).std()
 
 
 def test_the_same_face_is_followed_though_a_larger_one_comes():
