@@ -3,6 +3,7 @@
 pxs edit --image-path face.png --expression happy --scales 0 0.5 1 1.5 --output-dir out
 pxs edit --image-path face.png --mix happy=0.7 surprised=0.5 --output-dir out
 pxs edit photos 'more/**/*.jpg' --preset happy --output-dir out --workers 2
+pxs edit clip.mp4 --expression happy --scales 0:1 --output-dir out
 pxs blend --image-path face.png --out out/blend
 pxs faces --out faces
 pxs faces --ffe 200 --out ffe

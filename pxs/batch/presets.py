@@ -12,12 +12,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line
 from pxs.expressions import BASIC, EXPRESSIONS, NEUTRAL, Mix, check_domain
 from pxs.storage.paths import PathName
 from pxs.storage.provenance import write_json
+
+if TYPE_CHECKING:
+    from pxs.editing.group import Alone
 
 NAMED = {NEUTRAL: (Mix(),), **{e: (Mix({e: 1}),) for e in EXPRESSIONS}, "basic": tuple(Mix({e: 1}) for e in BASIC)}
 MOST_BYTES, MOST_MIXES, MOST_SEED, MOST_STEPS = 1_000_000, 1000, 2**63 - 1, 10_000
@@ -26,12 +29,16 @@ _KEYS = ("mix", "mixes", "seed", "steps", "data_type")
 
 @dataclass(frozen=True)
 class Preset:
-    """What to make of each picture: an edit for each of the mixes, at least one. seed and steps: of the sampling."""
+    """What to make of each picture: an edit for each of the mixes, at least one. seed and steps: of the sampling.
+
+    faces: those that are edited alone, the whole picture where None; not in the files.
+    """
 
     mixes: tuple[Mix, ...]
     seed: int = 42
     steps: int = 50
     data_type: str = "human"
+    faces: Alone | None = None
 
 
 def read_preset(name: PathName) -> Preset:

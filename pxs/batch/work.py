@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,9 @@ class Job:
 def key_of(sha256: str, identity: Mapping[str, str], preset: Preset, suffix: str) -> str:
     """The hash of what the results of a picture depend on: its content, the settings and the model."""
     mixes = [dict(mix) for mix in preset.mixes]
-    parts = [sha256, dict(identity), mixes, preset.seed, preset.steps, preset.data_type, suffix]
+    parts: list[Any] = [sha256, dict(identity), mixes, preset.seed, preset.steps, preset.data_type, suffix]
+    if preset.faces is not None:
+        parts.append(asdict(preset.faces))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -98,8 +100,9 @@ def edit_job(editor: Editor, settings: Settings, job: Job) -> Record:
 
 def _write(editor: Editor, settings: Settings, job: Job) -> None:
     preset = settings.preset
-    portrait = editor.open(open_picture(job.path), preset.data_type)
-    edits = portrait.edit(preset.mixes, preset.seed, preset.steps, progress=False)
+    picture, faces = open_picture(job.path), preset.faces
+    opened = editor.open(picture, preset.data_type) if faces is None else faces.open(editor, picture, preset.data_type)
+    edits = opened.edit(preset.mixes, preset.seed, preset.steps, progress=False)
     kept = replace(edits, provenance={**edits.provenance, "key": job.key})
     first = (settings.folder / job.files[0]).parent
     kept.save(first, overwrite=True, names=[Path(file).name for file in job.files])

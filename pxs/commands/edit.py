@@ -1,4 +1,4 @@
-"""`pxs edit`: one picture or many, at several intensities of an expression, in one mix, or by a preset."""
+"""`pxs edit`: pictures, at several intensities of an expression, in one mix, or by a preset; or a clip."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from pxs.commands.arguments import (
     path,
     refuse_existing,
 )
+from pxs.commands.clips import Range, edit_one_clip, is_clip, refuse_clips, scale_or_range
 from pxs.commands.face_flags import (
     add_faces,
-    cuts_of,
+    chosen_faces,
     edit_faces,
     has_own_mixes,
     mixes_like,
@@ -29,12 +30,13 @@ from pxs.commands.face_flags import (
     warn_of_whole_picture,
 )
 from pxs.commands.many import Asked, add_pictures, edit_pictures, in_format, the_one_file, use_preset
-from pxs.errors import ExpressionError
+from pxs.errors import ExpressionError, UsageError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, check_expression, sweep
 from pxs.parsing import argument, parsed
-from pxs.quantities import PIXEL, SCALE
+from pxs.quantities import PIXEL
 
 if TYPE_CHECKING:
+    from pxs.editing.photographs import Cut
     from pxs.images import Picture
 
 SCALES = (0.0, 0.5, 1.0, 1.5)
@@ -48,9 +50,9 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--scales",
         nargs="*",
-        type=argument(SCALE),
+        type=parsed(scale_or_range),
         metavar="A",
-        help="intensities of the expression (default 0 0.5 1 1.5)",
+        help="intensities of the expression (default 0 0.5 1 1.5); of a clip one (default 1), or 0:1 from start to end",
     )
     add_faces(command)
     command.add_argument(
@@ -69,8 +71,11 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`pxs edit`: check the input, load the model, edit what is missing, print the paths; the exit status."""
-    mixes, asked = _mixes(args)
     file = the_one_file(args)
+    if file is not None and is_clip(file):
+        return edit_one_clip(args, file, *_ends(args))
+    refuse_clips(args)
+    mixes, asked = _mixes(args)
     if file is None:
         return edit_pictures(args, mixes, asked)
     box = None if args.face_box is None else tuple(args.face_box)
@@ -83,8 +88,9 @@ def run(args: argparse.Namespace) -> int:
     folder, stem = Path(args.output_dir), Path(file).stem
     recipe = recipe_of(args.model_path, adapter_of(args), load_options(args))
     names = [in_format(recipe.file_name(stem, m, one), args.format) for m, one in zip(mixes, asked, strict=True)]
-    if args.faces:
-        return _edit_faces(args, picture, mixes, folder, stem, names)
+    faces = chosen_faces(args)
+    if faces is not None:
+        return _edit_faces(args, picture, faces.cuts(picture.image), mixes, folder, stem, names)
     prepared = recipe.prepare(picture.image, sides_of(find_model(args.model_path)), box)
     warn_of_whole_picture(picture.image)
     files = [folder / name for name in names]
@@ -97,12 +103,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _edit_faces(
-    args: argparse.Namespace, picture: Picture, mixes: Sequence[Mix], folder: Path, stem: str, names: Sequence[str]
+    args: argparse.Namespace,
+    picture: Picture,
+    cuts: Sequence[Cut],
+    mixes: Sequence[Mix],
+    folder: Path,
+    stem: str,
+    names: Sequence[str],
 ) -> int:
     """Edit single faces of a picture and put them back."""
     from pxs.storage.locks import writing
 
-    cuts = cuts_of(args, picture.image)
     if has_own_mixes(args):
         names = [stem + "_" + "+".join(mix.slug for mix in mixes) + Path(names[0]).suffix]
     refuse_existing([folder / name for name in names], args.overwrite)
@@ -133,6 +144,20 @@ def _mixes(args: argparse.Namespace) -> tuple[list[Mix], list[Asked]]:
         return [Mix()], [None]
     scales = SCALES if args.scales is None else args.scales
     return sweep(args.expression, scales), [(args.expression, scale) for scale in scales]
+
+
+def _ends(args: argparse.Namespace) -> tuple[Mix, Mix]:
+    """The mixes in the first and in the last frame of a clip; raises UsageError for several."""
+    scales = args.scales or ()
+    if len(scales) == 1 and isinstance(scales[0], Range):
+        args.scales = list(scales[0])
+        start, end = _mixes(args)[0]
+        return start, end
+    if args.scales is None and args.expression not in (None, NEUTRAL):
+        args.scales = [1.0]
+    if any(isinstance(scale, Range) for scale in scales) or len(mixes := _mixes(args)[0]) != 1:
+        raise UsageError("a clip takes one mix, or one expression with one intensity or a range such as --scales 0:1")
+    return mixes[0], mixes[0]
 
 
 def _word(text: str) -> str:

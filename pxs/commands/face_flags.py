@@ -17,6 +17,7 @@ from pxs.parsing import parsed
 if TYPE_CHECKING:
     from pxs.editing.editor import Editor
     from pxs.editing.edits import Edits
+    from pxs.editing.group import Alone
     from pxs.editing.photographs import Cut
     from pxs.images import Picture
 
@@ -89,8 +90,8 @@ def mixes_of_faces(args: argparse.Namespace) -> list[Mix]:
 
 
 def has_own_mixes(args: argparse.Namespace) -> bool:
-    """Whether each face has its own mix."""
-    return bool(args.faces) and args.faces[0][1] is not None
+    """Whether each of several faces has its own mix."""
+    return len(args.faces or ()) > 1 and args.faces[0][1] is not None
 
 
 def mixes_like(args: argparse.Namespace) -> list[Mix]:
@@ -107,14 +108,27 @@ def mixes_like(args: argparse.Namespace) -> list[Mix]:
     return [reading.mix]
 
 
-def cuts_of(args: argparse.Namespace, picture: Image.Image) -> list[Cut]:
-    """The squares around the faces that `--face` names; empty without it. Raises ImageError as `cut_faces` does."""
-    from pxs.editing.photographs import cut_faces
+def chosen_faces(args: argparse.Namespace) -> Alone | None:
+    """The faces that `--face` names; None without it. Raises ImageError for an unknown part of a face."""
+    from pxs.editing.group import Alone
+    from pxs.editing.photographs.outline import check_regions
 
     if not args.faces:
-        return []
-    which = None if args.faces[0][0] == "all" else [face for face, _ in args.faces]
-    return cut_faces(picture, which, args.only, args.force)
+        return None
+    which = None if args.faces[0][0] == "all" else tuple(face for face, _ in args.faces)
+    return Alone(which, check_regions(args.only) if args.only else (), args.still, args.force)
+
+
+def faces_of_many(args: argparse.Namespace) -> Alone | None:
+    """As `chosen_faces`, for many pictures; raises UsageError for a mix a face, ImageError without a finder."""
+    from pxs.editing.photographs import finder
+
+    if has_own_mixes(args):
+        raise UsageError("a --mix after each of several --face is for one picture: give one mix, or name one file")
+    faces = chosen_faces(args)
+    if faces is not None and (faces.which is None or not all(isinstance(one, tuple) for one in faces.which)):
+        finder()
+    return faces
 
 
 def edit_faces(

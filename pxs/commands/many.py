@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pxs.commands.arguments import adapter_of, load_options, path
+from pxs.commands.clips import FORMATS as CLIPS
+from pxs.commands.face_flags import faces_of_many
 from pxs.errors import ImageError, UsageError
 from pxs.expressions import Mix
 from pxs.parsing import argument
@@ -22,13 +24,21 @@ Asked = tuple[str, float] | None
 def add_pictures(command: argparse.ArgumentParser) -> None:
     """Flags that choose the pictures, a preset, the format of the results, and who edits."""
     command.add_argument(
-        "pictures", nargs="*", type=path, metavar="PICTURE", help="files, folders, and patterns such as 'a/**/*.jpg'"
+        "pictures",
+        nargs="*",
+        type=path,
+        metavar="PICTURE",
+        help="files, folders, patterns such as 'a/**/*.jpg'; or a clip",
     )
     command.add_argument("--image-path", nargs="+", type=path, default=[], metavar="PICTURE", help="the same as a flag")
     command.add_argument(
         "--preset", metavar="NAME|FILE", help="mixes, seed and steps from a JSON file; or an expression, or basic"
     )
-    command.add_argument("--format", choices=("jpeg", "png", "webp"), help="of the results (default the recipe's)")
+    command.add_argument(
+        "--format",
+        choices=("jpeg", "png", "webp", *CLIPS),
+        help="of the results (default the recipe's); of a clip mp4 (default), or mkv, which is lossless",
+    )
     command.add_argument(
         "--workers", type=argument(WORKERS), default=1, metavar="N", help="processes for many pictures"
     )
@@ -79,8 +89,7 @@ def edit_pictures(args: argparse.Namespace, mixes: Sequence[Mix], asked: Sequenc
 
     if args.face_box is not None:
         raise UsageError("--face-box is for one picture: leave it out, or name one file")
-    if args.faces:
-        raise UsageError("--face is for one picture: leave it out, or name one file")
+    faces = faces_of_many(args)
     folder = Path(args.output_dir)
     model = args.model_path, adapter_of(args), load_options(args)
     recipe, pictures = recipe_of(*model), find_pictures(args.pictures, folder)
@@ -89,7 +98,7 @@ def edit_pictures(args: argparse.Namespace, mixes: Sequence[Mix], asked: Sequenc
         names = (recipe.file_name(stem, mix, one) for mix, one in zip(mixes, asked, strict=True))
         return [in_format(name, args.format) for name in names]
 
-    preset = Preset(tuple(mixes), args.seed, args.steps, args.data_type)
+    preset = Preset(tuple(mixes), args.seed, args.steps, args.data_type, faces)
     settings = Settings(preset, folder, *model)
     summary = edit_many(
         *(pictures, settings, identity_of(*model), name_files, args.engine, args.workers, args.overwrite),

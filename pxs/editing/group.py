@@ -1,9 +1,12 @@
-"""`Group`: several faces of one picture, opened together; each is edited alone, all in one picture."""
+"""`Group`: several faces of one picture, opened together; each is edited alone, all in one picture.
+
+`Alone` says which they are, for any picture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -65,6 +68,24 @@ class Group:
 
     def _notes(self, parts: Sequence[Edits]) -> dict[str, str]:
         return {**parts[0].provenance, "face": ", ".join(part.provenance["face"] for part in parts)}
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Faces that are edited alone, in any picture; the fields as in `Editor.open`. which: None is all of them."""
+
+    which: tuple[Which, ...] | None = None
+    only: tuple[str, ...] = ()
+    still: bool = False
+    force: bool = False
+
+    def cuts(self, picture: Image.Image) -> list[Cut]:
+        """The squares around these faces of a picture; raises ImageError as `cut_faces` does."""
+        return cut_faces(picture, self.which, self.only, self.force)
+
+    def open(self, editor: Editor, picture: Picture, domain: str) -> Group:
+        """These faces of a picture, to be edited together."""
+        return Group(editor, self.cuts(picture.image), domain, self.still, picture)
 
 
 def merge(source: Image.Image, edited: Sequence[Image.Image]) -> Image.Image:

@@ -48,6 +48,7 @@ ROOMS = (
     "judging",
     "storage",
     "training",
+    "video",
 )
 
 SOUND = Case(

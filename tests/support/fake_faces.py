@@ -46,6 +46,9 @@ class FakeFinder:
     def find(self, picture):
         return list(self.faces)
 
+    def near(self, picture, face):
+        return min(self.faces, key=lambda one: math.dist(one.box, face.box), default=None)
+
 
 def smooth(size=(400, 400)):
     """A picture that changes slowly, from a formula; `value` gives the same formula at any point."""

@@ -84,6 +84,10 @@ class FaceFinder(Protocol):
         """All faces of an RGB picture, the largest first; an empty list where there is none."""
         ...
 
+    def near(self, picture: Image.Image, face: Face) -> Face | None:
+        """The face of an RGB picture around the place of another picture's; None where there is none."""
+        ...
+
 
 class Faces(Sequence[Face]):
     """The faces of a picture, the largest first; shows the picture with their numbers in a notebook."""

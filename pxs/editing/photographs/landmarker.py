@@ -99,6 +99,10 @@ class Landmarker:
                     found.append(face)
         return sorted(_distinct(found), key=lambda face: -face.size)
 
+    def near(self, picture: Image.Image, face: Face) -> Face | None:
+        """The face of an RGB picture around the place of another picture's; None where there is none."""
+        return None if face.points is None else self._landmarks(picture, _around(face.points, face.roll))
+
     @cached_property
     def _networks(self) -> dict[str, Any]:
         """The three networks by name; without XNNPACK, which announces itself on standard error."""
