@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
     from pxs.data.people import refuse_trained_people
     from pxs.data.synthetic_bench import SyntheticTruth, mini_bench
     from pxs.data.tasks import load_bench
+    from pxs.encoders.noted import refuse_encoders
     from pxs.judging import expression_judge, identity_judge
 
     given = (args.bench, args.data_type, SyntheticTruth, args.pictures)
@@ -86,6 +87,8 @@ def run(args: argparse.Namespace) -> None:
         cache=Path(args.out) / "judged",
     )
     judges = Judges(expression, identity_judge(args.identity_judge))
+    for adapter in args.lora_path if "pixelsmile" in args.methods else ():
+        refuse_encoders([expression.name, judges.identity.name], Path(adapter.partition("=")[0]))
     records = compare(methods, tasks, judges, args.out, sys.stderr.isatty())
     _refuse_failed(records)
     rows = write_results(records, args.out)
