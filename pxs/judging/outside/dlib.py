@@ -160,7 +160,7 @@ def aligned(picture: Image.Image, face: Face) -> Image.Image:
 def _similarity(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The turn with scale (2, 2) and the offset (2,) that carry points (N, 2) to others with the least squared error."""
+    """The turn with scale (2, 2) and the offset (2,) that carry points (N, 2) to others, by least squares."""
     a, b = (points - points.mean(axis=0) for points in (source, target))
     u, sizes, v = np.linalg.svd(b.T @ a)
     signs = np.array([1.0, np.sign(np.linalg.det(u @ v))])

@@ -12,7 +12,7 @@ from PIL import Image
 from pxs.editing.photographs import Face
 from pxs.editing.photographs.lite import LiteNetwork
 from pxs.errors import JudgeError, JudgeSetupError
-from pxs.expressions import BASIC, NEUTRAL, Mix
+from pxs.expressions import BASIC, Mix
 from pxs.judging.each import judge_each
 from pxs.judging.outside.faces import check_finder, largest_face
 from pxs.judging.outside.packages import packaged

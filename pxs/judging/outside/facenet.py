@@ -45,7 +45,7 @@ class FacenetIdentity:
         weights = weights_file()
         if not weights.is_file():
             raise JudgeSetupError(
-                f"the weights of FaceNet are not in {str(weights)!r}: put {FILE} of the releases of facenet-pytorch there"
+                f"the weights of FaceNet are not in {str(weights)!r}: put {FILE} of facenet-pytorch there"
             )
         try:
             self.network: Any = package.InceptionResnetV1(pretrained="vggface2").eval().requires_grad_(False)
