@@ -32,6 +32,8 @@ OUTSIDE: dict[tuple[str, str], str] = {
 
 PACKS = {"arcface": "buffalo_l", "mobilefacenet": "buffalo_s"}
 """Packs of insightface by the name of the identity judge."""
+RECOGNISERS = ("arcface", "facenet", "dlib")
+"""Judges of identity of photographs for the article's protocol; AdaFace, its third, has no package."""
 
 EXPRESSION_JUDGES, IDENTITY_JUDGES = names(EXPRESSION), names(IDENTITY)
 
@@ -42,15 +44,20 @@ def expression_judge(
     url: str | None = None,
     model: str | None = None,
     cache: Path | None = None,
+    prices: tuple[float, float] | None = None,
+    parallel: int = 1,
 ) -> ExpressionJudge:
     """The expression judge of this name.
 
     mini: for drawn faces. qwen: the Qwen2.5-VL of the model that `editor` loads. endpoint: `model` behind the
-    OpenAI-compatible `url`, with its answers in `cache`. Others: see cards.py. Raises JudgeError for another name, and
+    OpenAI-compatible `url`, with its answers in `cache`, `parallel` requests at once; `prices` are per million tokens in
+    and out. vlm: the model in the folder or cache of the hub that `model` names. Others: see cards.py. Raises JudgeError for another name, and
     if something that the judge needs is missing.
     """
-    if name != "endpoint" and (url or model):
-        raise JudgeError(f"--judge-url and --judge-model are for --expression-judge endpoint, not for {name!r}")
+    if name != "endpoint" and (url or prices) or name not in ("endpoint", "vlm") and model:
+        raise JudgeError(
+            f"--judge-url, --judge-model and --judge-prices are for --expression-judge endpoint, not for {name!r}"
+        )
     if name == "mini":
         from pxs.judging.expression import MiniExpression
 
@@ -64,9 +71,15 @@ def expression_judge(
 
         if not (url and model):
             raise JudgeError("the endpoint judge needs an address and a model: give --judge-url and --judge-model")
-        judge = EndpointJudge(url, model, cache=cache)
+        judge = EndpointJudge(url, model, cache=cache, prices=prices, parallel=parallel)
         judge.check()
         return judge
+    if name == "vlm":
+        from pxs.judging.local_vlm import LocalVlmJudge
+
+        if not model:
+            raise JudgeError("the judge vlm needs a model: give --judge-model FOLDER, or a hub id that is on disk")
+        return LocalVlmJudge.from_folder(model)
     if name == "pyfeat":
         from pxs.judging.pyfeat import PyFeatJudge
 
@@ -92,6 +105,21 @@ def identity_judge(name: str = "mini") -> IdentityJudge:
     if (IDENTITY, name) in OUTSIDE:
         return _outside(IDENTITY, name)
     raise JudgeError(f"unknown identity judge {name!r}: choose from {', '.join(IDENTITY_JUDGES)}")
+
+
+def recognisers(most: int = 3) -> list[IdentityJudge]:
+    """The first `most` of RECOGNISERS that are installed. Raises JudgeError, with what each lacks, if none is."""
+    found: list[IdentityJudge] = []
+    lacking = []
+    for name in RECOGNISERS:
+        try:
+            if len(found) < most:
+                found.append(identity_judge(name))
+        except JudgeError as error:
+            lacking.append(f"{name}: {error}")
+    if not found:
+        raise JudgeError(f"no recogniser of photographs is installed ({'; '.join(lacking)})")
+    return found
 
 
 def _outside(kind: str, name: str) -> Any:

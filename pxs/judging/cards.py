@@ -109,6 +109,16 @@ CARDS = (
         install="a full-size model",
     ),
     Card(
+        "vlm",
+        EXPRESSION,
+        "any vision-language model of transformers on this machine, asked with the rubric of the article",
+        "Apache-2.0",
+        "that of the model",
+        "not known here",
+        weak="not measured here",
+        install="--judge-model with a folder or a hub id that is on disk",
+    ),
+    Card(
         "endpoint",
         EXPRESSION,
         "any vision-language model behind an OpenAI-compatible address",
