@@ -50,9 +50,9 @@ def expression_judge(
     """The expression judge of this name.
 
     mini: for drawn faces. qwen: the Qwen2.5-VL of the model that `editor` loads. endpoint: `model` behind the
-    OpenAI-compatible `url`, with its answers in `cache`, `parallel` requests at once; `prices` are per million tokens in
-    and out. vlm: the model in the folder or cache of the hub that `model` names. Others: see cards.py. Raises JudgeError for another name, and
-    if something that the judge needs is missing.
+    OpenAI-compatible `url`, with its answers in `cache`, `parallel` requests at once, and `prices` per million tokens
+    in and out. vlm: the model in the folder, or in the hub's cache, that `model` names. Others: see cards.py. Raises
+    JudgeError for another name, and if something that the judge needs is missing.
     """
     if name != "endpoint" and (url or prices) or name not in ("endpoint", "vlm") and model:
         raise JudgeError(

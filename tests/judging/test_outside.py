@@ -15,8 +15,7 @@ from pxs.expressions import BASIC
 from pxs.judging import EXPRESSION_JUDGES, IDENTITY_JUDGES, OUTSIDE, expression_judge, identity_judge
 from pxs.judging.cards import CARDS, card
 from pxs.judging.outside import facenet, faces, packages
-from pxs.judging.outside.dlib import FILE, LANDMARKS, PACKAGE, aligned, read_network
-from pxs.judging.outside.packages import packaged
+from pxs.judging.outside.dlib import LANDMARKS, aligned
 
 
 def judge(kind, name):
@@ -92,16 +91,6 @@ def test_aligned_landmarks_lie_where_dlib_has_them():
         rows, columns = np.mgrid[:150, :150] + 0.5
         assert (found * columns).sum() / found.sum() == pytest.approx(wx, abs=0.3)
         assert (found * rows).sum() / found.sum() == pytest.approx(wy, abs=0.3)
-
-
-def test_a_damaged_file_of_dlib_is_one_line():
-    try:
-        content = packaged(FILE, PACKAGE)
-    except JudgeSetupError as error:
-        pytest.skip(str(error))
-    for damaged in (content[:-600_000], b"", b"no network", content[:400] + bytes([255]) * 40 + content[440:]):
-        with pytest.raises(JudgeSetupError, match="is damaged or of another network"):
-            read_network(damaged)
 
 
 def test_missing_weights_and_a_missing_finder_name_the_extra(monkeypatch):

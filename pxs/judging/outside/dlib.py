@@ -95,7 +95,7 @@ def read_network(content: bytes) -> tuple[list[Layer], Tensor]:
             layers.append((*parts, *scale.reshape(2, width)))
             before = width
         return layers, last.reshape(before, 128)
-    except (ValueError, RuntimeError, IndexError):
+    except (ValueError, RuntimeError, IndexError, OverflowError):
         raise JudgeSetupError(f"the file of {PACKAGE} is damaged or of another network: install it again") from None
 
 
