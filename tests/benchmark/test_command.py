@@ -145,7 +145,7 @@ def test_the_cost_of_an_endpoint_is_estimated_first_and_nothing_is_paid_twice(tm
     assert "pxs: judging: 14 pictures, 14 requests at least" in told
     asked = len(endpoint.requests)
     assert f"pxs: {asked} answers of the endpoint" in told and "cost 0.0" in told
-    assert 2 <= asked < 14  # all edits of the source are one picture, and so are those of the truth at 1 and beyond
+    assert 2 <= asked < 14  # all edits of the source are one picture
     assert bench(out, *flags, "--estimate") == 0
     assert capsys.readouterr().out.startswith("14 pictures, 0 requests")
     assert bench(out, *flags) == 0
