@@ -52,8 +52,8 @@ def estimate(judge: EndpointJudge, methods: Sequence[str], tasks: Sequence[Task]
             pictures, requests = pictures + count, requests + lacking
             tokens += lacking * (math.ceil(len(PROMPT) / LETTERS) + _area(task, faces) // PIXELS)
     answers = requests * ANSWER
-    prices = judge.prices
-    return Estimate(pictures, requests, tokens, answers, prices and (prices[0] * tokens + prices[1] * answers) / 1e6)
+    cost = None if judge.prices is None else (judge.prices[0] * tokens + judge.prices[1] * answers) / 1e6
+    return Estimate(pictures, requests, tokens, answers, cost)
 
 
 def _faces(task: Task, folder: Path) -> list[Image.Image]:

@@ -85,14 +85,16 @@ class DlibIdentity:
 def read_network(content: bytes) -> tuple[list[Layer], Tensor]:
     """The convolutions and the last matrix (256, 128) in a file of dlib; raises JudgeSetupError for another file."""
     try:
-        tensors = list(_tensors(content))
-        *pairs, last = tensors
-        layers, before = [], 3
+        *pairs, last = _tensors(content)
+        layers: list[Layer] = []
+        before = 3
         for width, filters, scale in zip(WIDTHS, pairs[::2], pairs[1::2], strict=True):
             side = 7 if before == 3 else 3
             split = width * before * side**2
-            parts = filters[:split].reshape(width, before, side, side), filters[split:].reshape(width)
-            layers.append((*parts, *scale.reshape(2, width)))
+            gain, shift = scale.reshape(2, width)
+            layers.append(
+                (filters[:split].reshape(width, before, side, side), filters[split:].reshape(width), gain, shift)
+            )
             before = width
         return layers, last.reshape(before, 128)
     except (ValueError, RuntimeError, IndexError, OverflowError):
