@@ -1,11 +1,19 @@
-"""A local vision-language model as a judge: a tiny random Qwen2.5-VL, loaded as any checkpoint is."""
+"""A local vision-language model as a judge: a tiny random LLaVA, loaded as any checkpoint is."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import (
+    CLIPVisionConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    Qwen2Config,
+    Qwen2Tokenizer,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import pxs.mini
 from pxs.errors import JudgeError, JudgeSetupError, UnjudgedError
@@ -16,7 +24,7 @@ from pxs.judging.rubric import CUES, PROMPT, PROMPT_VERSION
 
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}"
+    "{% if part['type'] == 'image' %}<|image_pad|>{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 GOOD = dict.fromkeys(EXPRESSIONS, 0.0) | {"happy": 0.85, "shy": 0.5}
@@ -24,13 +32,30 @@ GOOD = dict.fromkeys(EXPRESSIONS, 0.0) | {"happy": 0.85, "shy": 0.5}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The text encoder of mini, whose weights are random, with its processor and a template for pictures."""
+    """A checkpoint of LLaVA with two tiny random towers, the tokenizer of mini, and a template for pictures."""
     target = tmp_path_factory.mktemp("vlm") / "tiny-vlm"
-    weights = Path(pxs.mini.__file__).parent / "weights"
-    shutil.copytree(weights / "text_encoder", target)
-    for file in (weights / "processor").iterdir():
-        shutil.copy(file, target / file.name)
-    (target / "chat_template.jinja").write_text(TEMPLATE)
+    torch.manual_seed(0)
+    tokenizer = Qwen2Tokenizer.from_pretrained(Path(pxs.mini.__file__).parent / "weights" / "processor")
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = LlavaConfig(
+        CLIPVisionConfig(**sizes, image_size=28, patch_size=14, projection_dim=32),
+        Qwen2Config(**sizes, num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192),
+        image_token_index=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+        image_seq_length=4,
+    )
+    model = LlavaForConditionalGeneration(config)
+    model.generation_config.eos_token_id = model.generation_config.pad_token_id = tokenizer.eos_token_id
+    model.save_pretrained(target)
+    square = {"height": 28, "width": 28}
+    LlavaProcessor(
+        CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size=square),
+        tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        chat_template=TEMPLATE,
+        image_token="<|image_pad|>",
+        num_additional_image_tokens=1,
+    ).save_pretrained(target)
     return target
 
 
