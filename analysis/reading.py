@@ -2,7 +2,7 @@
 
 People are rendered with mixes that are known, the finder of the extra `photos` looks at them, and a linear map from
 what it states to the 12 intensities is fitted with a ridge penalty. People are numbered by group, as in
-analysis/outside_faces.py: the map is fitted on "calibrate", its errors come from "report". Prints, for every
+analysis/judges.py: the map is fitted on "calibrate", its errors come from "report". Prints, for every
 expression, the standard error and the correlation of what is read with the truth. `--out FILE` writes the map, which
 lies in pxs/editing/photographs/reading.safetensors.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from analysis.outside_faces import GROUPS
+from analysis.judges import GROUPS
 from pxs.editing.photographs import finder
 from pxs.editing.photographs.reading import features
 from pxs.expressions import EXPRESSIONS, Mix

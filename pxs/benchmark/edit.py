@@ -35,10 +35,6 @@ from pxs.storage.locks import locked, remove_locked
 from pxs.storage.paths import NAME_BYTES
 from pxs.storage.provenance import write_json
 
-LINEAR = tuple(round(0.1 * i, 1) for i in range(11))
-ALPHAS = (*LINEAR, 1.25, 1.5)
-"""Intensities at which a task is edited: those of linear control, and two beyond, which are reported apart."""
-
 MANIFEST = "edits.json"
 
 
@@ -62,8 +58,8 @@ class TaskEdits:
 
 
 def mixes_of(task: Task) -> list[Mix]:
-    """The mixes that a task is edited with: its expression at all ALPHAS."""
-    return sweep(task.expression, ALPHAS)
+    """The mixes that a task is edited with: its expression at all of its levels."""
+    return sweep(task.expression, task.levels.alphas)
 
 
 def edit_tasks(
@@ -161,7 +157,7 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
 def _key(task: Task, source: Image.Image, provenance: Mapping[str, str]) -> str:
     """The hash of what the edits of a task depend on."""
     picture = hashlib.sha256(source.tobytes()).hexdigest()
-    parts = [task.name, task.expression, source.size, picture, dict(provenance), ALPHAS]
+    parts = [task.name, task.expression, source.size, picture, dict(provenance), task.levels.alphas]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -28,7 +28,8 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.benchmark.edit import ALPHAS, TaskEdits, mixes_of
+from pxs.benchmark.edit import TaskEdits, mixes_of
+from pxs.data.levels import STANDARD, Levels
 from pxs.data.tasks import Task
 from pxs.errors import JudgeError, JudgeSetupError, OutputError, PxsError, UnjudgedError, one_line
 from pxs.expressions import EXPRESSIONS
@@ -48,13 +49,22 @@ Values: TypeAlias = tuple[list[Any], dict[int, str]]
 
 @dataclass(frozen=True)
 class Judges:
-    """Who scores a run: expression in 0..1 and identity as unit vectors. Raises JudgeError for an encoder of losses."""
+    """Who scores a run: expression in 0..1 and identity as unit vectors. Raises JudgeError for an encoder of losses.
+
+    others: further recognisers; the similarity of a picture is the mean of the cosines of all.
+    """
 
     expression: ExpressionJudge
     identity: IdentityJudge
+    others: tuple[IdentityJudge, ...] = ()
+
+    @property
+    def recognisers(self) -> tuple[IdentityJudge, ...]:
+        """All judges of identity."""
+        return (self.identity, *self.others)
 
     def __post_init__(self) -> None:
-        for judge in (self.expression, self.identity):
+        for judge in (self.expression, *self.recognisers):
             if judge.role != "score":
                 raise JudgeError(
                     f"{judge.name} serves training losses (role {judge.role!r}): choose a judge that does not"
@@ -63,7 +73,8 @@ class Judges:
     @property
     def raters(self) -> dict[str, Rater]:
         """The parts of a `Record` and who gives them."""
-        return {"scores": Scores(self.expression), "similarity": Similarity(self.identity), "psnr": TruthPsnr()}
+        similar = {f"similarity {i}": Similarity(judge) for i, judge in enumerate(self.recognisers)}
+        return {"scores": Scores(self.expression), **similar, "psnr": TruthPsnr()}
 
 
 class Shown:
@@ -168,7 +179,7 @@ class TruthPsnr:
 
 @dataclass(frozen=True)
 class Record:
-    """One method on one task as judged; lists run over ALPHAS.
+    """One method on one task as judged; lists run over the alphas of `levels`.
 
     scores: judged mixes as rows of 12; similarity: cosines of identity vectors, source against edit; psnr: against the
     ground truth in dB, empty where there is none. `failed` pictures are missing or were not judged, for the reason
@@ -184,6 +195,7 @@ class Record:
     error: str = ""
     failed: int = 0
     fault: str = ""
+    levels: Levels = STANDARD
 
 
 @dataclass(frozen=True)
@@ -283,24 +295,30 @@ def _record(shown: Shown, lines: Mapping[str, Line]) -> Record:
     task, bad = shown.task, [line for line in lines.values() if line.error]
     error = bad[0].error if bad else ""
     fault = next((line.error for line in bad if line.fault), "") or (shown.fault if bad else "")
-    missing = {i for line in bad for i in range(len(ALPHAS)) if not line.values or line.values[i] is None}
-    nothing = [0.0] * len(EXPRESSIONS)
+    count = len(task.levels.alphas)
+    missing = {i for line in bad for i in range(count) if not line.values or line.values[i] is None}
     return Record(
         task=task.name,
         domain=task.domain,
         expression=task.expression,
-        scores=_filled(lines["scores"].values, nothing),
-        similarity=_filled(lines["similarity"].values, 0.0),
-        psnr=[] if task.truth is None else _filled(lines["psnr"].values, 0.0),
+        scores=_filled(lines["scores"].values, [0.0] * len(EXPRESSIONS), count),
+        similarity=_means([_filled(lines[part].values, 0.0, count) for part in lines if part.startswith("similarity")]),
+        psnr=[] if task.truth is None else _filled(lines["psnr"].values, 0.0, count),
         error=error,
         failed=len(missing),
         fault=fault,
+        levels=task.levels,
     )
 
 
-def _filled(values: Sequence[Any], nothing: Any) -> list[Any]:
-    """One value a mix: `nothing` for each that is missing."""
-    return [nothing if value is None else value for value in values or [None] * len(ALPHAS)]
+def _filled(values: Sequence[Any], nothing: Any, count: int) -> list[Any]:
+    """One value a mix: `nothing` for each of `count` that is missing."""
+    return [nothing if value is None else value for value in values or [None] * count]
+
+
+def _means(lists: Sequence[Sequence[float]]) -> list[float]:
+    """The mean over recognisers of each picture's cosine."""
+    return [round(sum(values) / len(values), 5) for values in zip(*lists, strict=True)]
 
 
 class Log:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pxs.benchmark.edit import ALPHAS, LINEAR
 from pxs.benchmark.judge import Record
+from pxs.data.levels import STANDARD
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
 from pxs.judging import measures
 
-FULL = ALPHAS.index(1.0)
 COLUMNS = {
     "acc_6": "Acc-6 ↑",
     "acc_12": "Acc-12 ↑",
@@ -32,18 +31,20 @@ class Outcome:
     """The records of one method as arrays of T tasks: what the measures are taken of. What failed counts as 0.
 
     A task with a fault, which no method can do, is left out. names (T,); targets (T,); scores (T, A, 12);
-    asked (T, A, 12); similarity (T, A); A runs over ALPHAS.
+    asked (T, A, 12); similarity (T, A); A runs over the alphas of `levels`, `full` is the place of 1 in them.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
         sound = [r for r in records if not r.fault]
+        self.levels = sound[0].levels if sound else STANDARD
+        self.alphas, self.full = self.levels.alphas, self.levels.full
         self.names = [r.task for r in sound]
         self.targets = np.array([EXPRESSIONS.index(r.expression) for r in sound], dtype=int)
-        self.scores = np.array([r.scores for r in sound]).reshape(len(sound), len(ALPHAS), len(EXPRESSIONS))
-        self.similarity = np.array([r.similarity for r in sound]).reshape(len(sound), len(ALPHAS))
-        mixes = [[Mix({r.expression: a}).vector() for a in ALPHAS] for r in sound]
+        self.scores = np.array([r.scores for r in sound]).reshape(len(sound), len(self.alphas), len(EXPRESSIONS))
+        self.similarity = np.array([r.similarity for r in sound]).reshape(len(sound), len(self.alphas))
+        mixes = [[Mix({r.expression: a}).vector() for a in self.alphas] for r in sound]
         self.asked = np.array(mixes).reshape(self.scores.shape)
-        self.psnr = np.array([r.psnr[FULL] for r in sound if r.psnr])
+        self.psnr = np.array([r.psnr[self.full] for r in sound if r.psnr])
 
     @property
     def target_scores(self) -> np.ndarray:
@@ -55,10 +56,10 @@ class Outcome:
 
         That of mSCR is the share of the other expression of its pair in the prediction.
         """
-        full, line = self.scores[:, FULL], slice(len(LINEAR))
+        full, line = self.scores[:, self.full], self.levels.sweep
         basic = self.targets < len(BASIC)
-        hit, kept = self.target_scores[:, FULL], self.similarity[:, FULL]
-        r = np.atleast_1d(measures.linearity(LINEAR, self.target_scores[:, line]))
+        hit, kept = self.target_scores[:, self.full], self.similarity[:, self.full]
+        r = np.atleast_1d(measures.linearity(self.levels.linear, self.target_scores[:, line]))
         pairs = list(zip(self.asked[:, line], self.scores[:, line], strict=True))
         predicted, other = measures.predictions(full), _partners(self.targets)
         return {

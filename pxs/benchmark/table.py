@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from pxs.benchmark.comparison import compare, differences
-from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Record
-from pxs.benchmark.outcome import COLUMNS, FULL, Outcome
+from pxs.benchmark.outcome import COLUMNS, Outcome
 from pxs.benchmark.published import PUBLISHED
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS
 from pxs.judging import intervals, measures
@@ -47,7 +46,7 @@ def measured(records: Sequence[Record]) -> Figures:
     }
     if not o.names:
         return {**dict.fromkeys((*COLUMNS, "psnr")), **counts}
-    full = o.scores[:, FULL]
+    full = o.scores[:, o.full]
     figures = {name: _mean(values) for name, values in o.values().items()}
     figures |= dict.fromkeys(_not_measured(records))
     of_pairs = {name: _number(measure(full, o.targets)) for name, measure in OF_PAIRS.items()}
@@ -58,7 +57,7 @@ def measured(records: Sequence[Record]) -> Figures:
         "scr": {f"{a}/{b}": _number(measures.scr(full, o.targets, a, b)) for a, b in CONFUSABLE},
         "beyond": {
             f"{a:g}": {"score": _mean(o.target_scores[:, i]), "id_sim": _mean(o.similarity[:, i])}
-            for i, a in enumerate(ALPHAS)
+            for i, a in enumerate(o.alphas)
             if a > 1
         },
         "confusion": measures.confusion_matrix(full, o.targets).round(5).tolist(),
@@ -87,7 +86,7 @@ def summary(records: Sequence[Record]) -> Figures:
 
 
 def _intervals(o: Outcome) -> dict[str, intervals.Interval]:
-    full, values = o.scores[:, FULL], {name: v[~np.isnan(v)] for name, v in o.values().items()}
+    full, values = o.scores[:, o.full], {name: v[~np.isnan(v)] for name, v in o.values().items()}
     shares = {"acc_6": values.pop("acc_6"), "acc_12": values.pop("acc_12")}
     del values["mscr"]
     sides = [side for pair in CONFUSABLE for side in measures.margins(full, o.targets, *pair)]
@@ -101,7 +100,7 @@ def _intervals(o: Outcome) -> dict[str, intervals.Interval]:
 
 
 def _interval_of_pairs(o: Outcome, directed: Callable[..., tuple[np.ndarray, np.ndarray]]) -> intervals.Interval:
-    found = [directed(o.scores[:, FULL], o.targets, *pair) for pair in CONFUSABLE]
+    found = [directed(o.scores[:, o.full], o.targets, *pair) for pair in CONFUSABLE]
     rates, counts = (np.concatenate(part) for part in zip(*found, strict=True))
     return intervals.mean_of_shares_interval(rates, counts)
 

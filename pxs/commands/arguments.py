@@ -43,14 +43,13 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
-def add_judges(command: argparse.ArgumentParser) -> None:
-    """Flags that choose the judges of expression and identity."""
-    command.add_argument("--expression-judge", default="mini", metavar="NAME", help="mini, qwen, endpoint or pyfeat")
+def add_expression_judge(command: argparse.ArgumentParser) -> None:
+    """Flags that choose the judge of expression."""
+    command.add_argument("--expression-judge", default="mini", metavar="NAME", help="see pxs judges (default mini)")
     command.add_argument(
         "--judge-url", help="address of an OpenAI-compatible endpoint, for --expression-judge endpoint"
     )
-    command.add_argument("--judge-model", help="the model behind it")
-    command.add_argument("--identity-judge", default="mini", metavar="NAME", help="mini or arcface")
+    command.add_argument("--judge-model", help="the model behind it; for --expression-judge vlm, its folder")
 
 
 def add_styles(command: argparse.ArgumentParser) -> None:

@@ -5,29 +5,35 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import (
     Commands,
     adapter_of,
-    add_judges,
+    add_expression_judge,
     add_model,
     add_styles,
     load_editor,
     load_options,
     path,
 )
+from pxs.data.levels import MOST
 from pxs.editing.sliders import NAMES
-from pxs.errors import DataError, shown
+from pxs.errors import DataError, UsageError, shown
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
-from pxs.quantities import COUNT, SEED, STEPS
+from pxs.quantities import COUNT, SEED, STEPS, WORKERS, Real
 from pxs.storage.paths import check_path
 
 if TYPE_CHECKING:
-    from pxs.benchmark.judge import Record
+    from pxs.benchmark.judge import Judges, Record
+    from pxs.data.tasks import Task
 
+PROTOCOLS = ("own", "paper")
+PARALLEL = WORKERS.named("judge-parallel")
+PRICE = Real("judge-prices", 0, 1e6, "per million tokens")
 WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
 METHODS = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
 ALL = tuple(name for name in METHODS if name != "words")  # words mean nothing to the text encoder of mini
@@ -59,30 +65,52 @@ def add(commands: Commands) -> None:
     command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
     command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
     command.add_argument("--steps", type=argument(STEPS), default=12, help="denoising steps (default 12)")
-    add_judges(command)
+    _add_protocol(command)
+    add_expression_judge(command)
+    command.add_argument(
+        "--identity-judge", nargs="+", metavar="NAME", help="see pxs judges; several: the mean of their cosines"
+    )
     add_model(command)
     command.set_defaults(run=run)
 
 
+def _add_protocol(command: argparse.ArgumentParser) -> None:
+    """Flags that say what is measured, and what judging may cost."""
+    command.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="own",
+        help="own, or paper: that of the article, with the recognisers that are installed (default own)",
+    )
+    command.add_argument(
+        "--alpha-max", type=argument(MOST), metavar="A", help="of --protocol paper: sweeps end there (default 3)"
+    )
+    command.add_argument(
+        "--judge-parallel", type=argument(PARALLEL), default=4, metavar="N", help="requests at once (default 4)"
+    )
+    command.add_argument(
+        "--judge-prices",
+        type=argument(PRICE),
+        nargs=2,
+        metavar=("IN", "OUT"),
+        help="of the endpoint, per million tokens in and out",
+    )
+    command.add_argument("--estimate", action="store_true", help="print what an endpoint would cost, and do nothing")
+
+
 def run(args: argparse.Namespace) -> None:
     """`pxs bench`: edit and judge what is missing, write the results, print the table."""
-    from pxs.benchmark.judge import Judges
     from pxs.benchmark.methods import choose
     from pxs.benchmark.run import run as compare
-    from pxs.benchmark.table import markdown, write_results
-    from pxs.data.people import refuse_trained_people
-    from pxs.data.synthetic_bench import SyntheticTruth, mini_bench
-    from pxs.data.tasks import load_bench
-    from pxs.judging import expression_judge, identity_judge
 
-    given = (args.bench, args.data_type, SyntheticTruth, args.pictures)
-    tasks = load_bench(*given) if args.bench else mini_bench(args.style)
-    tasks = tasks[: args.tasks]
+    tasks = _tasks(args)
     people = [task.identity for task in tasks if isinstance(task.identity, int)]
-    for adapter in args.lora_path if "pixelsmile" in args.methods else ():
-        refuse_trained_people(people, Path(adapter.partition("=")[0]))
+    judges = _judges(args)
+    names = [name for given in args.methods for name in (ALL if given == "all" else [given])]
+    adapters = args.lora_path if any(name.startswith("pixelsmile") for name in names) else ()
+    _refuse_trained(adapters, people, [judge.name for judge in (judges.expression, *judges.recognisers)])
     methods = choose(
-        [name for given in args.methods for name in (ALL if given == "all" else [given])],
+        names,
         weights=_weights(args.weights),
         model=args.model_path,
         adapter=adapter_of(args),
@@ -90,22 +118,91 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
         options=load_options(args),
     )
+    if args.expression_judge == "endpoint":
+        _print_estimate(args, judges, list(methods), tasks)
+    if args.estimate:
+        return
+    records = compare(methods, tasks, judges, args.out, sys.stderr.isatty())
+    _refuse_failed(records)
+    _report(args, records, judges)
+
+
+def _tasks(args: argparse.Namespace) -> list[Task]:
+    """The tasks that the flags name, at the intensities of the protocol."""
+    from pxs.data.levels import STANDARD, paper_levels
+    from pxs.data.synthetic_bench import SyntheticTruth, mini_bench
+    from pxs.data.tasks import load_bench
+
+    paper = args.protocol == "paper"
+    if args.alpha_max is not None and not paper:
+        raise UsageError("--alpha-max is for --protocol paper: leave it out, or add that")
+    levels = paper_levels(3.0 if args.alpha_max is None else args.alpha_max) if paper else STANDARD
+    given = (args.bench, args.data_type, SyntheticTruth, args.pictures)
+    tasks = load_bench(*given) if args.bench else mini_bench(args.style)
+    return [replace(task, levels=levels) for task in tasks[: args.tasks]]
+
+
+def _judges(args: argparse.Namespace) -> Judges:
+    """The judges that the flags name; for the article's protocol by default all recognisers that are installed."""
+    from pxs.benchmark.judge import Judges
+    from pxs.judging import expression_judge, identity_judge, recognisers
+
+    if args.estimate and args.expression_judge != "endpoint":
+        raise UsageError(f"--estimate is for --expression-judge endpoint: {args.expression_judge} costs nothing")
+    named = args.identity_judge or ([] if args.protocol == "paper" else ["mini"])
+    for name in named:
+        if named.count(name) > 1:
+            raise UsageError(f"--identity-judge names {name!r} twice: name each once")
     expression = expression_judge(
         args.expression_judge,
         editor=lambda: load_editor(args),
         url=args.judge_url,
         model=args.judge_model,
         cache=Path(args.out) / "judged",
+        prices=tuple(args.judge_prices) if args.judge_prices else None,
+        parallel=args.judge_parallel,
     )
-    judges = Judges(expression, identity_judge(args.identity_judge))
-    records = compare(methods, tasks, judges, args.out, sys.stderr.isatty())
-    _refuse_failed(records)
+    first, *others = [identity_judge(name) for name in named] if named else recognisers()
+    return Judges(expression, first, tuple(others))
+
+
+def _refuse_trained(adapters: Sequence[str], people: Sequence[int], judges: Sequence[str]) -> None:
+    """Raise DataError or JudgeError if the training of an adapter saw a person of the tasks or a judge's network."""
+    from pxs.data.people import refuse_trained_people
+    from pxs.encoders.noted import refuse_encoders
+
+    for adapter in adapters:
+        file = Path(adapter.partition("=")[0])
+        refuse_trained_people(people, file)
+        refuse_encoders(judges, file)
+
+
+def _print_estimate(args: argparse.Namespace, judges: Judges, methods: Sequence[str], tasks: Sequence[Task]) -> None:
+    """Print what judging would cost: as the result where it was asked for, else beside it."""
+    from pxs.benchmark.estimate import estimate
+
+    found = estimate(judges.expression, methods, tasks, args.out)  # type: ignore[arg-type]
+    print(found if args.estimate else f"pxs: judging: {found}", file=sys.stdout if args.estimate else sys.stderr)
+
+
+def _report(args: argparse.Namespace, records: Mapping[str, Sequence[Record]], judges: Judges) -> None:
+    """Write the results and print the table, what failed, and what an endpoint was paid."""
+    from pxs.benchmark.paper import write_paper
+    from pxs.benchmark.table import markdown, write_results
+
     rows = write_results(records, args.out)
-    print(markdown(rows, published=False), end="")
+    who = {"expression": judges.expression.name, "identity": [judge.name for judge in judges.recognisers]}
+    paper = write_paper(records, args.out, who) if args.protocol == "paper" else ""
+    print(paper or markdown(rows, published=False), end="")
+    if paper:
+        print(f"expression: {who['expression']}; identity: the mean of {', '.join(who['identity'])}")
     for name, row in rows.items():
         for task, reason in row["failures"].items():
             print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
-    print(Path(args.out) / "results.json")
+    usage = getattr(judges.expression, "usage", None)
+    if usage:
+        print(f"pxs: {usage}", file=sys.stderr)
+    print(Path(args.out) / ("paper.json" if paper else "results.json"))
 
 
 def _weights(given: Sequence[str]) -> dict[str, Path]:

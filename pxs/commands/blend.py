@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import (
     Commands,
-    add_judges,
+    add_expression_judge,
     add_model,
     add_picture,
     load_editor,
@@ -57,7 +57,8 @@ def add(commands: Commands) -> None:
         help="cosine that is the same person (default 0.5)",
     )
     add_picture(command)
-    add_judges(command)
+    add_expression_judge(command)
+    command.add_argument("--identity-judge", default="mini", metavar="NAME", help="see pxs judges (default mini)")
     add_model(command)
     command.set_defaults(run=run)
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from pxs.data.levels import STANDARD, Levels
 from pxs.errors import DataError, PxsError, one_line, shown
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.faces import STYLES
@@ -51,7 +52,8 @@ class Task:
 
     picture: a file, the content of one, or an image; None for a synthetic face. box: (left, top, right, bottom) of the
     face in pixels of the picture. truth: the ground truth, where there is one. identity and style: of a synthetic
-    person, by which a written bench finds its truth again. fault: why this task cannot be run, else empty.
+    person, by which a written bench finds its truth again. fault: why this task cannot be run, else empty. levels: the
+    intensities at which it is edited.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Task:
     style: str = ""
     truth: Truth | None = None
     fault: str = ""
+    levels: Levels = STANDARD
 
     def open(self) -> Image.Image:
         """The portrait, upright RGB; raises DataError for a task with a fault, ImageError for a bad file or box."""

@@ -14,6 +14,7 @@ from pxs.encoders.arcface import NO_RECOGNITION, ROOT, face_analysis, find_face
 from pxs.errors import JudgeError
 from pxs.images import Box
 from pxs.judging.each import judge_each
+from pxs.storage.hashes import file_hash
 
 
 class ArcFaceIdentity:
@@ -27,8 +28,10 @@ class ArcFaceIdentity:
     role = "score"
 
     def __init__(self, pack: str = "buffalo_l", root: str | Path = ROOT, analysis: Any | None = None) -> None:
-        self.name = f"arcface {Path(pack).name}"
         self.analysis = face_analysis(pack, Path(root).expanduser()) if analysis is None else analysis
+        network = getattr(self.analysis, "models", {}).get("recognition")
+        version = f" {file_hash(Path(network.model_file))[:8]}" if network else ""
+        self.name = f"arcface {Path(pack).name}{version}"
 
     def embed(self, images: Sequence[Image.Image], boxes: Sequence[Box | None] | None = None) -> NDArray[np.float32]:
         """Unit vectors (N, 512), one per image (any mode and size).

@@ -11,9 +11,11 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,22 +34,12 @@ from pxs.judging.answers import (
     tokens_of,
 )
 from pxs.judging.each import judge_each
+from pxs.judging.rubric import PROMPT, PROMPT_VERSION, SCHEMA
 from pxs.optional import require
+from pxs.quantities import WORKERS
 from pxs.storage.files import output_folder
 from pxs.storage.provenance import write_json
 
-PROMPT = (
-    "Rate the expression of the face in this picture. For each of the 12 expressions below give its intensity as a "
-    "number from 0 to 1: 0 is absent, 0.25 a trace, 0.5 clearly there, 0.75 strong, 1 as strong as this face could "
-    "show it. Several can be present together; for a neutral face all are near 0. Judge what the face shows, not what "
-    "the scene suggests. Answer with one JSON object that has exactly these keys: " + ", ".join(EXPRESSIONS) + "."
-)
-SCHEMA = {
-    "type": "object",
-    "properties": {name: {"type": "number", "minimum": 0, "maximum": 1} for name in EXPRESSIONS},
-    "required": list(EXPRESSIONS),
-    "additionalProperties": False,
-}
 OPTIONS: dict[str, Any] = {
     "temperature": 0,
     "response_format": {
@@ -63,8 +55,6 @@ COMPLAINTS = {
 REPEATS = 2  # how often an unusable answer is requested again
 PATIENCE = 20  # pictures in a row without an answer, after which the judge gives up; a task has 13
 OF_A_PICTURE = (400, 413, 415, 422)  # statuses that may be about the picture
-PROMPT_VERSION = hashlib.sha256(json.dumps([PROMPT, SCHEMA]).encode()).hexdigest()[:8]
-"""A hash of prompt and schema, so that answers to another prompt are not reused."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +72,11 @@ class Usage:
     output_tokens: int = 0
     cost: float | None = None
 
+    def __str__(self) -> str:
+        cost = "" if self.cost is None else f", cost {self.cost:.4f}"
+        tokens = f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out"
+        return f"{self.calls} answers of the endpoint, {self.cached} from the cache, {tokens}{cost}"
+
 
 class EndpointJudge:
     """A vision-language model behind an OpenAI-compatible endpoint. Nothing is sent before `judge` is called.
@@ -92,7 +87,7 @@ class EndpointJudge:
     are kept in memory. Requests with a temporary error or a rate limit are repeated up to `retries` times, unusable
     answers up to REPEATS times, refusals never. An endpoint that rejects the temperature 0 or the schema is asked
     without it from then on. `timeout` is in seconds per request. `prices` are per million input tokens and per million
-    output tokens.
+    output tokens. `parallel` requests are under way at once.
 
     Raises JudgeSetupError for an address, a model's name or a number that cannot be used.
     """
@@ -108,6 +103,7 @@ class EndpointJudge:
         retries: int = 4,
         prices: tuple[float, float] | None = None,
         timeout: float = 120,
+        parallel: int = 1,
     ) -> None:
         self.base_url = checked_address(base_url)
         if not model.strip() or not model.isprintable():
@@ -117,9 +113,10 @@ class EndpointJudge:
         self.name = f"{model} {PROMPT_VERSION}"
         self.model, self.key_variable = model, key_variable
         self.cache = None if cache is None else Path(cache)
-        self.retries, self.prices, self.timeout = retries, prices, timeout
+        self.retries, self.prices, self.timeout, self.parallel = retries, prices, timeout, WORKERS(parallel)
         self.rejected: set[str] = set()  # the parts of a request that the endpoint does not take
         self._known: dict[str, Mix] = {}
+        self._lock = Lock()
         self._failed_in_a_row = 0
         self._usage = Usage(cost=None if prices is None else 0.0)
 
@@ -149,7 +146,41 @@ class EndpointJudge:
             return [self._known[name] for name in names]
         key = self._key()
         with self._client(key) as client:
-            return judge_each(lambda i, image: self._answer(client, key, image, names[i], f"picture {i}"), images)
+            failed = self._together(client, key, images, names) if self.parallel > 1 else {}
+            return judge_each(
+                lambda i, image: self._answer(client, key, image, names[i], f"picture {i}", failed), images
+            )
+
+    def lacking(self, images: Sequence[Image.Image]) -> int:
+        """How many requests `judge` would send for these images, if each is answered at once; sends nothing."""
+        names = {self._digest(image) for image in images}
+        return sum(self._recall(name) is None for name in names)
+
+    def _together(
+        self, client: Any, key: str, images: Sequence[Image.Image], names: Sequence[str]
+    ) -> dict[str, JudgeError]:
+        """Ask for pictures without an answer in parallel, each once; why some have none, by name.
+
+        The first one alone, as long as the endpoint has not answered at all: what is wrong with it is wrong with all.
+        So that an endpoint that refuses all is given up as early as by `judge`, none is asked beyond PATIENCE failures.
+        """
+        waiting = [(n, i) for i, n in enumerate(names) if names.index(n) == i and self._recall(n) is None]
+        failed: dict[str, JudgeError] = {}
+
+        def ask(name: str, i: int) -> None:
+            try:
+                self._keep(name, self._ask(client, key, images[i], f"picture {i}"))
+            except JudgeSetupError:
+                raise
+            except JudgeError as error:
+                failed[name] = error
+
+        while waiting and len(failed) < PATIENCE:
+            several = self.parallel if self._known else 1
+            with ThreadPoolExecutor(several) as pool:
+                list(pool.map(lambda one: ask(*one), waiting[:several]))
+            del waiting[:several]
+        return failed
 
     def _key(self) -> str:
         if self.key_variable is None:
@@ -168,12 +199,16 @@ class EndpointJudge:
         except Exception as error:
             raise JudgeSetupError(f"{self.base_url!r} cannot be used ({_without(key, error)}): check it") from None
 
-    def _answer(self, client: Any, key: str, image: Image.Image, name: str, label: str) -> Mix:
-        """The mix of one picture: known, or from the endpoint, and then kept."""
+    def _answer(
+        self, client: Any, key: str, image: Image.Image, name: str, label: str, failed: Mapping[str, JudgeError]
+    ) -> Mix:
+        """The mix of one picture: known, or from the endpoint, and then kept; `failed` are those asked in vain."""
         known = self._recall(name)
         if known is not None:
             return known
         try:
+            if name in failed:
+                raise failed[name]
             mix = self._ask(client, key, image, label)
         except JudgeSetupError:
             raise
@@ -221,7 +256,7 @@ class EndpointJudge:
                 if not rejected:
                     refuse_filtered(error.body or str(error))
                     raise self._failure(error, key, label) from None
-                self.rejected |= rejected
+                self.rejected = self.rejected | rejected  # another thread may be reading it
             except Exception as error:  # of the connection, of its encodings
                 raise self._failure(error, key, label) from None
 
@@ -237,11 +272,12 @@ class EndpointJudge:
         self._count(calls=1, input_tokens=used[0], output_tokens=used[1])
 
     def _count(self, **more: int) -> None:
-        counted = replace(self._usage, **{name: getattr(self._usage, name) + n for name, n in more.items()})
-        if self.prices is not None:
-            tokens = counted.input_tokens, counted.output_tokens
-            counted = replace(counted, cost=sum(p * n for p, n in zip(self.prices, tokens, strict=True)) / 1e6)
-        self._usage = counted
+        with self._lock:
+            counted = replace(self._usage, **{name: getattr(self._usage, name) + n for name, n in more.items()})
+            if self.prices is not None:
+                tokens = counted.input_tokens, counted.output_tokens
+                counted = replace(counted, cost=sum(p * n for p, n in zip(self.prices, tokens, strict=True)) / 1e6)
+            self._usage = counted
 
     def _digest(self, image: Image.Image) -> str:
         """What an answer depends on, as a hash."""

@@ -8,10 +8,11 @@ appendix) defines; it calls the SCR of one pair BCR. N_i are the edits towards e
   measures, and a face without any score above 0 is an error instead of an expression.
 - Acc-6: the article does not say whether the prediction is among 6 or among 12. Here it is among the basic 6.
 - CLS: the article's intensities are uniform on [0, alpha_max] and it does not state alpha_max (the sweeps of its figure
-  4 reach 3). The benchmark here uses 0, 0.1, ..., 1, the range of the scores that editors are trained on. A constant
-  sweep, for which Pearson's r is not defined, counts as 0: it does not follow the request.
+  4 reach 3). The benchmark here uses 0, 0.1, ..., 1, the range of the scores that editors are trained on, and the
+  article's with `--protocol paper`. A constant sweep, for which Pearson's r is not defined, counts as 0: it does not
+  follow the request.
 - ID Sim: the article averages the cosines of three recognisers (ArcFace, AdaFace, FaceNet). Here it is the cosine of
-  the one identity judge that was chosen: AdaFace and FaceNet have no packaged weights that a benchmark could require.
+  the identity judge that was chosen, or the mean of several.
 - HES: the article gives 2 S_E S_ID / (S_E + S_ID). Here it is taken of each edit and then averaged, so that expression
   on one face cannot make up for identity on another. It is at most the value of the two means.
 

@@ -5,8 +5,8 @@
 
 Order, noise and noise levels derive from (seed, step, place in the batch). A saved state therefore needs only the LoRA
 weights, the optimiser state and the log. The output folder holds adapter.safetensors, results.json, settings.json,
-people.json (the numbers of synthetic people in the rows), log.jsonl (one line per step), checkpoints/, cache/ and, if
-`sample_every` is set, samples/.
+people.json (the numbers of synthetic people in the rows), encoders.json (the networks of the losses), log.jsonl (one
+line per step), checkpoints/, cache/ and, if `sample_every` is set, samples/.
 
 Several processes: `accelerate launch -m pxs train`.
 """
@@ -32,6 +32,7 @@ from pxs.data.people import PEOPLE, people_of, refuse_test_people
 from pxs.editing.editor import Editor, load
 from pxs.encoders.features import FeatureEncoder
 from pxs.encoders.identity import IdentityEncoder
+from pxs.encoders.noted import ENCODERS
 from pxs.errors import TrainingError
 from pxs.expressions import sweep
 from pxs.images import open_image, save_png
@@ -168,6 +169,7 @@ class _Training:
         if writes:
             write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
             write_json(self.folder / PEOPLE, {"people": sorted(self.people)})
+            write_json(self.folder / ENCODERS, {"encoders": [e.name for e in (self.features, self.identity) if e]})
 
     def _start_accelerator(self) -> None:
         """Join the other processes. Raises TrainingError if the batch cannot be divided among them."""

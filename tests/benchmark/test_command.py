@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from local_endpoint import Endpoint
 from PIL import Image
 
 from pxs.benchmark.methods import METHODS
 from pxs.cli import main
 from pxs.commands import bench as command
+from pxs.errors import JudgeError
+from pxs.expressions import EXPRESSIONS
 
 
 def _files(folder):
@@ -91,3 +94,59 @@ def test_a_model_that_cannot_be_loaded_ends_the_run(tmp_path, capsys, flags, say
     assert says in error and error.count("\n") == 1
     done = {f.relative_to(tmp_path).parts[1] for f in tmp_path.rglob("*.png")}
     assert done == set() if flags[0] in ("--reuse", "--memory") else done == {"source"}  # what was done stays
+
+
+def test_the_articles_protocol_writes_its_table_and_says_who_judged(tmp_path, capsys):
+    flags = ("--tasks", 2, "--protocol", "paper", "--alpha-max", 1.5, "--identity-judge", "mini")
+    assert bench(tmp_path, *flags) == 0
+    said = capsys.readouterr().out
+    paper = json.loads((tmp_path / "paper.json").read_text())
+    assert said.splitlines()[-1] == str(tmp_path / "paper.json")
+    assert paper["judges"]["identity"][0] in said and "Acc-12" in said
+    assert [point[0] for point in paper["methods"]["truth"]["curve"]] == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 3]
+    assert paper["methods"]["truth"]["cls_12"] > 0.9 > 0.1 > paper["methods"]["source"]["area"]
+
+
+def test_recognisers_of_photographs_are_taken_as_far_as_they_are_installed(monkeypatch):
+    from pxs import judging
+
+    def known(name):
+        if name in missing:
+            raise JudgeError(f"{name} is not installed")
+        return name
+
+    monkeypatch.setattr(judging, "identity_judge", known)
+    missing = {"arcface"}
+    assert judging.recognisers() == ["facenet", "dlib"]
+    missing = set(judging.RECOGNISERS)
+    with pytest.raises(JudgeError, match="no recogniser .*arcface is not installed.*dlib is not installed"):
+        judging.recognisers()
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key")
+    with Endpoint() as server:
+        server.answers = [json.dumps(dict.fromkeys(EXPRESSIONS, 0.25))]
+        yield server
+
+
+def test_the_cost_of_an_endpoint_is_estimated_first_and_nothing_is_paid_twice(tmp_path, capsys, endpoint):
+    asks = ("--expression-judge", "endpoint", "--judge-url", endpoint.url, "--judge-model", "seer")
+    flags = ("--tasks", 1, "--protocol", "paper", "--identity-judge", "mini", *asks, "--judge-prices", 2, 10)
+    out = tmp_path / "out"
+    assert bench(out, *flags, "--estimate") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("14 pictures, 14 requests at least; about ") and "in the currency" in said
+    assert not out.exists() and not endpoint.requests
+    assert bench(out, *flags) == 0
+    told = capsys.readouterr().err
+    assert "pxs: judging: 14 pictures, 14 requests at least" in told
+    asked = len(endpoint.requests)
+    assert f"pxs: {asked} answers of the endpoint" in told and "cost 0.0" in told
+    assert 2 <= asked < 14  # all edits of the source are one picture
+    assert bench(out, *flags, "--estimate") == 0
+    assert capsys.readouterr().out.startswith("14 pictures, 0 requests")
+    assert bench(out, *flags) == 0
+    assert len(endpoint.requests) == asked

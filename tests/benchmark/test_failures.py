@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 from PIL import Image
 
-from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Judges
 from pxs.benchmark.run import run
 from pxs.benchmark.table import summary
+from pxs.data.levels import STANDARD
 from pxs.errors import JudgeError, JudgeSetupError, ScaleError
 from pxs.judging.each import judge_each
 
@@ -54,9 +54,9 @@ def test_a_picture_without_a_face_counts_as_0_and_costs_no_other_its_values(batc
         fakes.Painter(), tasks[:1], Judges(Blind(judges.expression, at, batched), judges.identity), tmp_path
     )
     row = [scores[0] for scores in record.scores]
-    assert row == pytest.approx([0 if a == 0.1 or a >= 1 else a for a in ALPHAS], abs=1e-4)
-    assert record.similarity == pytest.approx([0.8] * len(ALPHAS), abs=1e-3)
-    assert record.error == f"{record.expression}_0.1.png: no face (and 3 more of {len(ALPHAS)} pictures)"
+    assert row == pytest.approx([0 if a == 0.1 or a >= 1 else a for a in STANDARD.alphas], abs=1e-4)
+    assert record.similarity == pytest.approx([0.8] * len(STANDARD.alphas), abs=1e-3)
+    assert record.error == f"{record.expression}_0.1.png: no face (and 3 more of {len(STANDARD.alphas)} pictures)"
     figures = summary([record])
     assert (figures["failed"], figures["failed_pictures"], figures["acc_12"], figures["hes"]) == (1, 4, 0, 0)
 
@@ -64,7 +64,7 @@ def test_a_picture_without_a_face_counts_as_0_and_costs_no_other_its_values(batc
 def test_an_edit_without_a_recognisable_face_has_no_identity(tasks, judges, fakes, tmp_path):
     destroyed = Blind(judges.identity, [200], False)
     (record,) = one(fakes.Painter(), tasks[:1], Judges(judges.expression, destroyed), tmp_path)
-    assert record.similarity == pytest.approx([0 if a >= 1 else 0.8 for a in ALPHAS], abs=1e-3)
+    assert record.similarity == pytest.approx([0 if a >= 1 else 0.8 for a in STANDARD.alphas], abs=1e-3)
     assert summary([record])["id_sim"] == 0 and not record.fault
 
 

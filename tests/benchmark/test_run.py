@@ -11,13 +11,13 @@ import time
 import pytest
 from PIL import ImageOps
 
-from pxs.benchmark.edit import ALPHAS
 from pxs.benchmark.judge import Judges
 from pxs.benchmark.methods import choose
 from pxs.benchmark.methods.reference import Source, Truth
 from pxs.benchmark.methods.words import instruction
 from pxs.benchmark.run import run
 from pxs.benchmark.table import comma_separated, markdown, summary, write_results
+from pxs.data.levels import STANDARD
 from pxs.data.synthetic_bench import mini_bench
 from pxs.errors import DataError, JudgeError, OutputError
 from pxs.expressions import Mix
@@ -88,7 +88,7 @@ def test_a_new_judge_edits_nothing_and_asks_no_old_judge(tasks, judges, fakes, t
             raise AssertionError("its values are there")
 
     assert one(method, tasks[:2], Judges(Second(), Silent()), tmp_path) == first
-    assert method.calls == 2 and asked == [len(ALPHAS)] * 2
+    assert method.calls == 2 and asked == [len(STANDARD.alphas)] * 2
     assert {f.name for f in (tmp_path / "records").glob("*.jsonl")} == {
         *("blue.jsonl", "brightness.jsonl", "brightness-2.jsonl", "psnr-against-truth.jsonl")
     }
@@ -100,7 +100,7 @@ def test_the_pictures_stay_and_a_folder_of_them_is_a_method(tasks, judges, fakes
     name = tasks[0].expression
     assert {f.name for f in (folder / tasks[0].name).glob("*.png")} == {
         "neutral.png",
-        *(f"{name}_{a:g}.png" for a in ALPHAS[1:]),
+        *(f"{name}_{a:g}.png" for a in STANDARD.alphas[1:]),
     }
     (method,) = choose([f"other={folder}"]).values()
     assert one(method, tasks[:3], judges, tmp_path / "second") == records
@@ -150,7 +150,7 @@ def test_a_failing_task_is_told_counts_as_0_and_is_tried_again(tasks, judges, fa
     records = one(method, tasks[:3], judges, tmp_path)
     assert [r.error for r in records] == ["", "ValueError: not today", ""]
     row = summary(records)
-    assert (row["tasks"], row["failed"], row["failed_pictures"], row["left_out"]) == (3, 1, len(ALPHAS), 0)
+    assert (row["tasks"], row["failed"], row["failed_pictures"], row["left_out"]) == (3, 1, len(STANDARD.alphas), 0)
     good = 2 / 3
     assert [row[m] for m in ("acc_6", "acc_12", "cls_12", "id_sim")] == pytest.approx(
         [good, good, good, good * 0.8], abs=1e-3
@@ -184,7 +184,7 @@ def test_a_method_that_gives_too_few_images_fails(tasks, judges, fakes, tmp_path
             return super().edit(task, mixes)[:2]
 
     (record,) = one(Lazy(), tasks[:1], judges, tmp_path)
-    assert record.error == f"the method gave 2 images for {len(ALPHAS)} mixes: it must give one each"
+    assert record.error == f"the method gave 2 images for {len(STANDARD.alphas)} mixes: it must give one each"
 
 
 def test_a_judge_of_training_losses_must_not_score(judges, fakes):

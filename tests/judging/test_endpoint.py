@@ -1,16 +1,18 @@
 """The judge behind an endpoint, tested against a local HTTP server."""
 
 import base64
+import contextlib
 import io
 import json
 import sys
+import threading
 
 import numpy as np
 import pytest
 from local_endpoint import KEY, Endpoint, body
 from PIL import Image
 
-from pxs.errors import JudgeError, OutputError
+from pxs.errors import JudgeError, JudgeSetupError, OutputError, UnjudgedError
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging import endpoint as judging
 from pxs.judging.endpoint import PROMPT, PROMPT_VERSION, EndpointJudge, Usage
@@ -249,3 +251,72 @@ def test_an_invalid_address_is_one_line(monkeypatch, picture):
 
 def test_the_name_contains_model_and_prompt_version(endpoint):
     assert judge_at(endpoint).name == f"seer {PROMPT_VERSION}"
+
+
+class Slow:
+    """Answers by the picture's first pixel; counts how many requests are under way at once."""
+
+    def __init__(self, wait):
+        self.now = self.most = self.asked = 0
+        self.lock, self.wait = threading.Lock(), threading.Barrier(wait)
+
+    def __call__(self, request):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.asked += 1
+            first = self.asked == 1
+        if not first:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                self.wait.wait(20)
+        png = base64.b64decode(request["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])
+        with Image.open(io.BytesIO(png)) as shown:
+            red = shown.getpixel((0, 0))[0]
+        with self.lock:
+            self.now -= 1
+        return "I'm sorry, I can't." if red == 99 else json.dumps(GOOD | {"happy": red / 100})
+
+
+def reds(*values):
+    return [Image.new("RGB", (4, 4), (value, 0, 0)) for value in values]
+
+
+def test_parallel_requests_give_the_answers_in_order_and_ask_for_each_picture_once(endpoint, tmp_path):
+    slow = Slow(3)
+    endpoint.answers = [slow]
+    judge = judge_at(endpoint, parallel=3, cache=tmp_path)
+    found = judge.judge(reds(1, 2, 3, 2, 4, 1))
+    assert [mix["happy"] for mix in found] == pytest.approx([0.01, 0.02, 0.03, 0.02, 0.04, 0.01])
+    assert len(endpoint.requests) == judge.usage.calls == 4 and slow.most == 3
+    assert judge_at(endpoint, parallel=3, cache=tmp_path).lacking(reds(1, 4, 5, 5)) == 1
+
+
+def test_in_parallel_a_refusal_is_paid_once_and_costs_no_other_picture_its_answer(endpoint):
+    endpoint.answers = [Slow(2)]
+    with pytest.raises(UnjudgedError, match="the model refused") as caught:
+        judge_at(endpoint, parallel=2).judge(reds(1, 99, 3, 99))
+    assert [mix and mix["happy"] for mix in caught.value.found] == [0.01, None, 0.03, None]
+    assert len(endpoint.requests) == 3
+
+
+def test_in_parallel_a_failing_endpoint_is_asked_once(endpoint):
+    endpoint.answers = [401]
+    with pytest.raises(JudgeSetupError, match="401"):
+        judge_at(endpoint, parallel=8).judge(reds(*range(9)))
+    assert len(endpoint.requests) == 1
+
+
+def test_in_parallel_a_model_that_refuses_everything_is_given_up(endpoint):
+    endpoint.answers = ["I'm sorry, I can't."]
+    with pytest.raises(JudgeSetupError, match="pictures before it: try another model"):
+        judge_at(endpoint, parallel=8).judge(reds(*range(60)))
+    assert len(endpoint.requests) == judging.PATIENCE
+
+
+def test_in_parallel_a_rejected_option_is_left_out_for_all(endpoint):
+    def picky(request):
+        return (400, {"error": {"message": "temperature"}}) if "temperature" in request else json.dumps(GOOD)
+
+    endpoint.answers = [picky]
+    assert judge_at(endpoint, parallel=4).judge(reds(*range(9))) == [MIX] * 9
+    assert len(endpoint.requests) == 10

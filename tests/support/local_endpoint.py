@@ -20,13 +20,13 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 endpoint.keys.append(self.headers["Authorization"])
-                endpoint.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                endpoint.requests.append(request)
                 answers = endpoint.answers
-                self.reply(answers.pop(0) if len(answers) > 1 else answers[0])
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                self.reply(answer(request) if callable(answer) else answer)
 
             def reply(self, answer):
-                if callable(answer):
-                    answer = answer(endpoint.requests[-1])
                 status, content = answer if isinstance(answer, tuple) else (200, body(answer))
                 if isinstance(answer, int):
                     status = answer

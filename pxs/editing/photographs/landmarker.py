@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.editing.photographs.faces import EYES, Face, Points
+from pxs.editing.photographs.lite import LiteNetwork
 from pxs.errors import ImageError
 from pxs.optional import require
 
@@ -87,7 +88,7 @@ class Landmarker:
     """The finder of the extra `photos`. Raises ImageError where the extra is missing."""
 
     def __init__(self) -> None:
-        self._runtime = require("ai_edge_litert.interpreter", "photos", ImageError)
+        require("ai_edge_litert.interpreter", "photos", ImageError)
 
     def find(self, picture: Image.Image) -> list[Face]:
         """All faces of an RGB picture, the largest first, of at least 40 pixels and 1/80 of the longer side."""
@@ -104,25 +105,15 @@ class Landmarker:
         return None if face.points is None else self._landmarks(picture, _around(face.points, face.roll))
 
     @cached_property
-    def _networks(self) -> dict[str, Any]:
-        """The three networks by name; without XNNPACK, which announces itself on standard error."""
-        plain = self._runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        networks = {}
+    def _networks(self) -> dict[str, LiteNetwork]:
+        """The three networks by name."""
+        names = ("face_detector", "face_landmarks_detector", "face_blendshapes")
         with zipfile.ZipFile(_model_file()) as task:
-            for name in ("face_detector", "face_landmarks_detector", "face_blendshapes"):
-                network = self._runtime.Interpreter(
-                    model_content=task.read(f"{name}.tflite"), num_threads=1, experimental_op_resolver_type=plain
-                )
-                network.allocate_tensors()
-                networks[name] = network
-        return networks
+            return {name: LiteNetwork(task.read(f"{name}.tflite"), ImageError) for name in names}
 
     def _run(self, name: str, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs of a network, in the order that it states."""
-        network = self._networks[name]
-        network.set_tensor(network.get_input_details()[0]["index"], values[None].astype(np.float32))
-        network.invoke()
-        return [network.get_tensor(output["index"]) for output in network.get_output_details()]
+        return self._networks[name](values)
 
     def _detect(self, picture: Image.Image, tile: Square) -> list[Square]:
         """Level squares around the faces that the detector sees in a tile."""

@@ -51,6 +51,11 @@ def read(picture: Image.Image, which: Which = LARGEST, by: FaceFinder | None = N
         raise ImageError("no face was found in the box, so its expression cannot be read: give another")
     if not force:
         check_face(face, picture.size)
+    return read_face(face)
+
+
+def read_face(face: Face) -> Reading:
+    """The expression of a face whose units are known."""
     table = _table()
     values = table["weights"] @ features(face)
     errors = table["errors"]

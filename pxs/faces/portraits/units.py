@@ -2,7 +2,7 @@
 
 Face units are the 52 blend shapes of Apple's ARKit. Which of them an action unit moves follows the descriptions of both
 in FACS (Ekman, Friesen & Hager 2002), as tabulated by Ozel, "ARKit to FACS" (2020, melindaozel.com); the strengths were
-set on people 420000 to 420039 so that networks trained on photographs name the basic six (analysis/outside_faces.py).
+set on people 420000 to 420039 so that networks trained on photographs name the basic six (analysis/judges.py).
 """
 
 from __future__ import annotations

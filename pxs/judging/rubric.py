@@ -1,0 +1,46 @@
+"""What a vision-language model is asked about a face: all 12 intensities as one JSON object, with a cue for each.
+
+The cues are those of the PixelSmile article in our words, and so is the care for the two pairs that are confused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pxs.expressions import CONFUSABLE, EXPRESSIONS
+
+CUES = {
+    "happy": "corners of the mouth raised, from a smile to laughter",
+    "sad": "downcast eyes, a frown, tears",
+    "angry": "furrowed brows, a glare",
+    "surprised": "eyes wide open or a dropped jaw",
+    "fear": "brows drawn together and raised, small pupils, a tense mouth",
+    "disgust": "a wrinkled nose or a raised upper lip",
+    "anxious": "sweat, tense muscles, a restless gaze",
+    "contempt": "a smirk on one side, looking down on somebody",
+    "confident": "a slight, smug smile with a firm gaze",
+    "shy": "a bashful smile, a blush, eyes averted or lowered, a covered face",
+    "sleepy": "heavy eyelids, a yawn",
+    "confused": "knitted brows, a look to the side, a tilted head",
+}
+PROMPT = (
+    "Rate the expression of the face in this picture. For each of the 12 expressions below give its intensity as a "
+    "number from 0 to 1: 0 is absent, 0.25 a trace, 0.5 clearly there, 0.75 strong, 1 as strong as this face could "
+    "show it. Several can be present together; for a neutral face all are near 0. Judge what the face shows, not what "
+    "the scene suggests. What to look for:\n"
+    + "\n".join(f"- {name}: {CUES[name]}" for name in EXPRESSIONS)
+    + "\nTake care to tell apart "
+    + " and ".join(f"{a} from {b}" for a, b in CONFUSABLE)
+    + ". Answer with one JSON object that has exactly these keys: "
+    + ", ".join(EXPRESSIONS)
+    + "."
+)
+SCHEMA = {
+    "type": "object",
+    "properties": {name: {"type": "number", "minimum": 0, "maximum": 1} for name in EXPRESSIONS},
+    "required": list(EXPRESSIONS),
+    "additionalProperties": False,
+}
+PROMPT_VERSION = hashlib.sha256(json.dumps([PROMPT, SCHEMA]).encode()).hexdigest()[:8]
+"""A hash of prompt and schema, so that answers to another prompt are not reused."""
