@@ -8,6 +8,7 @@ pxs faces --out faces
 pxs faces --ffe 200 --out ffe
 pxs train --data ffe/train.jsonl --steps 300 --out adapter
 pxs bench --methods truth source base pixelsmile --out out/bench
+pxs study make out/bench --out out/study --raters 10
 pxs download --dry-run
 pxs info
 """
@@ -24,7 +25,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from pxs import __version__
-from pxs.commands import bench, blend, download, edit, faces, info, train
+from pxs.commands import bench, blend, download, edit, faces, info, study, train
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.parsing import Parser
 
@@ -112,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
-    for command in (edit, blend, faces, bench, train, download, info):
+    for command in (edit, blend, faces, bench, study, train, download, info):
         command.add(commands)
     return top
 

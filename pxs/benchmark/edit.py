@@ -20,12 +20,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.benchmark.methods import Method
 from pxs.data.tasks import Task
 from pxs.errors import DataError, OutputError, PxsError, ScaleError, one_line
 from pxs.expressions import Mix, sweep
@@ -34,6 +33,9 @@ from pxs.storage.files import output_folder
 from pxs.storage.locks import locked, remove_locked
 from pxs.storage.paths import NAME_BYTES
 from pxs.storage.provenance import write_json
+
+if TYPE_CHECKING:
+    from pxs.benchmark.methods import Method
 
 LINEAR = tuple(round(0.1 * i, 1) for i in range(11))
 ALPHAS = (*LINEAR, 1.25, 1.5)
