@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -34,11 +34,13 @@ from pxs.errors import JudgeError, JudgeSetupError, OutputError, PxsError, Unjud
 from pxs.expressions import EXPRESSIONS
 from pxs.images import psnr, to_array
 from pxs.judging.each import values_or_reasons
-from pxs.judging.expression import ExpressionJudge
-from pxs.judging.identity import IdentityJudge
 from pxs.storage.files import append_line, output_folder, replace_file
 from pxs.storage.locks import locked
 from pxs.storage.paths import exists
+
+if TYPE_CHECKING:
+    from pxs.judging.expression import ExpressionJudge
+    from pxs.judging.identity import IdentityJudge
 
 MAX_PSNR = 60.0  # dB: what an edit that equals the truth counts as
 

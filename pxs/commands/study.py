@@ -97,7 +97,9 @@ def run_serve(args: argparse.Namespace) -> None:
     from pxs.study.serve import is_open, serve
 
     if is_open(args.host):
-        print("pxs: warning: whoever shares the network can read along: use this among people you trust", file=sys.stderr)
+        print(
+            "pxs: warning: whoever shares the network can read along: use this among people you trust", file=sys.stderr
+        )
     serve(args.folder, args.host, args.port, ready=lambda link: print(link, flush=True))
 
 

@@ -1,6 +1,6 @@
 """How far raters agree: Krippendorff's alpha, and intraclass correlations.
 
-Tables are (R, U): one row a rater, one column a unit, NaN where a rater did not answer. What cannot be computed is None.
+Tables are (R, U): a row a rater, a column a unit, NaN where a rater did not answer. What cannot be computed is None.
 """
 
 from __future__ import annotations

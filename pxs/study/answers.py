@@ -93,7 +93,9 @@ def read_answers(key: Key, files: Sequence[PathName], folder: PathName) -> Given
             known = found.setdefault(rater, {}).setdefault(answer.item, answer)
             first = origins.setdefault((rater, answer.item), origin)
             if known.values != answer.values:
-                raise DataError(f"{first} and {origin} answer item {answer.item} of rater {rater} differently: keep one")
+                raise DataError(
+                    f"{first} and {origin} answer item {answer.item} of rater {rater} differently: keep one"
+                )
     if not any(found.values()):
         raise DataError(f"there are no answers, neither in {str(folder)!r} nor in files: name the files of the raters")
     return found

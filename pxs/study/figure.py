@@ -1,4 +1,4 @@
-"""The scatter of the published study: continuity across, identity upwards, and their harmonic mean (HES) as the size."""
+"""The scatter of the published study: continuity across, identity upwards, their harmonic mean (HES) as the size."""
 
 from __future__ import annotations
 

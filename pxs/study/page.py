@@ -73,6 +73,11 @@ def page(data: Mapping[str, Any]) -> str:
     return text
 
 
+def entry(content: str) -> str:
+    """A small page of `serve` around HTML."""
+    return _part("entry.html").replace("{content}", content)
+
+
 @lru_cache
 def _part(name: str) -> str:
     return (files("pxs.study") / "assets" / name).read_text(encoding="utf-8")

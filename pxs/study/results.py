@@ -193,5 +193,3 @@ def _number(value: float | None) -> float | None:
 def _ends(drawn: Floats) -> list[float] | None:
     ends = interval(drawn)
     return None if ends is None else [round(end, 4) for end in ends]
-
-

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import json
 import signal
 import socket
@@ -27,8 +28,8 @@ from pxs.storage.locks import locked, remove_locked
 from pxs.storage.parsing import parse_json
 from pxs.storage.paths import PathName, check_path
 from pxs.study.answers import check_answer
-from pxs.study.key import Key, read_key
-from pxs.study.page import PAGES
+from pxs.study.key import read_key
+from pxs.study.page import PAGES, entry
 from pxs.study.store import Store
 
 LONGEST = 10_000  # bytes of a request
@@ -36,17 +37,11 @@ OURS = ("127.0.0.1", "localhost", "::1")
 LOCK = ".serving.lock"
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
-    " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-PLAIN = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
-    'initial-scale=1"><title>Faces: a rating study</title><style>:root {{ color-scheme: light dark; }} body {{ margin: 0 '
-    "auto; max-width: 640px; padding: 16px; font: 16px/24px system-ui, sans-serif; }} button {{ font: inherit; "
-    "min-height: 48px; padding: 8px 24px; }}</style></head><body><main><h1>Faces: a rating study</h1>{}</main></body></html>"
-)
 WELCOME = (
     "<p>You are asked to rate faces. The next page says what is stored and how to delete it, before you decide.</p>"
     '<form method="post"><button>Take part</button></form>'
@@ -66,20 +61,20 @@ class _Handler(RequestHandler):
         self.clear_header("Server")
 
     def write_error(self, status_code: int, **_: Any) -> None:
-        self.finish(PLAIN.format(f"<p>{self._reason}.</p>"))
+        self.finish(entry(f"<p>{html.escape(self._reason)}.</p>"))
 
 
 class _Entry(_Handler):
     """The link for everybody. A place is given to who presses the button, not to programs that look at links."""
 
     def get(self) -> None:
-        self.finish(PLAIN.format(WELCOME))
+        self.finish(entry(WELCOME))
 
     def post(self) -> None:
         rater = self.study.store.take_place()
         if rater is None:
             self.set_status(409)
-            self.finish(PLAIN.format(FULL))
+            self.finish(entry(FULL))
         else:
             self.redirect(f"/{self.study.store.token}/{rater}/", status=303)
 

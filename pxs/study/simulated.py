@@ -1,4 +1,4 @@
-"""Raters of known taste: what a study would say if people judged by these numbers. For teaching, and to plan a study."""
+"""Raters of known taste: what a study would say if people judged by these numbers. To teach, and to plan a study."""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ class Store:
             study = self._fact("study", key.study)
             self.token = self._fact("token", secrets.token_urlsafe(12))
         except sqlite3.DatabaseError as error:
-            raise DataError(f"{path} cannot be used ({one_line(error)}): take it from a copy, or move it away") from None
+            raise DataError(
+                f"{path} cannot be used ({one_line(error)}): take it from a copy, or move it away"
+            ) from None
         except OSError as error:
             raise OutputError(f"{path} cannot be written ({one_line(error)}): check the folder") from None
         if study != key.study:
@@ -56,8 +58,8 @@ class Store:
     def take_place(self) -> str | None:
         """The code of the next rater whose place is free, which is then taken; None if there is none."""
         row = self.database.execute(
-            "UPDATE places SET taken = 1 WHERE rater = (SELECT rater FROM places WHERE NOT taken ORDER BY rater LIMIT 1)"
-            " RETURNING rater"
+            "UPDATE places SET taken = 1 WHERE rater = "
+            "(SELECT rater FROM places WHERE NOT taken ORDER BY rater LIMIT 1) RETURNING rater"
         ).fetchall()
         return str(row[0][0]) if row else None
 

@@ -84,10 +84,9 @@ function scale(item, name) {
 function ask(number) {
   index = number;
   const item = study.items[index];
-  at('place').textContent = `Question ${index + 1} of ${study.items.length}`;
   at('progress').max = study.items.length;
   at('progress').value = study.items.filter(isWhole).length;
-  at('heading').textContent = `Question ${index + 1}: from neutral to ${item.expression}`;
+  at('heading').textContent = `Question ${index + 1} of ${study.items.length}: from neutral to ${item.expression}`;
   const titles = item.rows.length === 2 ? ['First row', 'Second row'] : [''];
   at('rows').replaceChildren(...item.rows.map((pictures, i) => row(item, pictures, titles[i])));
   at('scales').replaceChildren(...Object.keys(SCALES.rating).map(name => scale(item, name)));
@@ -214,7 +213,7 @@ function begin() {
 
 document.body.classList.toggle('served', Boolean(address));
 const minutes = Math.max(1, Math.round(study.items.length / 4));
-const fills = { count: study.items.length, minutes, rater: study.rater, contact: study.contact };
+const fills = { count: study.items.length, minutes, rater: study.rater, contact: study.contact || 'ask whoever gave you this page' };
 for (const place of document.querySelectorAll('[data-fill]')) place.textContent = fills[place.dataset.fill];
 at('start').addEventListener('click', begin);
 at('form').addEventListener('submit', event => { event.preventDefault(); proceed(); });
