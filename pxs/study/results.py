@@ -158,7 +158,7 @@ def _judge(verdicts: Verdicts, table: Table) -> dict[str, Any]:
 def _by_sweep(table: Table, scale: str) -> dict[Sweep, float]:
     """The mean of people by method and task."""
     values = table.values[scale]
-    there = (~np.isnan(values)).any(axis=0)
+    there = np.isfinite(values).sum(axis=0) > 0
     return {
         (method, face): float(np.nanmean(values[:, i, j]))
         for i, method in enumerate(table.methods)

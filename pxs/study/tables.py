@@ -104,4 +104,4 @@ def choices(key: Key, given: Given) -> Choices:
                 worth.append([1 - answer.values[s] if turned else answer.values[s] for s in SCALES])
     columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
     values = np.array(worth, dtype=np.float64).reshape(-1, len(SCALES)).T
-    return Choices(names, *columns, worth=dict(zip(SCALES, values, strict=True)))
+    return Choices(names, columns[0], columns[1], columns[2], columns[3], dict(zip(SCALES, values, strict=True)))
