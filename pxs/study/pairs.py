@@ -1,4 +1,4 @@
-"""Strengths from choices between two: Bradley and Terry (1952), by the iteration of Hunter (2004)."""
+"""Strengths from choices between two: Bradley and Terry (1952), by Newton's method on the log likelihood."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-ROUNDS, CLOSE = 10_000, 1e-10
+ROUNDS, CLOSE, FARTHEST = 100, 1e-12, 1.0  # FARTHEST: what a strength moves in one round
 HALF = 0.5
 """Of a win, that each of two methods is given beyond what was observed, so that one that never loses has a strength."""
 
@@ -17,18 +17,20 @@ def bradley_terry(wins: ArrayLike) -> Floats:
     wins (M, M): how often row beat column, ties as half to each. Every method must have won and lost, directly or over
     others, against every other: `with_halves` makes sure.
     """
-    table = np.asarray(wins, dtype=np.float64) * (1 - np.eye(len(np.asarray(wins))))
-    won, games = table.sum(axis=1), table + table.T
-    strength = np.ones(len(table))
+    table = np.asarray(wins, dtype=np.float64)
+    games = (table + table.T) * (1 - np.eye(len(table)))
+    won = (table * (1 - np.eye(len(table)))).sum(axis=1)
+    strengths = np.zeros(len(table))
     for _ in range(ROUNDS):
-        shares = (games / np.add.outer(strength, strength)).sum(axis=1)
-        new = won / shares
-        new /= np.exp(np.log(new).mean())
-        if np.abs(np.log(new) - np.log(strength)).max() < CLOSE:
+        chances = 1 / (1 + np.exp(np.subtract.outer(strengths, strengths).T))
+        spread = games * chances * (1 - chances)
+        curvature = np.diag(spread.sum(axis=1)) - spread
+        step = np.linalg.solve(curvature + 1 / len(table), won - (games * chances).sum(axis=1))
+        strengths += step * min(1.0, FARTHEST / max(np.abs(step).max(), CLOSE))
+        if np.abs(step).max() < CLOSE:
             break
-        strength = new
-    found: Floats = np.log(new)
-    return found - found.mean()
+    found: Floats = strengths - strengths.mean()
+    return found
 
 
 def with_halves(wins: ArrayLike) -> Floats:
