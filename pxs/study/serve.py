@@ -28,13 +28,14 @@ from pxs.storage.locks import locked, remove_locked
 from pxs.storage.parsing import parse_json
 from pxs.storage.paths import PathName, check_path
 from pxs.study.answers import check_answer
-from pxs.study.key import read_key
+from pxs.study.key import SCALES, read_key
 from pxs.study.page import PAGES, entry
 from pxs.study.store import Store
 
 LONGEST = 10_000  # bytes of a request
 OURS = ("127.0.0.1", "localhost", "::1")
 LOCK = ".serving.lock"
+STORED = ("item", *SCALES, "seconds")  # of what is sent
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -107,7 +108,7 @@ class _Answers(_Handler):
             answer = check_answer(self.study.key, rater, said)
         except (DataError, UnicodeDecodeError):
             raise HTTPError(400, reason="This is no answer to a question of this place") from None
-        self.study.store.put(rater, answer.item, said)
+        self.study.store.put(rater, answer.item, {name: said[name] for name in STORED if name in said})
         self.set_status(204)
 
     def delete(self, rater: str) -> None:
@@ -142,21 +143,24 @@ def serve(folder: PathName, host: str, port: int, ready: Callable[[str], object]
     """
     root = check_path(folder)
     read_key(root)
-    try:
-        sockets = bind_sockets(port, host)
-    except (OSError, UnicodeError) as error:
-        raise OutputError(f"{host}, port {port} cannot be listened on ({one_line(error)}): choose another") from None
     with locked(root / LOCK) as own:
         if not own:
             raise OutputError(f"the study in {str(folder)!r} is being served already: stop that, or use it")
-        study = _Study(root)
-        try:
+        with contextlib.ExitStack() as ends:
+            ends.callback(remove_locked, root / LOCK)
+            sockets = [ends.enter_context(one) for one in _listen(host, port)]
+            study = _Study(root)
+            ends.callback(study.store.close)
             shown = f"[{host}]" if ":" in host else host
             link = f"http://{shown}:{sockets[0].getsockname()[1]}/{study.store.token}/"
             asyncio.run(_run(study.application(), sockets, lambda: ready(link)))
-        finally:
-            study.store.close()
-            remove_locked(root / LOCK)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    try:
+        return bind_sockets(port, host)
+    except (OSError, UnicodeError) as error:
+        raise OutputError(f"{host}, port {port} cannot be listened on ({one_line(error)}): choose another") from None
 
 
 async def _run(application: Application, sockets: list[socket.socket], ready: Callable[[], object]) -> None:
