@@ -154,7 +154,7 @@ def test_conda_environment_takes_everything_from_the_other_files() -> None:
 @pytest.mark.parametrize(
     ("folder", "groups"),
     [
-    ("pxs", ["dependencies", "notebooks", "study", "tensorboard"]),
+        ("pxs", ["dependencies", "notebooks", "study", "tensorboard"]),
         ("analysis", ["dependencies", "notebooks"]),
         ("tests", ["dependencies", *EXTRAS]),
     ],

@@ -198,5 +198,5 @@ def read_edits(folder: Path) -> TaskEdits | None:
     try:
         content = json.loads((folder / MANIFEST).read_text())
         return TaskEdits(folder, str(content["key"]), tuple(map(str, content["files"])), str(content["error"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

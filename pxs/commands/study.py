@@ -80,8 +80,7 @@ def run_make(args: argparse.Namespace) -> None:
     print(f"give away: {Path(args.out) / PAGES}")
     print(f"keep: {Path(args.out) / 'key.json'}")
     if min(counts.values()) < 2:
-        print("pxs: warning: some sweeps are rated once: no agreement there; take more raters or fewer faces",
-              file=sys.stderr)  # fmt: skip
+        print("pxs: warning: some sweeps have one rater: take more raters or fewer faces", file=sys.stderr)
 
 
 def _range(counts: dict[tuple[str, str], int]) -> str:
@@ -96,11 +95,12 @@ def run_serve(args: argparse.Namespace) -> None:
     require("tornado", "study", UsageError)
     from pxs.study.serve import is_open, serve
 
-    if is_open(args.host):
-        print(
-            "pxs: warning: whoever shares the network can read along: use this among people you trust", file=sys.stderr
-        )
-    serve(args.folder, args.host, args.port, ready=lambda link: print(link, flush=True))
+    def ready(link: str) -> None:
+        if is_open(args.host):
+            print("pxs: warning: the connection is not encrypted: serve only where all may read along", file=sys.stderr)
+        print(link, flush=True)
+
+    serve(args.folder, args.host, args.port, ready)
 
 
 def run_score(args: argparse.Namespace) -> None:

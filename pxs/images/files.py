@@ -36,8 +36,8 @@ def animate(
     frame to the last takes `seconds`. With `ping_pong` the frames then run backwards to the first one. Equal
     neighbouring frames may be stored as one frame that is shown for longer. All frames of a GIF share one palette of
     256 colours and one fixed dither pattern, so that parts that do not move do not flicker. An existing file is
-    replaced. On failure it is kept, and no partial file remains. edited: by a trained model, which the file then says as
-    in `save_picture`; a GIF, which has no XMP data, in a comment.
+    replaced. On failure it is kept, and no partial file remains. edited: by a trained model, which the file then says
+    as in `save_picture`; a GIF, which has no XMP data, in a comment.
 
     Raises `OutputError` for another suffix, for no frames, for frames of different sizes, for `seconds` that are not
     above 0, and when the file cannot be written.
@@ -126,7 +126,8 @@ def save_picture(
 
     source: the picture that `image` is an edit of, of the same size: the file keeps its opacity (but for JPEG), its
     colours and ICC profile, and its EXIF data. A file whose text names a "model" is an edit by it, and says so to other
-    software: the digital source type of IPTC in its XMP data is EDITED. quality: of a JPEG, 1 to 95; at 95 its colours have full resolution.
+    software: the digital source type of IPTC in its XMP data is EDITED. quality: of a JPEG, 1 to 95; at 95 its colours
+    have full resolution.
 
     The folder is created if it is missing. On failure no partial file remains. Raises `OutputError` when the file
     exists (unless `overwrite`), for another suffix, for text that the format cannot store, and when the file cannot be
@@ -188,7 +189,7 @@ def save_png(image: Image.Image, path: PathName, text: dict[str, str], overwrite
 
 
 def _text_chunks(text: dict[str, str], xmp: str = "") -> PngInfo:
-    """The text as PNG chunks, and XMP where there is some; raises `OutputError` for a key or a value that a PNG cannot store."""
+    """The text as PNG chunks, and XMP where there is some; raises `OutputError` for text that a PNG cannot store."""
     chunks = PngInfo()
     for key, value in text.items():
         if not re.fullmatch(r"[\x20-\x7e\xa1-\xff]{1,79}", key):

@@ -20,7 +20,7 @@ def krippendorff_alpha(table: ArrayLike, level: str = ORDINAL) -> float | None:
     """
     values = np.asarray(table, dtype=np.float64)
     levels = np.unique(values[~np.isnan(values)])
-    counts = np.array([(values == one).sum(axis=0) for one in levels], dtype=np.float64).reshape(len(levels), values.shape[1])
+    counts = (values == levels[:, None, None]).sum(axis=1).astype(np.float64)
     together = counts.sum(axis=0)
     counts, together = counts[:, together >= 2], together[together >= 2]
     if not len(together):

@@ -23,7 +23,7 @@ from pxs.study.plan import Plan, Shown
 
 PAGES = "pages"
 SIDE, QUALITY = 288, 88  # of pictures on the page
-KEPT = 20_000  # pictures that are kept between pages
+KEPT = 20_000  # pictures that are kept from page to page
 
 
 def write_study(plan: Plan, folder: Path, contact: str, progress: bool = False) -> list[Path]:
@@ -32,8 +32,11 @@ def write_study(plan: Plan, folder: Path, contact: str, progress: bool = False) 
     contact: who answers questions, for people. Raises DataError for a picture that is gone or damaged, OutputError
     where nothing can be written.
     """
-    pages = output_folder(folder / PAGES)
     embedded = lru_cache(maxsize=KEPT)(_embedded)
+    for one in tqdm(plan.shown.values(), "pictures", leave=False, disable=not progress):
+        for path in _paths(one):
+            embedded(path)
+    pages = output_folder(folder / PAGES)
     written = []
     for code, asked in tqdm(plan.key.raters.items(), "pages", leave=False, disable=not progress):
         pictures: dict[str, int] = {}

@@ -44,9 +44,9 @@ def alpha_by_pairs(table, distance):
     units = [column[~np.isnan(column)] for column in table.T]
     units = [unit for unit in units if len(unit) > 1]
     every = np.concatenate(units)
-    within = sum(
-        distance(a, b) / (len(unit) - 1) for unit in units for a, b in itertools.permutations(unit, 2)
-    ) / len(every)
+    within = sum(distance(a, b) / (len(unit) - 1) for unit in units for a, b in itertools.permutations(unit, 2)) / len(
+        every
+    )
     between = sum(distance(a, b) for a, b in itertools.permutations(every, 2)) / (len(every) * (len(every) - 1))
     return 1 - within / between
 
@@ -129,7 +129,7 @@ def test_a_weighted_mean_leaves_out_what_was_not_answered():
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """Raters and faces differ: an interval that takes every answer as independent would hold it in half of the cases."""
+    """Raters and faces differ: an interval that takes answers as independent would hold it in half of the cases."""
     random, hits = np.random.default_rng(5), 0
     for _ in range(200):
         table = 3 + random.normal(0, 0.5, (20, 1)) + random.normal(0, 0.5, (1, 20)) + random.normal(0, 0.5, (20, 20))
