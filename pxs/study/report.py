@@ -67,4 +67,4 @@ def markdown(results: Mapping[str, Any]) -> str:
 def _cell(value: float | None, ends: Sequence[float] | None = None) -> str:
     if value is None:
         return "–"
-    return f"{value:.2f}" if ends is None else f"{value:.2f} ({ends[0]:.2f}–{ends[1]:.2f})"
+    return f"{value:.2f}" if ends is None else f"{value:.2f} ({ends[0]:.2f} to {ends[1]:.2f})"

@@ -16,6 +16,8 @@ const SCALES = {
 const NUMBERS = ['1', '2', '3', '4', '5'].map(n => [Number(n), n]);
 const SIDES = [['first', 'First row'], ['same', 'No difference'], ['second', 'Second row']];
 
+const callServer = (options = {}) => fetch(address, { signal: AbortSignal.timeout(15000), ...options });
+
 let answers = {}, unsent = new Set(), index = 0, shownAt = 0, agreed = false;
 
 function load() {
@@ -154,7 +156,7 @@ async function send() {
   try {
     for (const id of [...unsent]) {
       const body = JSON.stringify(answers[id]);
-      const response = await fetch(address, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
+      const response = await callServer({ method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
       if (!response.ok) throw new Error(String(response.status));
       if (answers[id] && JSON.stringify(answers[id]) === body) unsent.delete(id);
       keep();
@@ -167,7 +169,7 @@ async function send() {
 async function forget() {
   if (!confirm('Delete all your answers? This cannot be undone.')) return;
   if (address) {
-    const done = await fetch(address, { method: 'DELETE' }).catch(() => ({ ok: false }));
+    const done = await callServer({ method: 'DELETE' }).catch(() => ({ ok: false }));
     if (!done.ok) {
       at('state').textContent = 'The answers could not be deleted: the computer that has them does not answer. Try again later.';
       return;
@@ -181,7 +183,7 @@ async function forget() {
 
 async function resume() {
   if (!address) return;
-  const response = await fetch(address).catch(() => null);
+  const response = await callServer().catch(() => null);
   if (!response?.ok) return;
   for (const one of await response.json()) if (!unsent.has(one.item)) answers[one.item] = one;
 }
@@ -211,7 +213,7 @@ function begin() {
   else ask(open);
 }
 
-document.body.classList.toggle('served', Boolean(address));
+document.body.classList.toggle('connected', Boolean(address));
 const minutes = Math.max(1, Math.round(study.items.length / 4));
 const fills = { count: study.items.length, minutes, rater: study.rater, contact: study.contact || 'ask whoever gave you this page' };
 for (const place of document.querySelectorAll('[data-fill]')) place.textContent = fills[place.dataset.fill];
