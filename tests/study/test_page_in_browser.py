@@ -76,6 +76,7 @@ def test_offline_and_by_keyboard_alone_a_rater_saves_answers_that_are_taken(brow
         assert page.inner_text("#problem") == "Please answer both questions."
         answer_all(page)
         page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.id") == "save"
         with page.expect_download() as download:
             page.keyboard.press("Enter")
