@@ -17,6 +17,7 @@ SMALL = {
     "03_train_lora": {"row_count": 8, "train_steps": 2, "batch": 2, "rank": 2, "steps": 1, "face_seeds": [400010]},
     "05_bench": {"methods": ["truth", "source", "base"], "task_count": 2, "steps": 1},
     "06_rivals": {"methods": ["base", "attributecontrol_naive", "flowslider"], "task_count": 1, "steps": 1},
+    "08_study": {"rater_count": 5, "careless": 1, "questions": 9, "pairs": 3, "face_count": 3},
     "04_entanglement": {
         "face_seeds": [400000, 400001, 400002],
         "expressions": ["surprised", "fear", "angry", "disgust"],
@@ -198,6 +199,21 @@ def test_rivals_notebook_shows_a_row_a_method_and_writes_its_figures(tmp_path):
     assert (tmp_path / "response.png").stat().st_size > 1000 and (tmp_path / "identity.svg").stat().st_size > 1000
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
     assert shown.count("image/png") == 3 and shown.count("text/markdown") == 2
+
+
+def test_study_notebook_finds_the_faults_that_are_there(tmp_path):
+    executed = run(by_name("08_study"), tmp_path, SMALL["08_study"])
+    results = json.loads((tmp_path / "results.json").read_text())
+    methods, counts = results["methods"], results["raters"]
+    assert (counts["asked"], counts["counted"], len(counts["set_apart"])) == (5, 4, 1)
+    assert methods["jumpy"]["continuity"]["mean"] < methods["even"]["continuity"]["mean"]
+    assert methods["stranger"]["identity"]["mean"] < methods["even"]["identity"]["mean"]
+    assert {judge["scale"] for judge in results["judges"].values()} == {"continuity", "identity"}
+    assert len(list((tmp_path / "study" / "pages").iterdir())) == 5
+    for name in ("scatter.png", "scatter.svg", "raters.png", "table.md"):
+        assert (tmp_path / name).stat().st_size > 200
+    shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
+    assert shown.count("image/png") == 3 and "text/markdown" in shown
 
 
 def test_a_wrong_parameter_stops_the_notebook(tmp_path):

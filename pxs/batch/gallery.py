@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from PIL import Image
 from tqdm.auto import tqdm
 
 from pxs.batch.index import NAME as INDEX
@@ -20,6 +17,7 @@ from pxs.batch.work import Record
 from pxs.errors import ImageError, OutputError
 from pxs.expressions import Mix
 from pxs.images import open_image
+from pxs.images.embedding import data_address
 from pxs.storage.files import replacing
 
 NAME = "gallery.html"
@@ -173,10 +171,7 @@ def _thumbnail(path: Path, side: int) -> str:
             image = open_image(path)
     except ImageError:
         return ""
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, format="WEBP", quality=82)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_address(image, side)
 
 
 def _shown(text: str) -> str:

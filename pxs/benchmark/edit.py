@@ -20,12 +20,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.benchmark.methods import Method, supports
 from pxs.data.tasks import Task
 from pxs.errors import DataError, OutputError, PxsError, ScaleError, one_line
 from pxs.expressions import Mix, sweep
@@ -34,6 +33,9 @@ from pxs.storage.files import output_folder
 from pxs.storage.locks import locked, remove_locked
 from pxs.storage.paths import NAME_BYTES
 from pxs.storage.provenance import write_json
+
+if TYPE_CHECKING:
+    from pxs.benchmark.methods import Method
 
 MANIFEST = "edits.json"
 
@@ -139,7 +141,7 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
     """The finished edits in `folder`, or new ones, which are on disk when this returns."""
     key = ""
     try:
-        if not supports(method, task.expression):
+        if not _supports(method, task.expression):
             reason = f"{folder.parent.name} does not support {task.expression}"
             return TaskEdits(folder, "", error=reason, supported=False)
         key = _key(task, task.open(), provenance)
@@ -152,6 +154,12 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
     except Exception as error:  # a foreign method can raise anything: the run goes on without this task
         kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
         return _write_failure(folder, key, kind + one_line(error))
+
+
+def _supports(method: Method, expression: str) -> bool:
+    """Whether a method can edit towards an expression: what its own `supports(expression)` says, if it has one."""
+    own = getattr(method, "supports", None)
+    return own is None or bool(own(expression))
 
 
 def _key(task: Task, source: Image.Image, provenance: Mapping[str, str]) -> str:
@@ -196,5 +204,5 @@ def read_edits(folder: Path) -> TaskEdits | None:
     try:
         content = json.loads((folder / MANIFEST).read_text())
         return TaskEdits(folder, str(content["key"]), tuple(map(str, content["files"])), str(content["error"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -35,11 +35,13 @@ from pxs.errors import JudgeError, JudgeSetupError, OutputError, PxsError, Unjud
 from pxs.expressions import EXPRESSIONS
 from pxs.images import psnr, to_array
 from pxs.judging.each import values_or_reasons
-from pxs.judging.expression import ExpressionJudge
-from pxs.judging.identity import IdentityJudge
 from pxs.storage.files import append_line, output_folder, replace_file
 from pxs.storage.locks import locked
 from pxs.storage.paths import exists
+
+if TYPE_CHECKING:
+    from pxs.judging.expression import ExpressionJudge
+    from pxs.judging.identity import IdentityJudge
 
 MAX_PSNR = 60.0  # dB: what an edit that equals the truth counts as
 
@@ -326,24 +328,26 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.finished = {line.key: line for line in self._read() if not line.error}
+        self.finished = {line.key: line for line in read_lines(path) if not line.error}
         content = "".join(f"{_text(line)}\n" for line in self.finished.values()).encode()
         if exists(path) and path.read_bytes() != content:
             replace_file(path, content)
-
-    def _read(self) -> Iterator[Line]:
-        content = self.path.read_bytes() if exists(self.path) else b""
-        for text in content.splitlines():
-            try:
-                yield Line(**json.loads(text))
-            except (ValueError, TypeError):
-                continue
 
     def add(self, line: Line) -> None:
         """Put a line on disk. Raises OutputError where it cannot be written."""
         append_line(self.path, _text(line))
         if not line.error:
             self.finished[line.key] = line
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """The lines of a judge's file in order, without one that was cut off; none if there is no file."""
+    content = path.read_bytes() if exists(path) else b""
+    for text in content.splitlines():
+        try:
+            yield Line(**json.loads(text))
+        except (ValueError, TypeError):
+            continue
 
 
 def _text(line: Line) -> str:

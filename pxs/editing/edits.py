@@ -108,7 +108,7 @@ class Edits(Sequence[Image.Image]):
 
     def animate(self, path: str | Path, seconds: float = 2.0) -> Path:
         """Write the edits as an animation, there and back (.gif, .webp or .png)."""
-        return animate(list(self.images), path, seconds=seconds)
+        return animate(list(self.images), path, seconds=seconds, edited=True)
 
 
 def edit_text(provenance: Mapping[str, str], seed: int, steps: int, mix: Mix) -> dict[str, str]:

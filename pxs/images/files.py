@@ -23,14 +23,21 @@ from pxs.storage.files import replacing
 from pxs.storage.paths import PathName, exists
 
 
-def animate(frames: Sequence[Image.Image], path: PathName, seconds: float = 2.0, ping_pong: bool = True) -> Path:
+def animate(
+    frames: Sequence[Image.Image],
+    path: PathName,
+    seconds: float = 2.0,
+    ping_pong: bool = True,
+    edited: bool = False,
+) -> Path:
     """Write an endless animation of `frames` to `path`; return the path.
 
     The suffix chooses the format: `.gif`, `.webp`, or `.png` and `.apng` for an animated PNG. One pass from the first
     frame to the last takes `seconds`. With `ping_pong` the frames then run backwards to the first one. Equal
     neighbouring frames may be stored as one frame that is shown for longer. All frames of a GIF share one palette of
     256 colours and one fixed dither pattern, so that parts that do not move do not flicker. An existing file is
-    replaced. On failure it is kept, and no partial file remains.
+    replaced. On failure it is kept, and no partial file remains. edited: by a trained model, which the file then says
+    as in `save_picture`; a GIF, which has no XMP data, in a comment.
 
     Raises `OutputError` for another suffix, for no frames, for frames of different sizes, for `seconds` that are not
     above 0, and when the file cannot be written.
@@ -42,7 +49,7 @@ def animate(frames: Sequence[Image.Image], path: PathName, seconds: float = 2.0,
     images = _animation_frames(frames)
     if not (math.isfinite(seconds) and seconds > 0):
         raise OutputError(f"an animation of {seconds!r} seconds is not possible: give a number above 0")
-    options = _animation_options(suffix, 1000 * seconds / len(images))
+    options = _animation_options(suffix, 1000 * seconds / len(images)) | (_origin(suffix) if edited else {})
     images = _share_palette(images) if suffix == ".gif" else images
     sequence = images + images[-2:0:-1] if ping_pong else images
     with replacing(target) as file:
@@ -69,6 +76,14 @@ def _animation_options(suffix: str, milliseconds: float) -> dict[str, Any]:
     if suffix == ".webp":
         return {"format": "WEBP", "duration": duration, "quality": 90}
     return {"format": "PNG", "duration": duration}
+
+
+def _origin(suffix: str) -> dict[str, Any]:
+    """The writer's options that tell that frames are edits."""
+    xmp = _XMP.format(_SOURCE_TYPE)
+    if suffix == ".gif":
+        return {"comment": f"Digital source type: {EDITED}".encode()}
+    return {"xmp": xmp.encode()} if suffix == ".webp" else {"pnginfo": _text_chunks({}, xmp)}
 
 
 def _share_palette(images: list[Image.Image]) -> list[Image.Image]:
@@ -110,7 +125,9 @@ def save_picture(
     """Write an RGB `image` as .png, .webp (both lossless), or .jpg; return the path. `read_text` reads the text.
 
     source: the picture that `image` is an edit of, of the same size: the file keeps its opacity (but for JPEG), its
-    colours and ICC profile, and its EXIF data. quality: of a JPEG, 1 to 95; at 95 its colours have full resolution.
+    colours and ICC profile, and its EXIF data. A file whose text names a "model" is an edit by it, and says so to other
+    software: the digital source type of IPTC in its XMP data is EDITED. quality: of a JPEG, 1 to 95; at 95 its colours
+    have full resolution.
 
     The folder is created if it is missing. On failure no partial file remains. Raises `OutputError` when the file
     exists (unless `overwrite`), for another suffix, for text that the format cannot store, and when the file cannot be
@@ -134,23 +151,30 @@ def save_picture(
 
 def _options(kind: str, text: dict[str, str], quality: int) -> dict[str, Any]:
     """The writer's options for a format; raises `OutputError` for text that it cannot store."""
+    source = _SOURCE_TYPE if "model" in text else ""
     if kind == "png":
-        return {"pnginfo": _text_chunks(text)}
+        return {"pnginfo": _text_chunks(text, _XMP.format(source) if source else "")}
     content = json.dumps(text)
     if kind == "webp":
-        return {"lossless": True, "exact": True, "xmp": _XMP.format(html.escape(content, quote=False)).encode()}
+        description = _DESCRIPTION.format(html.escape(content, quote=False))
+        return {"lossless": True, "exact": True, "xmp": _XMP.format(description + source).encode()}
     if len(content) > 65_533:
         raise OutputError(f"a comment of {len(content)} bytes does not fit into a JPEG: give at most 65,533")
     subsampling = {"subsampling": 0} if quality >= 95 else {}
-    return {"quality": quality, "comment": content.encode(), **subsampling}
+    origin = {"xmp": _XMP.format(source).encode()} if source else {}
+    return {"quality": quality, "comment": content.encode(), **subsampling, **origin}
 
 
+EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""The digital source type, in IPTC's vocabulary, of a picture that a trained model has changed."""
 _XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
-    '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li></rdf:Alt></dc:description>'
-    "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">{}</rdf:Description></rdf:RDF></x:xmpmeta>'
 )
+_DESCRIPTION = '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li></rdf:Alt></dc:description>'
+_SOURCE_TYPE = f"<Iptc4xmpExt:DigitalSourceType>{EDITED}</Iptc4xmpExt:DigitalSourceType>"
+_XMP_CHUNK = "XML:com.adobe.xmp"
 
 
 def save_png(image: Image.Image, path: PathName, text: dict[str, str], overwrite: bool = False) -> Path:
@@ -164,8 +188,8 @@ def save_png(image: Image.Image, path: PathName, text: dict[str, str], overwrite
     return save_picture(image, path, text, overwrite)
 
 
-def _text_chunks(text: dict[str, str]) -> PngInfo:
-    """The text as PNG chunks; raises `OutputError` for a key or a value that a PNG cannot store."""
+def _text_chunks(text: dict[str, str], xmp: str = "") -> PngInfo:
+    """The text as PNG chunks, and XMP where there is some; raises `OutputError` for text that a PNG cannot store."""
     chunks = PngInfo()
     for key, value in text.items():
         if not re.fullmatch(r"[\x20-\x7e\xa1-\xff]{1,79}", key):
@@ -175,6 +199,8 @@ def _text_chunks(text: dict[str, str]) -> PngInfo:
                 f"the text {value!r} of {key!r} cannot be stored in a PNG: remove null characters and surrogates"
             )
         chunks.add_text(key, value)
+    if xmp:
+        chunks.add_itxt(_XMP_CHUNK, xmp)
     return chunks
 
 
@@ -191,7 +217,8 @@ def _text_of(image: Image.Image, name: str) -> dict[str, str]:
     check_size(image, name)
     try:
         if isinstance(image, PngImageFile):
-            return {key: str(value) for key, value in image.text.items()}  # decodes: chunks may follow the pixels
+            chunks = image.text.items()  # decodes: chunks may follow the pixels
+            return {key: str(value) for key, value in chunks if key != _XMP_CHUNK}
         if image.format == "WEBP":
             found = re.search(rb'xml:lang="x-default">(.*?)</rdf:li>', image.info.get("xmp", b""), re.DOTALL)
             return _noted(html.unescape(found[1].decode()) if found else "")

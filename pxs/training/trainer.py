@@ -317,7 +317,7 @@ class _Training:
         transformer.train()
         path = self.folder / "samples" / f"step-{done:07d}.png"
         if self.accelerator.is_main_process:
-            save_png(edits.sheet(), path, {}, overwrite=True)
+            save_png(edits.sheet(), path, edits.provenance, overwrite=True)
         return path
 
     def _save(self, done: int) -> None:

@@ -47,6 +47,7 @@ ROOMS = (
     "images",
     "judging",
     "storage",
+    "study",
     "training",
     "video",
 )

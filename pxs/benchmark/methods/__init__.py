@@ -30,12 +30,6 @@ class Method(Protocol):
         ...
 
 
-def supports(method: Method, expression: str) -> bool:
-    """Whether a method can edit towards an expression: what its own `supports(expression)` says, if it has one."""
-    own = getattr(method, "supports", None)
-    return own is None or bool(own(expression))
-
-
 METHODS: dict[str, Callable[[Context], Method]] = {
     "truth": lambda context: reference.Truth(),
     "source": lambda context: reference.Source(),
