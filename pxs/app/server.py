@@ -64,6 +64,7 @@ class Desk:
     most_bytes: int
     folder: Path
     sessions: dict[str, Session] = field(default_factory=dict)
+    connections: set[Live] = field(default_factory=set)
 
     def session(self, key: str) -> Session:
         """The session of this key, made where there is none. Raises OutputError if too many tabs are open."""
@@ -295,12 +296,14 @@ class Live(websocket.WebSocketHandler):
         for event in self.session.state():
             self._write(event)
         self.session.listeners.add(self._listen)
+        self.desk.connections.add(self)
         if self.session.edits is None:
             self.desk.engine.ask(self.session)
 
     def on_close(self) -> None:
         """Called by tornado when the tab has gone."""
         if self.session:
+            self.desk.connections.discard(self)
             self.session.listeners.discard(self._listen)
             self.session.left = time.monotonic()
 

@@ -172,8 +172,8 @@ class Session:
             f"Picture, sliders and seed are those of {name}."
             if source
             else (
-                f"Sliders and seed are those of {name}. Its own source is not known here: open that picture, and you get "
-                "the same edit again."
+                f"Sliders and seed are those of {name}. Its own source is not known here: open that picture, and you "
+                "get the same edit again."
             )
         )
         resolved = Wanted(source or (self.opened.choice if self.opened else wanted.choice), found.request)

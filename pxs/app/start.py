@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,14 +62,22 @@ class Place:
         return f"http://{f'[{name}]' if ':' in name else name}:{self.port}/?token={self.token}"
 
 
+def check_host(text: str) -> str:
+    """The host. Raises UsageError for what cannot be the name or the address of a machine."""
+    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,253}", text):
+        raise UsageError(f"{shown(text)} is not a host: give an address of this machine, or leave --host out")
+    return text
+
+
 def take_place(host: str = HERE, port: int | None = None, token: str | None = None) -> Place:
     """Take a port of `host`, the first free one for None; without a token, a random one.
 
     Raises UsageError if the port is taken, and for a host that is not this machine.
     """
+    name = check_host(host)
     for candidate in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,):
         try:
-            return Place(bind_sockets(candidate, host), host, token or secrets.token_urlsafe(24))
+            return Place(bind_sockets(candidate, name), name, token or secrets.token_urlsafe(24))
         except (OSError, UnicodeError) as error:
             if port is None and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 continue
@@ -96,15 +104,24 @@ def serve(place: Place, editor: Editor, model: Model, most_bytes: int, ready: Ca
 
 async def _serve(place: Place, desk: Desk, ready: Callable[[str], None]) -> None:
     stopped = asyncio.Event()
-    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; a thread of a test
+    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; a thread that is not the main one
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    async with serving(place, desk):
+        ready(place.address)
+        await stopped.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(place: Place, desk: Desk) -> AsyncIterator[None]:
+    """Serve while the block runs; then close the place and all connections."""
     server = HTTPServer(application(desk), max_body_size=desk.most_bytes, max_buffer_size=desk.most_bytes + 2**20)
     server.add_sockets(place.sockets)
-    ready(place.address)
     try:
-        await stopped.wait()
+        yield
     finally:
         server.stop()
+        for connection in tuple(desk.connections):
+            connection.close(1001, "the app stops")
         await server.close_all_connections()
 
 
