@@ -281,13 +281,13 @@ class Live(websocket.WebSocketHandler):
         """Called by tornado before the connection."""
         if not allowed(self, self.desk):
             raise web.HTTPError(403)
+        self.key = key_of(self)
 
     def open(self, *_: str, **__: str) -> None:
         """Bring the page up to date."""
-        key = key_of(self)
-        known = key in self.desk.sessions
+        known = self.key in self.desk.sessions
         try:
-            self.session = self.desk.session(key)
+            self.session = self.desk.session(self.key)
         except OutputError as error:
             self._write({"kind": "full", "message": str(error)})
             self.close()

@@ -280,17 +280,17 @@ def _settings(request: Request) -> dict[str, Any]:
 def _picture(opened: Opened) -> dict[str, Any]:
     """What the page shows of an opened picture; boxes of faces are shares of its width and height."""
     shown: Image.Image = opened.portrait.prepared.shown
-    width, height = opened.portrait.source.size
-    choice = opened.choice
+    (width, height), choice = opened.portrait.source.size, opened.choice
     return {
         "kind": "picture",
         "image": data_url(shown, LONGEST),
-        "width": width,
-        "height": height,
+        "width": shown.width,
+        "height": shown.height,
         "name": choice.name,
         "domain": choice.domain,
         "sample": None if choice.sample is None else list(choice.sample),
         "faces": [[x / side for x, side in zip(f.box, (width, height) * 2, strict=True)] for f in opened.faces],
+        "boxed": shown.size == (width, height),
         "face": opened.face,
         "remarks": list(opened.remarks),
     }

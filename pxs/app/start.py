@@ -29,7 +29,7 @@ from pxs.errors import UsageError, one_line, shown
 
 FIRST_PORT, PORTS = 8860, 40
 """The ports that are tried, in this order, where none was asked for."""
-HERE = "127.0.0.1"
+HERE, ALL = "127.0.0.1", ("0.0.0.0", "::")
 
 
 def check_token(text: str) -> str:
@@ -58,7 +58,17 @@ class Place:
     @property
     def address(self) -> str:
         """The address to open; where all interfaces are served, that of this machine."""
-        name = HERE if self.host in ("", "0.0.0.0", "::") else self.host
+        return self._at(HERE if self.host in ALL else self.host)
+
+    @property
+    def notice(self) -> str:
+        """What else a user should know about the address."""
+        if self.host in (HERE, "::1", "localhost"):
+            return "Open this address in a browser on this machine; Ctrl-C stops the app."
+        other = f" ({self._at(socket.gethostname())})" if self.host in ALL else ""
+        return f"All who have the token can come in{other}, and what they send is not encrypted; Ctrl-C stops the app."
+
+    def _at(self, name: str) -> str:
         return f"http://{f'[{name}]' if ':' in name else name}:{self.port}/?token={self.token}"
 
 
@@ -88,8 +98,8 @@ def take_place(host: str = HERE, port: int | None = None, token: str | None = No
     raise UsageError(f"ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken: give another with --port")
 
 
-def serve(place: Place, editor: Editor, model: Model, most_bytes: int, ready: Callable[[str], None]) -> None:
-    """Serve the page until the process is told to stop; `ready` is called with its address.
+def serve(place: Place, editor: Editor, model: Model, most_bytes: int, ready: Callable[[], None]) -> None:
+    """Serve the page until the process is told to stop; `ready` is called once it can be opened.
 
     most_bytes: of an upload.
     """
@@ -102,12 +112,12 @@ def serve(place: Place, editor: Editor, model: Model, most_bytes: int, ready: Ca
             engine.close()
 
 
-async def _serve(place: Place, desk: Desk, ready: Callable[[str], None]) -> None:
+async def _serve(place: Place, desk: Desk, ready: Callable[[], None]) -> None:
     stopped = asyncio.Event()
     with contextlib.suppress(NotImplementedError, ValueError):  # Windows; a thread that is not the main one
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with serving(place, desk):
-        ready(place.address)
+        ready()
         await stopped.wait()
 
 

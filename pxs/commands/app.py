@@ -57,10 +57,10 @@ def run(args: argparse.Namespace) -> None:
             each.close()
         raise
 
-    def ready(address: str) -> None:
-        print(f"{address}\nOpen this address in a browser on this machine; Ctrl-C stops the app.", flush=True)
+    def ready() -> None:
+        print(place.address, place.notice, sep="\n", flush=True)
         if not args.no_browser:
-            open_browser(address)
+            open_browser(place.address)
 
     serve(place, editor, _model(args), round(args.upload_limit * 1_000_000), ready)
 

@@ -133,6 +133,7 @@ function busy(on, of = 0) {
 
 function showPicture(event) {
   picture = event;
+  $("frame").style.setProperty("--aspect", event.width / event.height);
   $("before").src = $("after").src = event.image;
   $("before").alt = `the source, ${event.name}`;
   $("after").alt = "the picture before any edit";
@@ -142,7 +143,7 @@ function showPicture(event) {
   showFaces(event);
 }
 
-function showFaces({ faces, face }) {
+function showFaces({ faces, face, boxed }) {
   const pick = (number) => () => wish("face", { face: number });
   $("faces").replaceChildren(...faces.map(([left, top, right, bottom], number) => {
     const box = make("button", { textContent: number + 1, title: `edit face ${number + 1} alone`, ariaPressed: number === face });
@@ -150,7 +151,7 @@ function showFaces({ faces, face }) {
     box.addEventListener("click", pick(number));
     return box;
   }));
-  $("faces").hidden = faces.length < 2;
+  $("faces").hidden = faces.length < 2 || !boxed;
   $("choose").hidden = !faces.length;
   $("choose").replaceChildren(...[["Whole picture", null], ...faces.map((_, i) => [`Face ${i + 1} alone`, i])].map(([words, number]) => {
     const button = make("button", { textContent: words, ariaPressed: number === face });
@@ -257,8 +258,9 @@ for (const radio of document.querySelectorAll("[name=domain]")) {
 }
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText($(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    getSelection().selectAllChildren($(button.dataset.copy));
+    await navigator.clipboard?.writeText($(button.dataset.copy).textContent); // not there on a page of another machine
+    button.textContent = navigator.clipboard ? "Copied" : "Press Ctrl-C";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
 }
