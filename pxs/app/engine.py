@@ -26,6 +26,7 @@ class Engine:
         self.step_seconds: float | None = None  # of the last edit
         self.serving: Session | None = None
         self.turns: Turns[Session] = Turns()
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="pxs-app", daemon=True)
         self._thread.start()
         atexit.register(self.close)  # a thread inside torch would abort the process
@@ -59,15 +60,14 @@ class Engine:
             atexit.unregister(self.close)
 
     def _tell_places(self) -> None:
-        """Tell each who waits how many are served before: the one being served counts."""
-        busy = self.serving is not None
-        for place, session in enumerate(self.turns.waiting):
-            if busy or place:
-                session.tell("queue", place=place + busy)
+        """Tell each who waits the place in the queue, counted from 1."""
+        with self._telling:
+            for index, session in enumerate(self.turns.waiting):
+                session.tell("queue", place=index + 1)
 
     def _run(self) -> None:
         while (session := self.turns.next()) is not None:
             self.serving = session
             self._tell_places()
-            session.serve(self)
+            session.serve()
             self.serving = None

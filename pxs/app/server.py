@@ -297,7 +297,7 @@ class Live(websocket.WebSocketHandler):
             self._write(event)
         self.session.listeners.add(self._listen)
         self.desk.connections.add(self)
-        if self.session.edits is None:
+        if not known:
             self.desk.engine.ask(self.session)
 
     def on_close(self) -> None:

@@ -140,15 +140,15 @@ class Session:
 
     # In the thread of the engine
 
-    def serve(self, engine: Engine) -> None:
+    def serve(self) -> None:
         """Open the wanted picture and edit it, until it is done or something else is wanted."""
         try:
             wanted, note = self._resolved(self.wanted)
-            opened = self._open(engine, wanted)
+            opened = self._open(wanted)
             if opened:
                 for line in note:
                     self.tell("say", text=line)
-                self._edit(engine, opened, wanted)
+                self._edit(opened, wanted)
         except PxsError as error:
             self._failed(one_line(error))
         except Exception as error:
@@ -191,13 +191,13 @@ class Session:
             (Choice.of_sample(one) for one in samples if picture_hash(offers.picture(one)) == found.origin.source), None
         )
 
-    def _open(self, engine: Engine, wanted: Wanted) -> Opened | None:
+    def _open(self, wanted: Wanted) -> Opened | None:
         """The wanted picture, opened; None where it cannot be used, which leaves the one before."""
         if self.opened and self.opened.choice is wanted.choice:
             return self.opened
         self.tell("opening", name=wanted.choice.name)
         try:
-            self.opened, self.edits = open_choice(engine.editor, wanted.choice), None
+            opened = open_choice(self.engine.editor, wanted.choice)
         except ImageError as error:
             self._failed(one_line(error))
             before = self.opened.choice if self.opened else Choice.of_sample(FIRST)
@@ -207,13 +207,14 @@ class Session:
             if not self.opened:
                 self.engine.ask(self)
             return None
-        self._sources[Origin.of(self.opened.portrait.provenance)] = wanted.choice
+        self.edits, self.opened = None, opened  # in this order: an edit is always one of the opened picture
+        self._sources[Origin.of(opened.portrait.provenance)] = wanted.choice
         for oldest in list(self._sources)[:-REMEMBERED]:
             del self._sources[oldest]
-        self.tell(**_picture(self.opened))
-        return self.opened
+        self.tell(**_picture(opened))
+        return opened
 
-    def _edit(self, engine: Engine, opened: Opened, wanted: Wanted) -> None:
+    def _edit(self, opened: Opened, wanted: Wanted) -> None:
         request = wanted.request._replace(steps=DRAFT_STEPS) if wanted.draft else wanted.request
         mixes, portrait, begun = [request.mix], opened.portrait, time.monotonic()
         self.tell("started", steps=request.steps, draft=wanted.draft)
@@ -223,7 +224,7 @@ class Session:
             if not wanted.draft:
                 self._tell_step(opened, step)
         edits = portrait.finish(step, mixes, request.seed)
-        engine.took(time.monotonic() - begun, request.steps)
+        self.engine.took(time.monotonic() - begun, request.steps)
         if wanted.draft:
             self.tell("draft", image=data_url(edits[0], LONGEST))
         elif not self._superseded(wanted):

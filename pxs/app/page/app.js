@@ -16,7 +16,9 @@ let offers = null; // what the app said it has
 let picture = null; // the last event about a picture
 let mine = null; // the last file that was opened here, to open it again after the app was started again
 let restoring = null; // settings of before the app was started again
-let timer = 0;
+let timer = 0; // until the next rough picture while a slider is dragged
+let rough = false; // whether a rough picture was asked for last
+let waiting = 0; // until a place in the queue is shown: most waits are too short to be read
 let movePoint = () => {};
 const showWipe = wipe($("frame"), $("wipe"));
 
@@ -29,6 +31,7 @@ const settings = () => ({ mix: mix(), seed: Number($("seed").value), steps: Numb
 function edit(draft = false) {
   clearTimeout(timer);
   timer = 0;
+  rough = draft;
   if ($("seed").reportValidity() && $("steps").reportValidity()) wish("edit", { ...settings(), draft });
 }
 
@@ -60,6 +63,7 @@ function addSlider({ name, colour }) {
   row.style.setProperty("--colour", colour);
   range.addEventListener("input", dragged);
   range.addEventListener("change", () => edit());
+  range.addEventListener("pointerup", () => setTimeout(() => (rough || timer) && edit())); // back where it was: no change
   sliders[name] = { row, range, output };
   $("sliders").append(row);
 }
@@ -213,17 +217,29 @@ const shown = {
     edit();
     say("The app was started again: your picture and sliders are back, kept pictures of before are gone.");
   },
-  opening({ name }) { busy(true); say(`opening ${name} …`); },
+  opening({ name }) { clearTimeout(waiting); busy(true); say(`opening ${name} …`); },
   picture: showPicture,
-  queue({ place }) { busy(true); say(`waiting: place ${place} in the queue`); },
-  started({ steps, draft }) { if (!draft) { busy(true, steps); $("keep").disabled = $("save").disabled = true; say("editing …"); } },
+  queue({ place }) {
+    busy(true);
+    clearTimeout(waiting);
+    waiting = setTimeout(() => say(`waiting: place ${place} in the queue`), 150);
+  },
+  started({ steps, draft }) {
+    clearTimeout(waiting);
+    if (draft) return busy(false);
+    busy(true, steps);
+    $("keep").disabled = $("save").disabled = true;
+    say("editing …");
+  },
   step({ count, of, image }) {
     $("progress").max = of;
     $("progress").value = count;
+    say(`editing: step ${count} of ${of}`);
     if (image) $("after").src = image;
   },
   draft({ image }) { $("after").src = image; },
   finished(event) {
+    clearTimeout(waiting);
     busy(false);
     $("keep").disabled = $("save").disabled = false;
     $("after").src = event.image;
@@ -232,7 +248,7 @@ const shown = {
     $("command").textContent = event.command;
     say(`${event.mix} · seed ${event.seed} · ${event.steps} steps`);
   },
-  failed({ message }) { busy(false); say(message, true); },
+  failed({ message }) { clearTimeout(waiting); busy(false); say(message, true); },
   say({ text: words }) { $("remarks").append(make("li", { textContent: words })); },
   full({ message }) { lost(message); },
 };
