@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import re
@@ -12,6 +13,7 @@ import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tornado import web, websocket
@@ -148,10 +150,12 @@ class Guarded(web.RequestHandler):
         self.set_status(400 if isinstance(error, PxsError) else status_code)
         self.finish({"message": said})
 
-    def log_exception(self, *error: Any) -> None:
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
         """Mistakes of users are not logged; called by tornado."""
-        if not isinstance(error[1], PxsError):
-            super().log_exception(*error)
+        if not isinstance(value, PxsError):
+            super().log_exception(typ, value, tb)
 
     def send(self, content: bytes, kind: str, name: str) -> None:
         """Answer with a file to be saved under this name."""
@@ -318,11 +322,12 @@ class Live(websocket.WebSocketHandler):
             self._write({"kind": "failed", "message": "the page sent what this app does not know: reload the page"})
 
     def _listen(self, event: dict[str, Any]) -> None:
-        self.loop.call_soon_threadsafe(self._write, event)
+        with contextlib.suppress(RuntimeError):  # the app stops
+            self.loop.call_soon_threadsafe(self._write, event)
 
     def _write(self, event: dict[str, Any]) -> None:
         if self.ws_connection and not self.ws_connection.is_closing():
-            self.write_message(json.dumps(event))
+            self.write_message(json.dumps(event)).add_done_callback(lambda sent: sent.cancelled() or sent.exception())
 
     def _offers(self) -> dict[str, Any]:
         return {

@@ -173,7 +173,7 @@ def test_upload_drop_paste_and_a_file_of_ours(visitor, editor):
     page.set_input_files("#file", {"name": "saved.png", "mimeType": "image/png", "buffer": saved})
     visitor.expect("status", "happy 1 ·")
     assert "mia.png" in page.get_attribute("#before", "alt") and visitor.value("mix-happy") == 1
-    visitor.expect("remarks", "Picture, sliders and seed are those of saved.png.")
+    visitor.expect("note", "Picture, sliders and seed are those of saved.png.")
     assert read_text(visitor.download("#save")[1]) == read_text(saved)
     page.set_input_files("#file", {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
     visitor.expect("status", "not a picture")
@@ -198,6 +198,7 @@ def test_reload_and_restart(visitor, app, make_app, editor):
     app.stop()
     visitor.expect("banner", "pxs app")
     again = make_app(port=app.place.port)
+    visitor.expect("note", "started again")
     page.wait_for_selector("#banner", state="hidden")
     page.wait_for_function("document.getElementById('before').alt.includes('zoe.png')")
     visitor.expect("status", "angry 0.8 ·")

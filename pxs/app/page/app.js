@@ -25,7 +25,7 @@ const showWipe = wipe($("frame"), $("wipe"));
 // Sliders and fields
 
 const mix = () => Object.fromEntries(
-  Object.entries(sliders).map(([name, { range }]) => [name, Number(range.value)]).filter(([, value]) => value));
+  Object.entries(sliders).map(([name, { range }]) => [name, Math.round(100 * range.value) / 100]).filter(([, value]) => value));
 const settings = () => ({ mix: mix(), seed: Number($("seed").value), steps: Number($("steps").value) });
 
 function edit(draft = false) {
@@ -101,7 +101,7 @@ function addSamples(style) {
     const chosen = picture?.sample?.[0] === style && picture.sample[1] === number;
     const image = make("img", { src: `sample/${style}/${number}.png`, alt: `${style} face ${number + 1}`, loading: "lazy" });
     const button = make("button", { ariaPressed: chosen }, image);
-    button.addEventListener("click", () => { mine = null; wish("sample", { style, number }); });
+    button.addEventListener("click", () => { mine = null; note(""); wish("sample", { style, number }); });
     return button;
   }));
 }
@@ -113,6 +113,7 @@ async function open(file, name = file.name) {
     return say(`${name} has ${text(file.size / 1e6)} MB, more than the ${text(offers.most.bytes / 1e6)} MB that are taken: make it smaller`, true);
   }
   const domain = document.querySelector("[name=domain]:checked").value;
+  note("");
   say(`opening ${name} …`);
   await tried(upload(file, name, domain));
   if (!name.endsWith(".json")) mine = { file, name };
@@ -126,6 +127,11 @@ const saved = (path) => tried(save(path).then((name) => say(`${name} is in your 
 function say(words, bad = false) {
   $("status").textContent = words;
   $("status").classList.toggle("bad", bad);
+}
+
+function note(words) {
+  $("note").textContent = words;
+  $("note").hidden = !words;
 }
 
 function busy(on, of = 0) {
@@ -215,7 +221,7 @@ const shown = {
     if (before.mine) await open(before.mine.file, before.mine.name);
     else if (before.sample) wish("sample", { style: before.sample[0], number: before.sample[1] });
     edit();
-    say("The app was started again: your picture and sliders are back, kept pictures of before are gone.");
+    note("The app was started again. Your picture and sliders are back; pictures that were kept before are gone.");
   },
   opening({ name }) { clearTimeout(waiting); busy(true); say(`opening ${name} …`); },
   picture: showPicture,
@@ -249,7 +255,7 @@ const shown = {
     say(`${event.mix} · seed ${event.seed} · ${event.steps} steps`);
   },
   failed({ message }) { clearTimeout(waiting); busy(false); say(message, true); },
-  say({ text: words }) { $("remarks").append(make("li", { textContent: words })); },
+  say({ text: words }) { note(words); },
   full({ message }) { lost(message); },
 };
 
