@@ -27,7 +27,7 @@ from pxs.app.session import Session
 from pxs.app.shelf import ANIMATIONS
 from pxs.batch.presets import read_preset
 from pxs.editing.photographs import installed
-from pxs.errors import OutputError, PxsError, one_line
+from pxs.errors import OutputError, PxsError, UsageError, one_line
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix, check_domain
 from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, Request
 from pxs.quantities import STEPS
@@ -209,7 +209,7 @@ class Upload(Guarded):
         if not content:
             raise OutputError(f"{name} is empty: choose another file")
         if name.lower().endswith(".json"):
-            session.ask(_preset(session.shelf.folder, content))
+            session.ask(_preset(session.shelf.folder, content, name))
             session.tell(**session.state()[0])
         else:
             domain = check_domain(self.request.headers.get("X-Domain", "human"))
@@ -223,11 +223,14 @@ def _short(name: str) -> str:
     return plain[-120:] or "picture.png"
 
 
-def _preset(folder: Path, content: bytes) -> Request:
+def _preset(folder: Path, content: bytes, name: str) -> Request:
     """The request in a preset file. Raises UsageError or ScaleError if there is none that the page can show."""
     file = folder / "preset.json"
     replace_file(file, content)
-    preset = read_preset(file)
+    try:
+        preset = read_preset(file)
+    except UsageError as error:
+        raise UsageError(str(error).replace(str(file), name)) from None
     return Request(preset.mixes[0], preset.seed, preset.steps).check()
 
 

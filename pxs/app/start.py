@@ -132,6 +132,9 @@ async def serving(place: Place, desk: Desk) -> AsyncIterator[None]:
         server.stop()
         for connection in tuple(desk.connections):
             connection.close(1001, "the app stops")
+        for _ in range(20):  # until their browsers have answered, two seconds at most
+            if desk.connections:
+                await asyncio.sleep(0.1)
         await server.close_all_connections()
 
 

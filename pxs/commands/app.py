@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import DEFAULT_ADAPTER, Commands, add_model, add_recipe, load_editor
@@ -72,7 +73,7 @@ def _model(args: argparse.Namespace) -> Model:
 
     changed = {name: getattr(args, name) for name, usual in OPTIONS.items() if getattr(args, name) != usual}
     own_adapter = args.lora_path == [DEFAULT_ADAPTER]
-    words = [repr(args.model_path)] + ([] if own_adapter else [f"adapter={adapter_of(args)!r}"])
+    words = [json.dumps(args.model_path)] + ([] if own_adapter else [f"adapter={adapter_of(args)!r}"])
     call = f"pxs.load({', '.join([*words, *(f'{name}={value!r}' for name, value in changed.items())])})"
     flags = [] if args.model_path == "mini" else ["--model-path", args.model_path]
     flags += [] if own_adapter else ["--lora-path", *args.lora_path]

@@ -100,9 +100,10 @@ class Tab:
         client.close()
         return answer
 
-    def close(self):
-        if self.live:
-            self.live.close()
+    async def close(self):
+        self.live.close()
+        while await asyncio.wait_for(self.live.read_message(), PATIENCE) is not None:
+            pass
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def tabs(make_app):
                 return await test(*opened)
             finally:
                 for tab in opened:
-                    tab.close()
+                    await tab.close()
 
         return asyncio.run(main())
 

@@ -75,12 +75,24 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser, app):
-    found = Visitor(browser, app)
-    yield found
-    found.page.context.close()
-    hosts = {urlsplit(url).hostname for url in found.requests if not url.startswith(("data:", "blob:"))}
-    assert hosts == {"127.0.0.1"} and found.errors == []
+def visit(browser):
+    """A function that opens the page of an app; afterwards, no page has had errors or asked another machine."""
+    found = []
+
+    def open_page(app):
+        found.append(Visitor(browser, app))
+        return found[-1]
+
+    yield open_page
+    for one in found:
+        one.page.context.close()
+        hosts = {urlsplit(url).hostname for url in one.requests if not url.startswith(("data:", "blob:"))}
+        assert hosts == {"127.0.0.1"} and one.errors == []
+
+
+@pytest.fixture
+def visitor(visit, app):
+    return visit(app)
 
 
 def drawn(seed, style="human"):
@@ -181,9 +193,10 @@ def test_upload_drop_paste_and_a_file_of_ours(visitor, editor):
     visitor.expect("status", "make it smaller")
 
 
-def test_reload_and_restart(visitor, app, make_app, editor):
-    page = visitor.page
-    source, content = drawn(80)
+def test_reload_and_restart(visit, make_app, editor):
+    app = make_app()
+    visitor = visit(app)
+    page, (source, content) = visitor.page, drawn(80)
     page.set_input_files("#file", {"name": "zoe.png", "mimeType": "image/png", "buffer": content})
     visitor.set("angry", 0.8)
     visitor.expect("status", "angry 0.8 ·")
@@ -193,14 +206,13 @@ def test_reload_and_restart(visitor, app, make_app, editor):
     visitor.expect("status", "angry 0.8 ·")
     assert visitor.value("mix-angry") == 0.8 and "zoe.png" in page.get_attribute("#before", "alt")
     assert page.locator("#kept li").count() == 1
-    page.set_input_files("#file", {"name": "zoe.png", "mimeType": "image/png", "buffer": content})
-    visitor.expect("status", "angry 0.8 ·")
+    page.set_input_files("#file", {"name": "ada.png", "mimeType": "image/png", "buffer": content})
+    page.wait_for_function("document.getElementById('before').alt.includes('ada.png')")
     app.stop()
     visitor.expect("banner", "pxs app")
-    again = make_app(port=app.place.port)
+    make_app(port=app.place.port)
     visitor.expect("note", "started again")
-    page.wait_for_selector("#banner", state="hidden")
-    page.wait_for_function("document.getElementById('before').alt.includes('zoe.png')")
+    assert page.is_hidden("#banner")
+    page.wait_for_function("document.getElementById('before').alt.includes('ada.png')")
     visitor.expect("status", "angry 0.8 ·")
     assert pixels(visitor.download("#save")[1]) == expected(editor, source, Mix(angry=0.8))
-    again.stop()

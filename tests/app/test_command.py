@@ -94,7 +94,7 @@ def test_the_lines_of_another_model_load_it_the_same_way():
     flags = ["--model-path", "org/big", "--lora-path", "a.safetensors=0.5", "--memory", "offload"]
     model = _model(parser().parse_args(["app", *flags]))
     python, command = lines(Choice.of_sample(Sample("human", 0)), None, Request(Mix(sad=0.25), 1, 20), model)
-    assert python.startswith("pxs.load('org/big', adapter={'a.safetensors': 0.5}, memory='offload').open(pxs.draw(")
+    assert python.startswith("pxs.load(\"org/big\", adapter={'a.safetensors': 0.5}, memory='offload').open(pxs.draw(")
     edit = parser().parse_args(shlex.split(command.partition(" && ")[2])[1:])
     assert (edit.model_path, edit.lora_path, edit.memory) == ("org/big", ["a.safetensors=0.5"], "offload")
     assert edit.mix == ["sad=0.25"] and edit.image_path == "faces/human_000_neutral.png"
