@@ -78,16 +78,13 @@ class Settings(NamedTuple):
 
 
 def settings_in(content: bytes) -> Settings | None:
-    """The settings in a file that holds an edit of ours; None for any other file.
-
-    Raises ScaleError for an edit whose numbers the page has no sliders for.
-    """
+    """The settings in a file that holds an edit of ours; None for any other file, and for an edit beyond the sliders."""
     try:
         text = read_text(content)
-        mix, numbers, origin = json.loads(text["mix"]), (int(text["seed"]), int(text["steps"])), Origin.of(text)
+        request = Request(Mix(json.loads(text["mix"])), int(text["seed"]), int(text["steps"])).check()
+        return Settings(request, Origin.of(text))
     except (PxsError, KeyError, ValueError, RecursionError):
         return None
-    return Settings(Request(Mix(mix), *numbers).check(), origin) if isinstance(mix, dict) else None
 
 
 def open_choice(editor: Editor, choice: Choice) -> Opened:
@@ -111,7 +108,7 @@ def _face_alone(editor: Editor, picture: Picture, choice: Choice, faces: Faces, 
         try:
             check_face(face, picture.image.size)
         except ImageError as error:
-            remarks = (*remarks, one_line(error))
+            remarks = (*remarks, plain(one_line(error)))
             continue
         portrait, more = _open(editor, picture, choice, faces, number)
         return Opened(choice, portrait, faces.found, number, more)
@@ -130,8 +127,13 @@ def _open(
 
 
 def _warned(make: Callable[..., T], *given: Any, **more: Any) -> tuple[T, tuple[str, ...]]:
-    """What `make` returns, and its warnings as lines for a user, without what stands in brackets."""
+    """What `make` returns, and its warnings as lines for a user."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         made = make(*given, **more)
-    return made, tuple(re.sub(r" *\([^()]*\)", "", str(one.message)) for one in caught)
+    return made, tuple(plain(str(one.message)) for one in caught)
+
+
+def plain(message: str) -> str:
+    """A message for people who see neither Python nor the command line: without brackets, and without `force`."""
+    return re.sub(r"(, or|:) force=True.*$", "", re.sub(r" *\([^()]*\)", "", message))

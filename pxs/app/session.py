@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from pxs.app import offers
-from pxs.app.choice import Choice, Opened, Origin, Settings, open_choice, settings_in
+from pxs.app.choice import Choice, Opened, Origin, Settings, open_choice, plain, settings_in
 from pxs.app.engine import DRAFT_STEPS, Engine
 from pxs.app.lines import Model, command_line, python_line
 from pxs.app.offers import Sample
@@ -246,7 +246,7 @@ class Session:
             self.tell(**_picture(self.opened))
         if self.edits:
             self.tell(**self._finished(self.edits))
-        self.tell("failed", message=message)
+        self.tell("failed", message=plain(message))
 
     def _finished(self, edits: Edits) -> dict[str, Any]:
         request = request_of(edits)
