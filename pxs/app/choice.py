@@ -78,7 +78,7 @@ class Settings(NamedTuple):
 
 
 def settings_in(content: bytes) -> Settings | None:
-    """The settings in a file that holds an edit of ours; None for any other file, and for an edit beyond the sliders."""
+    """The settings in a file that holds an edit of ours; None for any other file, or for an edit beyond the sliders."""
     try:
         text = read_text(content)
         request = Request(Mix(json.loads(text["mix"])), int(text["seed"]), int(text["steps"])).check()
