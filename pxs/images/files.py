@@ -204,12 +204,15 @@ def _text_chunks(text: dict[str, str], xmp: str = "") -> PngInfo:
     return chunks
 
 
-def read_text(path: PathName) -> dict[str, str]:
+def read_text(source: PathName | bytes) -> dict[str, str]:
     """Return the text that `save_picture` stored in a file, or the text chunks of any PNG; empty if there is none.
+
+    source: the path of the file, or its content.
 
     Raises `ImageError` for a file that is missing, damaged or not PNG, JPEG or WebP.
     """
-    return read_file(os.fsdecode(path), _text_of, formats=("PNG", "JPEG", "WEBP"))
+    given = source if isinstance(source, bytes) else os.fsdecode(source)
+    return read_file(given, _text_of, formats=("PNG", "JPEG", "WEBP"))
 
 
 def _text_of(image: Image.Image, name: str) -> dict[str, str]:
