@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from pxs.expressions import BASIC, COLOURS, CONFUSABLE, DOMAINS, EXPRESSIONS, PAIRS, Mix, sweep
 
 if TYPE_CHECKING:
-    from pxs.editing.editor import Editor, Portrait, load
+    from pxs.editing.editor import Editor, load
     from pxs.editing.edits import Edits
     from pxs.editing.exact import Savings
+    from pxs.editing.portrait import Portrait
     from pxs.faces.draw import draw
     from pxs.faces.identity import Identity
     from pxs.faces.portraits import Person, render
@@ -30,7 +31,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "load": "pxs.editing.editor",
     "Editor": "pxs.editing.editor",
-    "Portrait": "pxs.editing.editor",
+    "Portrait": "pxs.editing.portrait",
     "Edits": "pxs.editing.edits",
     "Savings": "pxs.editing.exact",
     "Panel": "pxs.panel.view",

@@ -16,7 +16,7 @@ from typing import Any
 
 from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line
 from pxs.expressions import BASIC, EXPRESSIONS, NEUTRAL, Mix, check_domain
-from pxs.storage.paths import PathName
+from pxs.storage.paths import PathName, check_path
 from pxs.storage.provenance import write_json
 
 NAMED = {NEUTRAL: (Mix(),), **{e: (Mix({e: 1}),) for e in EXPRESSIONS}, "basic": tuple(Mix({e: 1}) for e in BASIC)}
@@ -90,7 +90,7 @@ def _whole(found: Mapping[str, Any], key: str, default: int, least: int, most: i
 
 def write_preset(preset: Preset, path: PathName, overwrite: bool = False) -> Path:
     """Write a preset as a JSON file; return its path. Raises OutputError if it exists (unless `overwrite`)."""
-    target = Path(path)
+    target = check_path(path)
     if target.exists() and not overwrite:
         raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
     mixes = [dict(mix) for mix in preset.mixes]

@@ -19,14 +19,14 @@ from typing import Any
 
 from PIL import Image
 
+from pxs import quantities
 from pxs.batch.presets import Preset, write_preset
-from pxs.editing.editor import SEED, Portrait
 from pxs.editing.edits import Edits
+from pxs.editing.portrait import SEED, STEPS, Portrait
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.optional import require
 from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, Request, Worker
-from pxs.quantities import STEPS
 from pxs.storage.paths import PathName
 
 DATA_SIDE = 512  # longest side of a picture that is sent to the browser, in pixels of the picture
@@ -96,7 +96,7 @@ class View:
         text = partial(w.HTML, layout=plain)
         self.sliders = {n: _classed(slider(description=n, tooltip=f"intensity of {n}"), n) for n in EXPRESSIONS}
         self.seed = number(description="seed", tooltip="the same seed gives the same image", max=MAX_SEED)
-        self.steps = number(description="steps", tooltip="denoising steps", min=1, max=STEPS.most)
+        self.steps = number(description="steps", tooltip="denoising steps", min=1, max=quantities.STEPS.most)
         self.reset = button(description="Reset", tooltip="All sliders to 0")
         self.cancel = button(description="Cancel", tooltip="Stop, and show the last finished edit", disabled=True)
         self.keep = button(description="Keep", tooltip="Add this edit to the strip and to panel.kept", disabled=True)
@@ -232,7 +232,7 @@ class Panel:
     ranges of sliders and fields, PxsError without ipywidgets.
     """
 
-    def __init__(self, portrait: Portrait, mix: Mix | None = None, seed: int = SEED, steps: int = 20) -> None:
+    def __init__(self, portrait: Portrait, mix: Mix | None = None, seed: int = SEED, steps: int = STEPS) -> None:
         start = Request(Mix() if mix is None else mix, seed, steps).check()
         self.kept: list[Edits] = []
         self.view = View(portrait.source)

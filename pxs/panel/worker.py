@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Protocol
 
 from PIL import Image
 
-from pxs.editing.editor import Portrait
 from pxs.editing.edits import Edits
+from pxs.editing.portrait import Portrait
 from pxs.errors import PxsError
 from pxs.expressions import Mix, as_mixes
 from pxs.quantities import STEPS, Real, Whole
