@@ -12,14 +12,14 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {
-    "01_edit": {"alphas": [0, 1], "steps": 2, "expression": "surprised"},
-    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "alphas": [0, 1], "adapter": "none"},
+    "01_edit": {"scales": [0, 1], "steps": 2, "expression": "surprised"},
+    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "scales": [0, 1], "adapter": "none"},
     "03_train_lora": {"row_count": 8, "train_steps": 2, "batch": 2, "rank": 2, "steps": 1, "face_seeds": [400010]},
     "05_bench": {"methods": ["truth", "source", "base"], "task_count": 2, "steps": 1},
     "04_entanglement": {
         "face_seeds": [400000, 400001, 400002],
         "expressions": ["surprised", "fear", "angry", "disgust"],
-        "intensities": [0.5, 1],
+        "scales": [0.5, 1],
         "steps": 2,
         "step": 1,
         "neighbours": 5,
@@ -82,7 +82,7 @@ def edit_run(tmp_path_factory):
 def test_edit_notebook_writes_its_results_and_pictures(edit_run):
     _, out = edit_run
     results = json.loads((out / "results.json").read_text())
-    assert results["alphas"] == [0, 1]
+    assert results["scales"] == [0, 1]
     assert results["expression"] == "surprised"
     assert len(results["measured_intensity"]) == len(results["psnr_to_truth_db"]) == 2
     assert results["provenance"]["model"] == "mini"
@@ -100,7 +100,7 @@ def test_edit_notebook_edits_a_picture_file(tmp_path):
     import pxs
 
     pxs.draw(pxs.Identity.sample(5), style="anime", size=160).save(tmp_path / "mine.png")
-    parameters = {**SMALL["01_edit"], "image_path": str(tmp_path / "mine.png"), "style": "anime", "steps": 1}
+    parameters = {**SMALL["01_edit"], "image_path": str(tmp_path / "mine.png"), "domain": "anime", "steps": 1}
     run(NOTEBOOKS[0], tmp_path, parameters)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["measured_intensity"] is None

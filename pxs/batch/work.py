@@ -77,7 +77,7 @@ class Job:
 def key_of(sha256: str, identity: Mapping[str, str], preset: Preset, suffix: str) -> str:
     """The hash of what the results of a picture depend on: its content, the settings and the model."""
     mixes = [dict(mix) for mix in preset.mixes]
-    parts = [sha256, dict(identity), mixes, preset.seed, preset.steps, preset.data_type, suffix]
+    parts = [sha256, dict(identity), mixes, preset.seed, preset.steps, preset.domain, suffix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -98,7 +98,7 @@ def edit_job(editor: Editor, settings: Settings, job: Job) -> Record:
 
 def _write(editor: Editor, settings: Settings, job: Job) -> None:
     preset = settings.preset
-    portrait = editor.open(open_picture(job.path), preset.data_type)
+    portrait = editor.open(open_picture(job.path), preset.domain)
     edits = portrait.edit(preset.mixes, preset.seed, preset.steps, progress=False)
     kept = replace(edits, provenance={**edits.provenance, "key": job.key})
     first = (settings.folder / job.files[0]).parent

@@ -44,7 +44,9 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all its pictures")
     add_styles(command)
-    command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
+    command.add_argument(
+        "--domain", "--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say"
+    )
     command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
     command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
     command.add_argument("--steps", type=argument(STEPS), default=12, help="denoising steps (default 12)")
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     from pxs.data.tasks import load_bench
     from pxs.judging import expression_judge, identity_judge
 
-    given = (args.bench, args.data_type, SyntheticTruth, args.pictures)
+    given = (args.bench, args.domain, SyntheticTruth, args.pictures)
     tasks = load_bench(*given) if args.bench else mini_bench(args.style)
     tasks = tasks[: args.tasks]
     people = [task.identity for task in tasks if isinstance(task.identity, int)]
