@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pxs.faces.draw import draw
     from pxs.faces.identity import Identity
     from pxs.faces.portraits import Person, render
-    from pxs.panel.view import Panel
+    from pxs.panel.panel import Panel
     from pxs.storage.provenance import versions, write_json
 
 __version__ = "0.1.0"
@@ -34,7 +34,7 @@ _LAZY = {
     "Portrait": "pxs.editing.portrait",
     "Edits": "pxs.editing.edits",
     "Savings": "pxs.editing.exact",
-    "Panel": "pxs.panel.view",
+    "Panel": "pxs.panel.panel",
     "Identity": "pxs.faces.identity",
     "draw": "pxs.faces.draw",
     "Person": "pxs.faces.portraits",

@@ -42,7 +42,7 @@ class Portrait(Shown):
 
     `source` is the picture; `prepared` what the editor's recipe makes of it; `fitted` the part and size of it that the
     VAE encodes and that edits are generated at; `origin` the file that the picture was read from; `cut` the square
-    around the face that is edited alone, if one is.
+    around the face that is edited alone, if one is; `remarks` what a user should know, of which opening it warned.
     """
 
     def __init__(
@@ -60,7 +60,9 @@ class Portrait(Shown):
         self.prepared = prepare_cut(cut, recipe, sides, still) if cut else recipe.prepare(source, sides, box)
         self.fitted = self.prepared.sampled
         self.latents = editor.encode(self.fitted)
-        self._warn_if_not_drawn()
+        self.remarks = self._unlike_training()
+        for remark in self.remarks:
+            warnings.warn(remark, stacklevel=3)
 
     def __repr__(self) -> str:
         return f"Portrait({', '.join(self._facts)})"
@@ -211,16 +213,16 @@ class Portrait(Shown):
         several = several_scales(scales)
         return self.edit([Mix({first: a, second: b}) for a in several for b in several], seed, steps, progress)
 
-    def _warn_if_not_drawn(self) -> None:
-        """For a model of drawn faces: warn if the VAE reconstructs this picture worse than any drawn face."""
-        floor = self.editor.checkpoint.drawn_psnr
-        if floor is None:
-            return
+    def _unlike_training(self) -> tuple[str, ...]:
+        """For a model of drawn faces: a remark if the VAE reconstructs this picture worse than any drawn face."""
+        checkpoint = self.editor.checkpoint
+        if checkpoint.drawn_psnr is None:
+            return ()
         quality = psnr(to_array(self.editor.decode(self.latents)[0]), to_array(self.fitted))
-        if quality < floor:
-            warnings.warn(
-                f"model {self.editor.checkpoint.name!r} was trained on drawn faces only, and this picture seems to "
-                f"be another (it reconstructs it at {quality:.0f} dB, drawn faces at {floor:.0f} or more): expect "
-                "a poor edit",
-                stacklevel=3,
-            )
+        if quality >= checkpoint.drawn_psnr:
+            return ()
+        return (
+            f"model {checkpoint.name!r} was trained on drawn faces only, and this picture seems to be another (it "
+            f"reconstructs it at {quality:.0f} dB, drawn faces at {checkpoint.drawn_psnr:.0f} or more): expect a poor "
+            "edit",
+        )
