@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pxs.panel.panel import Panel
     from pxs.storage.provenance import versions, write_json
 
+import_module("pxs.threads")  # chooses how threads wait, before anything loads torch
+
 __version__ = "0.1.0"
 
 _LAZY = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pxs.batch.presets import Preset
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.images import open_picture, read_text
+from pxs.threads import share
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
@@ -44,7 +44,7 @@ class Settings:
 
         options = self.options
         if workers > 1:
-            torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+            torch.set_num_threads(share(workers))
         if workers > 1 and options.device is None and torch.cuda.device_count() > 1:
             options = replace(options, device=f"cuda:{number % torch.cuda.device_count()}")
         return load(self.model, self.adapter, options)
