@@ -29,7 +29,7 @@ from pxs.threads import COUNT, WAITING, look
 
 WAYS: dict[str, dict[str, str]] = {
     "one thread": {COUNT: "1"},
-    "spinning": {WAITING[0]: "active"},
+    "spinning": {WAITING[1]: "300000"},  # as libgomp does by itself
     "sleeping": {WAITING[0]: "passive"},
     "as chosen": {},
 }
