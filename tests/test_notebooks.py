@@ -4,6 +4,7 @@ papermill does not report errors in widgets and threads, or cells that did not r
 """
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -45,6 +46,17 @@ def hidden_failures(notebook: nbformat.NotebookNode) -> list[str]:
     return found
 
 
+def pictures_without_text(notebook: nbformat.NotebookNode) -> list[str]:
+    """The cells whose pictures have no alternative text, for those who cannot see them."""
+    found = []
+    for cell in notebook.cells:
+        for data in (output["data"] for output in cell.get("outputs", []) if "data" in output):
+            texts = re.findall(r'<img alt="([^"]*)"', data.get("text/html", ""))
+            if "image/png" in data and [len(text) > 15 for text in texts] != [True]:
+                found.append(cell.source)
+    return found
+
+
 def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
     """Execute with papermill; unknown parameters and hidden failures fail the test."""
     known = papermill.inspect_notebook(str(path))
@@ -58,6 +70,7 @@ def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
         execution_timeout=900,
     )
     assert hidden_failures(executed) == []
+    assert pictures_without_text(executed) == []
     return executed
 
 

@@ -9,13 +9,19 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from pxs.storage.paths import PathName, check_path
+
 
 class Showing(NamedTuple):
-    """What a notebook shows. alt: what stands for the image where it cannot be seen; caption: a line below it."""
+    """What a notebook shows: a picture, or the content of a PNG file.
 
-    image: Image.Image
+    alt: what stands for the picture where it cannot be seen; caption: a line below it; width: in CSS pixels, or None.
+    """
+
+    picture: Image.Image | bytes
     alt: str
     caption: str = ""
+    width: int | None = None
 
 
 class Shown:
@@ -27,22 +33,27 @@ class Shown:
         raise NotImplementedError
 
     def _repr_png_(self) -> bytes:
-        return file_bytes(self._shown().image)
+        return _content(self._shown().picture)
 
     def _repr_html_(self) -> str:
-        image, alt, caption = self._shown()
+        picture, alt, caption, width = self._shown()
         below = f'<figcaption style="opacity: 0.75">{html.escape(caption)}</figcaption>' if caption else ""
-        return f'<figure style="margin: 0">{element(file_bytes(image), alt)}{below}</figure>'
+        size = f'width="{width}"' if width else ""
+        return f'<figure style="margin: 0">{element(_content(picture), alt, more=size)}{below}</figure>'
 
 
 class Figure(Shown):
-    """An image with its alternative text and a caption, to show in a notebook."""
+    """A picture, by its image or its PNG file, with the text that stands for it; shows itself in a notebook.
 
-    def __init__(self, image: Image.Image, alt: str, caption: str = "") -> None:
-        self.image, self.alt, self.caption = image, alt, caption
+    width: in CSS pixels, by default that of the picture.
+    """
+
+    def __init__(self, picture: Image.Image | PathName, alt: str, caption: str = "", width: int | None = None) -> None:
+        found = picture if isinstance(picture, Image.Image) else check_path(picture).read_bytes()
+        self._showing = Showing(found, alt, caption, width)
 
     def _shown(self) -> Showing:
-        return Showing(self.image, self.alt, self.caption)
+        return self._showing
 
 
 def element(content: bytes, alt: str, kind: str = "png", more: str = "") -> str:
@@ -51,8 +62,10 @@ def element(content: bytes, alt: str, kind: str = "png", more: str = "") -> str:
     return f'<img alt="{html.escape(alt)}" src="data:image/{kind};base64,{data}"{more and f" {more}"}>'
 
 
-def file_bytes(image: Image.Image) -> bytes:
-    """The image as a PNG file."""
+def _content(picture: Image.Image | bytes) -> bytes:
+    """The picture as a PNG file."""
+    if isinstance(picture, bytes):
+        return picture
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    picture.save(buffer, format="PNG")
     return buffer.getvalue()
