@@ -79,7 +79,7 @@ def described() -> dict[str, str]:
     policy = ", ".join(f"{name}={value}" for name, value in waiting.items())
     return {
         "threads": f"{count} ({COUNT}, {_whose(COUNT)})" if count else f"one a core: {_MACHINE.cores}",
-        "waiting": f"{policy} ({_whose(WAITING[0])})" if policy else "active: fastest on an idle machine",
+        "waiting": f"{policy} ({_whose(WAITING[0])})" if policy else "as OpenMP does by itself: it spins",
         "machine": f"{_MACHINE}{', torch was loaded before pxs' if _LATE else ''}",
     }
 

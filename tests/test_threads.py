@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pxs import threads
 from pxs.threads import Machine, choose, look
 
 ROOT = Path(__file__).parents[1]
@@ -99,12 +100,24 @@ def test_a_load_is_one_of_the_last_minute_that_lasts(tmp_path, loadavg, load):
     assert (look(tmp_path).load, look(tmp_path).pressure) == (load, 0.125)
 
 
+@pytest.mark.parametrize(
+    ("count", "chosen", "each"),
+    [(None, {}, 2), ("3", {}, 3), ("6", {"OMP_NUM_THREADS": "the group"}, 2), ("many", {}, 2)],
+)
+def test_processes_share_the_cores_unless_the_user_says_how_many(monkeypatch, count, chosen, each):
+    monkeypatch.setattr(threads, "_MACHINE", Machine(8, 8, quota=6 if chosen else math.inf))
+    monkeypatch.setattr(threads, "_CHOSEN", chosen)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if count:
+        monkeypatch.setenv("OMP_NUM_THREADS", count)
+    assert threads.share(3 if chosen else 4) == each and threads.share(100) == (3 if each == 3 else 1)
+
+
 TOLD = """
 import os, sys
 import pxs
 from pxs.threads import described
 assert "torch" not in sys.modules
-before = dict(os.environ)
 import torch
 print(torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), described()["threads"])
 """
