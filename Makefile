@@ -39,10 +39,14 @@ lock: $(READY) ## write the files of hashes anew; CPU_TORCH is a wheel of the CP
 	test -z "$(CPU_TORCH)" || echo "$$(grep ^torch== constraints.txt)+cpu" \
 	    "--hash=sha256:$$(sha256sum "$(CPU_TORCH)" | cut -c -64)" > requirements-cpu.txt
 
-release: sbom ## build wheel, source archive, bill of materials and checksums in dist/, and try the wheel
-	cd $(CLEAN) && bin/pxs info && bin/pxs faces --out faces --count 1 --overwrite && bin/pxs edit --overwrite \
+release: sbom ## build wheel, source archive, bill of materials, notes and checksums in dist/, and try the wheel
+	$(BIN)/python -c "import re, pxs; print(re.search(rf'^## {re.escape(pxs.__version__)}\n(.*?)(?=^## |\Z)', \
+	    open('CHANGELOG.md').read(), re.M | re.S)[1].strip())" > dist/NOTES.md
+	cd dist && sha256sum *.whl *.tar.gz *.json NOTES.md > SHA256SUMS && cat SHA256SUMS
+	rm -rf $(CLEAN)/dist && cp -r dist $(CLEAN)/dist && cd $(CLEAN)/dist && sha256sum --check --strict SHA256SUMS
+	cd $(CLEAN) && bin/python $(PIP) install --force-reinstall --no-deps dist/*.whl && bin/pxs info && \
+	    bin/pxs faces --out faces --count 1 --overwrite && bin/pxs edit --overwrite \
 	    --image-path faces/human_000_neutral.png --expression happy --scales 1 --steps 4 --output-dir edits
-	cd dist && sha256sum *.whl *.tar.gz *.json > SHA256SUMS && cat SHA256SUMS
 
 sbom: $(CLEAN)/.installed ## write the bill of materials of the wheel and all that it needs, CycloneDX, to dist/
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json $(CLEAN)

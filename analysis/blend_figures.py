@@ -50,20 +50,20 @@ def _pictures(axes: Axes, images: Sequence[Image.Image], judged: Sequence[Judged
     axes.set_title(f"{judged[0].first} + {judged[0].second}", fontsize=10, weight="bold", pad=6)
 
 
-def grid_figure(grids: Mapping[str, Sequence[Image.Image]], pair: Pair, alphas: Sequence[float]) -> Figure:
+def grid_figure(grids: Mapping[str, Sequence[Image.Image]], pair: Pair, scales: Sequence[float]) -> Figure:
     """Each method's blends at all pairs of intensities, the first expression upwards, the second to the right.
 
-    Each value of `grids` holds len(alphas) ** 2 pictures, the first expression changes slowest.
+    Each value of `grids` holds len(scales) ** 2 pictures, the first expression changes slowest.
     """
     figure = Figure(figsize=(4.2 * len(grids), 4.6), layout="constrained")
-    count = len(alphas)
+    count = len(scales)
     for axes, (method, images) in zip(figure.subplots(1, len(grids), squeeze=False).flat, grids.items(), strict=True):
         for i, image in enumerate(images):
             row, column = divmod(i, count)
             axes.imshow(np.asarray(image), extent=(column + 0.02, column + 0.98, row + 0.02, row + 0.98))
         axes.set(xlim=(0, count), ylim=(0, count), title=method)
-        axes.set_xticks(np.arange(count) + 0.5, [f"{a:g}" for a in alphas])
-        axes.set_yticks(np.arange(count) + 0.5, [f"{a:g}" for a in alphas])
+        axes.set_xticks(np.arange(count) + 0.5, [f"{a:g}" for a in scales])
+        axes.set_yticks(np.arange(count) + 0.5, [f"{a:g}" for a in scales])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel(f"{pair[1]} →", color=COLOURS[pair[1]], weight="bold")

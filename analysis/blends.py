@@ -200,8 +200,8 @@ def agreement(verdicts: pd.DataFrame, other: Mapping[Pair, str]) -> dict[str, in
     return {method: int(sum(part)) for method, part in pd.Series(same).groupby(verdicts.method.to_numpy(), sort=False)}
 
 
-def grid_mixes(pair: Pair, alphas: Sequence[float], rule: str = "sum") -> list[Mix]:
+def grid_mixes(pair: Pair, scales: Sequence[float], rule: str = "sum") -> list[Mix]:
     """Blends at all pairs of intensities, the first expression changes slowest; raises as `weigh` does."""
-    if not len(alphas):
+    if not len(scales):
         raise ScaleError("no intensities were given: give at least one, such as 0 0.5 1")
-    return [weigh(rule, *check_pair(*pair), a, b) for a in alphas for b in alphas]
+    return [weigh(rule, *check_pair(*pair), a, b) for a in scales for b in scales]

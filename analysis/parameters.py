@@ -1,6 +1,6 @@
 """Parameters of a notebook: each must be of the kind that its cell of parameters states.
 
-A command line makes other kinds easily: `papermill -p alphas 1` gives a number for a list, `-p seed 1e3` 1000.0 for
+A command line makes other kinds easily: `papermill -p scales 1` gives a number for a list, `-p seed 1e3` 1000.0 for
 1000. The check comes first, before a model is loaded.
 """
 

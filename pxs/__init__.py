@@ -16,24 +16,27 @@ from typing import TYPE_CHECKING, Any
 from pxs.expressions import BASIC, COLOURS, CONFUSABLE, DOMAINS, EXPRESSIONS, PAIRS, Mix, sweep
 
 if TYPE_CHECKING:
-    from pxs.editing.editor import Editor, Portrait, load
+    from pxs.editing.editor import Editor, load
     from pxs.editing.edits import Edits
     from pxs.editing.exact import Savings
+    from pxs.editing.portrait import Portrait
     from pxs.faces.draw import draw
     from pxs.faces.identity import Identity
     from pxs.faces.portraits import Person, render
-    from pxs.panel.view import Panel
+    from pxs.panel.panel import Panel
     from pxs.storage.provenance import versions, write_json
+
+import_module("pxs.threads")  # chooses how threads wait, before anything loads torch
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "load": "pxs.editing.editor",
     "Editor": "pxs.editing.editor",
-    "Portrait": "pxs.editing.editor",
+    "Portrait": "pxs.editing.portrait",
     "Edits": "pxs.editing.edits",
     "Savings": "pxs.editing.exact",
-    "Panel": "pxs.panel.view",
+    "Panel": "pxs.panel.panel",
     "Identity": "pxs.faces.identity",
     "draw": "pxs.faces.draw",
     "Person": "pxs.faces.portraits",

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import Parameter, Signature
 from itertools import combinations
-from typing import Any
+from numbers import Real
+from typing import Any, ClassVar, Literal, get_args
 
 from pxs.errors import ExpressionError, ScaleError, shown
 from pxs.quantities import SCALE, listed
 
-BASIC = ("happy", "sad", "angry", "surprised", "fear", "disgust")
-EXPRESSIONS = (*BASIC, "anxious", "contempt", "confident", "shy", "sleepy", "confused")
+Basic = Literal["happy", "sad", "angry", "surprised", "fear", "disgust"]
+Expression = Literal[Basic, "anxious", "contempt", "confident", "shy", "sleepy", "confused"]
+"""The name of an expression, for editors that complete what a type lists."""
+
+Domain = Literal["human", "anime"]
+
+BASIC: tuple[str, ...] = get_args(Basic)
+EXPRESSIONS: tuple[str, ...] = get_args(Expression)
 NEUTRAL = "neutral"
 PAIRS = tuple(combinations(BASIC, 2))
 CONFUSABLE = (("fear", "surprised"), ("angry", "disgust"))
@@ -41,18 +49,45 @@ COLOURS = {
 }
 """One colour per expression, everywhere; from the colour-blind-safe palettes of Okabe & Ito and of Paul Tol."""
 
+MEANINGS = {
+    "happy": "happiness smile smiling grin grinning laugh laughing laughter joy joyful glad cheerful content",
+    "sad": "sadness unhappy sorrow sorrowful gloomy upset cry crying tears tearful grief depressed disappointed",
+    "angry": "anger mad furious fury rage annoyed irritated cross hostile",
+    "surprised": "surprise surprising astonished amazed startled shock shocked stunned wow",
+    "fear": "fearful afraid scared scary frightened terrified terror horror panic",
+    "disgust": "disgusted disgusting revulsion repelled nausea nauseated yuck gross",
+    "anxious": "anxiety anxiousness nervous worry worried tense stressed uneasy",
+    "contempt": "contemptuous scorn scornful disdain sneer smirk mocking despise",
+    "confident": "confidence proud pride assured determined brave bold smug",
+    "shy": "shyness timid bashful coy embarrassed ashamed blush blushing",
+    "sleepy": "sleepiness sleep asleep tired drowsy weary exhausted yawn yawning",
+    "confused": "confusion puzzled perplexed baffled bewildered unsure doubtful",
+}
+"""Other words for the expressions: what people write who do not know the 12 names."""
 
-_FACTOR, _INTENSITY = SCALE.named("factor"), SCALE.named("intensity")
+_MEANT = {word: name for name in EXPRESSIONS for word in (name, *MEANINGS[name].split())}
+
+_FACTOR, _DIVISOR, _INTENSITY = SCALE.named("factor"), SCALE.named("divisor"), SCALE.named("intensity")
 _INTENSITY_OF = {name: SCALE.named(f"intensity of {name}") for name in EXPRESSIONS}
 
 
 def check_expression(name: str) -> str:
-    """Return `name` if it is one of the 12 expressions; else raise ExpressionError that suggests the nearest."""
+    """Return `name` if it is one of the 12 expressions; else raise ExpressionError that suggests what was meant."""
     if isinstance(name, str) and name in EXPRESSIONS:
         return name
-    near = difflib.get_close_matches(str(name)[:20].lower(), EXPRESSIONS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(EXPRESSIONS)}"
+    meant = _meant(str(name)[:20].lower())
+    hint = f"did you mean {meant!r}?" if meant else f"choose from {', '.join(EXPRESSIONS)}"
+    if name == NEUTRAL:
+        hint = "it has no intensity, and is the empty mix, Mix()"
     raise ExpressionError(f"unknown expression {shown(name)}: {hint}")
+
+
+def _meant(word: str) -> str | None:
+    """The expression that a word means, or is spelt like."""
+    alike = difflib.get_close_matches(word, _MEANT, n=1, cutoff=0.8) or difflib.get_close_matches(
+        word, EXPRESSIONS, n=1, cutoff=0.5
+    )
+    return _MEANT[alike[0]] if alike else None
 
 
 def check_domain(domain: str) -> str:
@@ -72,7 +107,7 @@ class Mix(Mapping[str, float]):
     """Intensities of the 12 expressions: 0 is absent, 1 full, above 1 exaggerated; an empty mix is the neutral face.
 
     Immutable and hashable; entries that are zero are left out, so `Mix(happy=0) == Mix()`. Arithmetic is that of
-    vectors: `Mix(happy=1) * 0.5 + Mix(sad=0.2)`.
+    vectors: `Mix(happy=1) * 0.5 + Mix(sad=0.2)`, `a - b`, `-a`, `a / 2`, `sum(mixes)`.
 
     >>> Mix(happy=0.7, surprised=0.5)["happy"]
     0.7
@@ -83,6 +118,12 @@ class Mix(Mapping[str, float]):
     """
 
     __slots__ = ("_entries",)
+    __signature__: ClassVar[Signature] = Signature(
+        [
+            Parameter("entries", Parameter.POSITIONAL_ONLY, default=None),
+            *(Parameter(name, Parameter.KEYWORD_ONLY, default=0) for name in EXPRESSIONS),
+        ]
+    )  # what TAB offers
 
     def __init__(self, entries: Mapping[str, float] | None = None, /, **named: float) -> None:
         if not isinstance(entries, Mapping | None):
@@ -133,11 +174,26 @@ class Mix(Mapping[str, float]):
             return NotImplemented
         return Mix.from_vector(a + b for a, b in zip(self.vector(), other.vector(), strict=True))
 
+    def __radd__(self, other: int) -> Mix:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # what `sum` begins with
+
+    def __sub__(self, other: Mix) -> Mix:
+        return self + -other if isinstance(other, Mix) else NotImplemented
+
+    def __neg__(self) -> Mix:
+        return self * -1
+
     def __mul__(self, factor: float) -> Mix:
         times = _FACTOR(factor)
         return Mix.from_vector(a * times for a in self.vector())
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Mix:
+        by = _DIVISOR(divisor)
+        if by == 0:
+            raise ScaleError("a mix cannot be divided by 0: give another number")
+        return Mix.from_vector(a / by for a in self.vector())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Mix) and self._entries == other._entries
@@ -151,13 +207,20 @@ class Mix(Mapping[str, float]):
     def __repr__(self) -> str:
         return f"Mix({', '.join(f'{name}={value:g}' for name, value in self._entries.items())})"
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(EXPRESSIONS)
+
     @property
     def slug(self) -> str:
         """The mix as part of a file name: "happy_0.7-surprised_0.5", or "neutral"."""
         return "-".join(f"{name}_{value:g}" for name, value in self._entries.items()) or NEUTRAL
 
 
-def as_mixes(given: Mix | Iterable[Mix]) -> list[Mix]:
+Mixes = Mix | Mapping[str, float] | Expression | str | Iterable[Mix | Mapping[str, float] | str]
+"""One mix or several. A mix may be written as a dictionary, or as the name of one expression at full, or "neutral"."""
+
+
+def as_mixes(given: Mixes) -> list[Mix]:
     """One mix, or those of a sequence or an iterator, which is read once, as a list.
 
     Raises ExpressionError for what is not a mix, ScaleError for none.
@@ -165,23 +228,30 @@ def as_mixes(given: Mix | Iterable[Mix]) -> list[Mix]:
     mixes: list[Any] = [given] if isinstance(given, str | Mapping) else listed(given, "mix", "Mix(happy=0.7)")
     if not mixes:
         raise ScaleError("no mixes were given: give at least one, such as Mix(happy=0.7)")
-    for mix in mixes:
-        if not isinstance(mix, Mix):
-            raise ExpressionError(f"{shown(mix)} is not a mix: write {_better(mix)}")
-    return mixes
+    return [_as_mix(mix) for mix in mixes]
 
 
-def _better(mix: object) -> str:
-    """What to write instead of something that is not a mix."""
-    if isinstance(mix, Mapping):
-        return f"Mix({shown(mix)})"
-    return f"Mix({mix}=1)" if isinstance(mix, str) and mix in EXPRESSIONS else "for example Mix(happy=0.7)"
+def _as_mix(given: object) -> Mix:
+    if isinstance(given, str):
+        return Mix() if given == NEUTRAL else Mix({check_expression(given): 1})
+    if isinstance(given, Mapping):
+        return given if isinstance(given, Mix) else Mix(given)
+    raise ExpressionError(f"{shown(given)} is not a mix: write for example Mix(happy=0.7)")
 
 
-def sweep(expression: str, scales: Iterable[float]) -> list[Mix]:
+Scales = float | Iterable[float]
+"""One scale or several."""
+
+
+def several_scales(given: Scales) -> list[float]:
+    """The scales as a list; raises ScaleError for what is not a number, and for none."""
+    return SCALE.several([given] if isinstance(given, Real) else given)
+
+
+def sweep(expression: Expression | str, scales: Scales) -> list[Mix]:
     """One mix per scale along one expression; raises ExpressionError or ScaleError, also without scales."""
     check_expression(expression)
-    return [Mix({expression: scale}) for scale in SCALE.several(scales)]
+    return [Mix({expression: scale}) for scale in several_scales(scales)]
 
 
 Rule = Callable[[str, str, float, float], Mix]

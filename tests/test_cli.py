@@ -181,6 +181,7 @@ def test_info_names_model_device_and_versions(loaded, capsys):
     assert rows["model"] == "mini"
     assert rows["device"] == "cpu"
     assert rows["torch"].startswith("2.")
+    assert {"threads", "waiting", "machine"} <= rows.keys() and "cores, load" in rows["machine"]
     assert rows["parameters"] == "transformer 8.2 M, text encoder 0.6 M, VAE 3.5 M"
 
 

@@ -8,6 +8,8 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 
 from pxs.errors import ExpressionError, PxsError, ScaleError
 from pxs.expressions import (
@@ -16,6 +18,7 @@ from pxs.expressions import (
     CONFUSABLE,
     DOMAINS,
     EXPRESSIONS,
+    MEANINGS,
     NEUTRAL,
     PAIRS,
     Mix,
@@ -257,3 +260,78 @@ def test_a_sweep_has_one_mix_per_scale_in_order(expression, scales):
 def test_a_sweep_along_nothing_is_refused(expression, scales, error, text):
     with pytest.raises(error, match=text):
         sweep(expression, scales)
+
+
+@quick
+@given(vectors, vectors, st.floats(0.01, 100))
+def test_differences_negatives_and_quotients_are_those_of_vectors(a, b, divisor):
+    first, second = Mix.from_vector(a), Mix.from_vector(b)
+    assert (first - second).vector() == tuple(x - y for x, y in zip(a, b, strict=True))
+    assert (-first).vector() == tuple(-x for x in a)
+    assert (first / divisor).vector() == tuple(x / divisor for x in a)
+
+
+@quick
+@given(st.lists(vectors, max_size=4))
+def test_a_sum_of_mixes_is_that_of_their_vectors(rows):
+    expected = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * 12
+    found = sum(map(Mix.from_vector, rows))
+    assert (found.vector() if rows else (0.0,) * 12) == tuple(expected)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: Mix() + 1, lambda: 1 + Mix(), lambda: sum([Mix()], 3), lambda: Mix() - 1, lambda: 1 - Mix(),
+    lambda: 1 / Mix(),
+])  # fmt: skip
+def test_a_mix_and_a_number_do_not_add_up(call):
+    with pytest.raises(TypeError):
+        call()
+
+
+@pytest.mark.parametrize(
+    "divisor, error", [(0, "divided by 0"), (0.0, "divided by 0"), (math.nan, "nan"), ("x", "'x'")]
+)
+def test_a_mix_is_divided_by_a_number_alone(divisor, error):
+    with pytest.raises(ScaleError, match=error):
+        Mix(happy=1) / divisor
+
+
+@pytest.mark.parametrize("word, meant", [
+    ("smile", "happy"), ("Smiling", "happy"), ("laugh", "happy"), ("joyful", "happy"), ("tired", "sleepy"),
+    ("worried", "anxious"), ("afraid", "fear"), ("scared", "fear"), ("mad", "angry"), ("furious", "angry"),
+    ("proud", "confident"), ("puzzled", "confused"), ("shocked", "surprised"), ("embarrassed", "shy"),
+    ("crying", "sad"), ("sneer", "contempt"), ("yuck", "disgust"), ("astonishd", "surprised"),
+])  # fmt: skip
+def test_another_word_suggests_what_it_means(word, meant):
+    with pytest.raises(ExpressionError, match=f"{word!r}: did you mean {meant!r}"):
+        check_expression(word)
+
+
+def test_no_word_means_two_expressions():
+    words = [word for meanings in MEANINGS.values() for word in meanings.split()]
+    assert set(MEANINGS) == set(EXPRESSIONS) and len(set(words)) == len(words) and not set(words) & set(EXPRESSIONS)
+
+
+def test_neutral_says_that_it_is_the_empty_mix():
+    with pytest.raises(ExpressionError, match=r"'neutral': it has no intensity, and is the empty mix, Mix\(\)"):
+        Mix(neutral=1)
+
+
+def test_one_scale_stands_for_a_list_of_one():
+    assert sweep("happy", 0.5) == sweep("happy", [0.5]) == [Mix(happy=0.5)]
+    with pytest.raises(ScaleError, match="scale True is not a number"):
+        sweep("happy", True)
+
+
+@pytest.mark.parametrize("jedi", [True, False])
+def test_tab_offers_the_expressions(jedi):
+    shell = InteractiveShell()
+    shell.push({"Mix": Mix, "mix": Mix()})
+    shell.Completer.use_jedi = jedi
+
+    def offered(line):
+        with provisionalcompleter():
+            return {found.text for found in shell.Completer.completions(line, len(line))}
+
+    assert {"sad=", "shy=", "sleepy=", "surprised="} <= offered("Mix(s")
+    assert set(EXPRESSIONS) <= {text.strip('"]') for text in offered('mix["')}

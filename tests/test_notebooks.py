@@ -4,6 +4,7 @@ papermill does not report errors in widgets and threads, or cells that did not r
 """
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -12,8 +13,8 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {
-    "01_edit": {"alphas": [0, 1], "steps": 2, "expression": "surprised"},
-    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "alphas": [0, 1], "adapter": "none"},
+    "01_edit": {"scales": [0, 1], "steps": 2, "expression": "surprised"},
+    "02_blend": {"face_seeds": [400003, 400011], "seeds": [42], "steps": 1, "scales": [0, 1], "adapter": "none"},
     "03_train_lora": {"row_count": 8, "train_steps": 2, "batch": 2, "rank": 2, "steps": 1, "face_seeds": [400010]},
     "05_bench": {"methods": ["truth", "source", "base"], "task_count": 2, "steps": 1},
     "06_rivals": {"methods": ["base", "attributecontrol_naive", "flowslider"], "task_count": 1, "steps": 1},
@@ -21,7 +22,7 @@ SMALL = {
     "04_entanglement": {
         "face_seeds": [400000, 400001, 400002],
         "expressions": ["surprised", "fear", "angry", "disgust"],
-        "intensities": [0.5, 1],
+        "scales": [0.5, 1],
         "steps": 2,
         "step": 1,
         "neighbours": 5,
@@ -49,6 +50,17 @@ def hidden_failures(notebook: nbformat.NotebookNode) -> list[str]:
     return found
 
 
+def pictures_without_text(notebook: nbformat.NotebookNode) -> list[str]:
+    """The cells whose pictures have no alternative text, for those who cannot see them."""
+    found = []
+    for cell in notebook.cells:
+        for data in (output["data"] for output in cell.get("outputs", []) if "data" in output):
+            texts = re.findall(r'<img alt="([^"]*)"', data.get("text/html", ""))
+            if "image/png" in data and [len(text) > 15 for text in texts] != [True]:
+                found.append(cell.source)
+    return found
+
+
 def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
     """Execute with papermill; unknown parameters and hidden failures fail the test."""
     known = papermill.inspect_notebook(str(path))
@@ -62,6 +74,7 @@ def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
         execution_timeout=900,
     )
     assert hidden_failures(executed) == []
+    assert pictures_without_text(executed) == []
     return executed
 
 
@@ -86,7 +99,7 @@ def edit_run(tmp_path_factory):
 def test_edit_notebook_writes_its_results_and_pictures(edit_run):
     _, out = edit_run
     results = json.loads((out / "results.json").read_text())
-    assert results["alphas"] == [0, 1]
+    assert results["scales"] == [0, 1]
     assert results["expression"] == "surprised"
     assert len(results["measured_intensity"]) == len(results["psnr_to_truth_db"]) == 2
     assert results["provenance"]["model"] == "mini"
@@ -104,7 +117,7 @@ def test_edit_notebook_edits_a_picture_file(tmp_path):
     import pxs
 
     pxs.draw(pxs.Identity.sample(5), style="anime", size=160).save(tmp_path / "mine.png")
-    parameters = {**SMALL["01_edit"], "image_path": str(tmp_path / "mine.png"), "style": "anime", "steps": 1}
+    parameters = {**SMALL["01_edit"], "image_path": str(tmp_path / "mine.png"), "domain": "anime", "steps": 1}
     run(NOTEBOOKS[0], tmp_path, parameters)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["measured_intensity"] is None

@@ -298,3 +298,13 @@ def test_installed_wheel_edits_a_face(installed: Path, tmp_path: Path) -> None:
         with Image.open(file) as picture:
             picture.load()
     assert not list(empty.iterdir())
+
+
+def test_the_version_is_the_same_in_citation_changelog_and_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    versions = re.findall(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert citation["version"] == versions[0] == pxs.__version__ and len(set(versions)) == len(versions)
+    assert citation["license"] == PROJECT["project"]["license"] == "Apache-2.0"
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    required = {"cff-version", "message", "title", "authors"}
+    assert required <= set(citation) and citation["date-released"] and all("name" in a for a in citation["authors"])

@@ -29,9 +29,10 @@ from analysis.performance.memory import timed
 from analysis.performance.public import Public, stock_pipeline
 from analysis.performance.random_model import random_pipeline
 from pxs.editing.checkpoints import BUNDLED, Checkpoint, load_checkpoint
-from pxs.editing.editor import Editor, Portrait, load
+from pxs.editing.editor import Editor, load
 from pxs.editing.exact import DEFAULT, Savings
 from pxs.editing.options import LoadOptions
+from pxs.editing.portrait import Portrait
 from pxs.errors import ModelError
 from pxs.expressions import EXPRESSIONS, Mix, sweep
 from pxs.faces.draw import draw

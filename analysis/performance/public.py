@@ -13,8 +13,8 @@ from diffusers import QwenImageEditPlusPipeline
 from PIL import Image
 
 from pxs.editing.conditioning import condition_image
-from pxs.editing.editor import SEED
 from pxs.editing.parts import quiet
+from pxs.editing.portrait import SEED
 from pxs.editing.processor import Processor
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix, prompt
 

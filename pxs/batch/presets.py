@@ -1,6 +1,6 @@
 """Presets: the settings of an edit as a small JSON file, or by name (`read_preset`).
 
-    {"mix": {"happy": 0.7, "surprised": 0.3}, "seed": 42, "steps": 50, "data_type": "human"}
+    {"mix": {"happy": 0.7, "surprised": 0.3}, "seed": 42, "steps": 50, "domain": "human"}
 
 "mixes", a list of such objects, stands for several edits of each picture. All but the mix may be left out. The panel
 writes these files. The name of an expression is a preset too: it at full intensity; "basic" is all of the basic six.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line
 from pxs.expressions import BASIC, EXPRESSIONS, NEUTRAL, Mix, check_domain
-from pxs.storage.paths import PathName
+from pxs.storage.paths import PathName, check_path
 from pxs.storage.provenance import write_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAMED = {NEUTRAL: (Mix(),), **{e: (Mix({e: 1}),) for e in EXPRESSIONS}, "basic": tuple(Mix({e: 1}) for e in BASIC)}
 MOST_BYTES, MOST_MIXES, MOST_SEED, MOST_STEPS = 1_000_000, 1000, 2**63 - 1, 10_000
-_KEYS = ("mix", "mixes", "seed", "steps", "data_type")
+_KEYS = ("mix", "mixes", "seed", "steps", "domain")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Preset:
     mixes: tuple[Mix, ...]
     seed: int = 42
     steps: int = 50
-    data_type: str = "human"
+    domain: str = "human"
     faces: Alone | None = None
 
 
@@ -61,6 +61,8 @@ def read_preset(name: PathName) -> Preset:
 def _preset(found: Any) -> Preset:
     if not isinstance(found, dict):
         raise ValueError('it is not an object such as {"mix": {"happy": 0.7}}')
+    if "data_type" in found:
+        raise ValueError('"data_type" is now called "domain": rename it')
     unknown = [key for key in found if key not in _KEYS]
     if unknown:
         raise ValueError(f"unknown entry {unknown[0]!r}: there are {', '.join(_KEYS)}")
@@ -72,9 +74,9 @@ def _preset(found: Any) -> Preset:
     read = tuple(map(_mix, mixes))
     if len(set(read)) < len(read):
         raise ValueError('"mixes" holds a mix twice')
-    domain = found.get("data_type", "human")
+    domain = found.get("domain", "human")
     if not isinstance(domain, str):
-        raise ValueError(f'"data_type" {domain!r} is not a text')
+        raise ValueError(f'"domain" {domain!r} is not a text')
     seed, steps = _whole(found, "seed", 42, 0, MOST_SEED), _whole(found, "steps", 50, 1, MOST_STEPS)
     return Preset(read, seed, steps, check_domain(domain))
 
@@ -97,9 +99,9 @@ def _whole(found: Mapping[str, Any], key: str, default: int, least: int, most: i
 
 def write_preset(preset: Preset, path: PathName, overwrite: bool = False) -> Path:
     """Write a preset as a JSON file; return its path. Raises OutputError if it exists (unless `overwrite`)."""
-    target = Path(path)
+    target = check_path(path)
     if target.exists() and not overwrite:
         raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
     mixes = [dict(mix) for mix in preset.mixes]
     said = {"mix": mixes[0]} if len(mixes) == 1 else {"mixes": mixes}
-    return write_json(target, {**said, "seed": preset.seed, "steps": preset.steps, "data_type": preset.data_type})
+    return write_json(target, {**said, "seed": preset.seed, "steps": preset.steps, "domain": preset.domain})

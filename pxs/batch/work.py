@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pxs.batch.presets import Preset
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.images import open_picture, read_text
+from pxs.threads import share
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
@@ -44,7 +44,7 @@ class Settings:
 
         options = self.options
         if workers > 1:
-            torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+            torch.set_num_threads(share(workers))
         if workers > 1 and options.device is None and torch.cuda.device_count() > 1:
             options = replace(options, device=f"cuda:{number % torch.cuda.device_count()}")
         return load(self.model, self.adapter, options)
@@ -77,7 +77,7 @@ class Job:
 def key_of(sha256: str, identity: Mapping[str, str], preset: Preset, suffix: str) -> str:
     """The hash of what the results of a picture depend on: its content, the settings and the model."""
     mixes = [dict(mix) for mix in preset.mixes]
-    parts: list[Any] = [sha256, dict(identity), mixes, preset.seed, preset.steps, preset.data_type, suffix]
+    parts: list[Any] = [sha256, dict(identity), mixes, preset.seed, preset.steps, preset.domain, suffix]
     if preset.faces is not None:
         parts.append(asdict(preset.faces))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
@@ -101,7 +101,7 @@ def edit_job(editor: Editor, settings: Settings, job: Job) -> Record:
 def _write(editor: Editor, settings: Settings, job: Job) -> None:
     preset = settings.preset
     picture, faces = open_picture(job.path), preset.faces
-    opened = editor.open(picture, preset.data_type) if faces is None else faces.open(editor, picture, preset.data_type)
+    opened = editor.open(picture, preset.domain) if faces is None else faces.open(editor, picture, preset.domain)
     edits = opened.edit(preset.mixes, preset.seed, preset.steps, progress=False)
     kept = replace(edits, provenance={**edits.provenance, "key": job.key})
     first = (settings.folder / job.files[0]).parent

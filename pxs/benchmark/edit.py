@@ -31,7 +31,7 @@ from pxs.expressions import Mix, sweep
 from pxs.images import open_image, save_png
 from pxs.storage.files import output_folder
 from pxs.storage.locks import locked, remove_locked
-from pxs.storage.paths import NAME_BYTES
+from pxs.storage.paths import NAME_BYTES, check_path
 from pxs.storage.provenance import write_json
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def edit_tasks(
     within a task is recorded in its manifest.
     """
     _check_names(tasks)
-    root = output_folder(Path(folder) / "edits")
+    root = output_folder(check_path(folder) / "edits")
     return {name: _edit_all(method, tasks, root / name, claims, progress) for name, method in methods.items()}
 
 

@@ -37,7 +37,7 @@ from pxs.images import psnr, to_array
 from pxs.judging.each import values_or_reasons
 from pxs.storage.files import append_line, output_folder, replace_file
 from pxs.storage.locks import locked
-from pxs.storage.paths import exists
+from pxs.storage.paths import check_path, exists
 
 if TYPE_CHECKING:
     from pxs.judging.expression import ExpressionJudge
@@ -232,7 +232,7 @@ def judge_edits(
     recorded with its reason and asked again by the next run. Raises JudgeSetupError for a judge that can judge nothing,
     OutputError if the folder cannot be written to or holds records of an earlier version; what was judged stays.
     """
-    target = output_folder(Path(folder) / "records")
+    target = output_folder(check_path(folder) / "records")
     _refuse_earlier_version(target)
     shown = {name: [Shown(t, e) for t, e in zip(tasks, of_method, strict=True)] for name, of_method in edits.items()}
     values = {}

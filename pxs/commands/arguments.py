@@ -39,7 +39,9 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     """Flags of every command that edits."""
     command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
     command.add_argument("--steps", type=argument(STEPS), default=50, help="denoising steps (default 50)")
-    command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)")
+    command.add_argument(
+        "--domain", "--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)"
+    )
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 

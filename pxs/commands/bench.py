@@ -61,7 +61,9 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all its pictures")
     add_styles(command)
-    command.add_argument("--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say")
+    command.add_argument(
+        "--domain", "--data-type", default="human", choices=tuple(DOMAINS), help="for rows that do not say"
+    )
     command.add_argument("--seed", type=argument(SEED), default=42, help="one seed is one image (default 42)")
     command.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
     command.add_argument("--steps", type=argument(STEPS), default=12, help="denoising steps (default 12)")

@@ -99,10 +99,10 @@ def run(args: argparse.Namespace) -> None:
         "judges": {"expression": sees.name, "identity": knows.name},
     }
     prepared = FITTED.prepare(picture.image, sides_of(find_model(args.model_path)), None)
-    check_targets(files, mixes, seed, steps, args.data_type, prepared, args.overwrite)
+    check_targets(files, mixes, seed, steps, args.domain, prepared, args.overwrite)
     refuse_existing([] if _is_of(table, asked) else [sheet, table], args.overwrite)
     with writing(folder):
-        portrait = loaded().open(picture, args.data_type)
+        portrait = loaded().open(picture, args.domain)
         keep(portrait, mixes, files, seed, steps, args.overwrite, progress=sys.stderr.isatty())
         images = [open_image(file) for file in files]
         judged = judge_blends(portrait.source, images, PAIRS, sees, knows, thresholds)

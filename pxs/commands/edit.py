@@ -94,9 +94,9 @@ def run(args: argparse.Namespace) -> int:
     prepared = recipe.prepare(picture.image, sides_of(find_model(args.model_path)), box)
     warn_of_whole_picture(picture.image)
     files = [folder / name for name in names]
-    check_targets(files, mixes, args.seed, args.steps, args.data_type, prepared, args.overwrite)
+    check_targets(files, mixes, args.seed, args.steps, args.domain, prepared, args.overwrite)
     with writing(folder):
-        portrait = load_editor(args).open(picture, args.data_type, box)
+        portrait = load_editor(args).open(picture, args.domain, box)
         keep(portrait, mixes, files, args.seed, args.steps, args.overwrite, progress=sys.stderr.isatty())
     print(*files, sep="\n")
     return 0

@@ -137,7 +137,7 @@ def edit_faces(
     """The edits of the faces of `picture`: each with its own mix, or all with each of `mixes`."""
     from pxs.editing.group import Group
 
-    group = Group(editor, cuts, args.data_type, args.still, picture)
+    group = Group(editor, cuts, args.domain, args.still, picture)
     edit = group.edit_each if has_own_mixes(args) else group.edit
     return edit(mixes, args.seed, args.steps, progress=sys.stderr.isatty())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pxs.commands.arguments import Commands, adapter_of, add_model, add_recipe, load_editor, load_options
+from pxs.threads import described
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Adapter
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
         "resolution": f"{editor.checkpoint.resolution} x {editor.checkpoint.resolution}",
         "device": str(editor.vae_device),
         "dtype": str(editor.pipe.transformer.dtype).removeprefix("torch."),
+        **described(),
     }
     config = editor.pipe.transformer.config
     adapters = [row for adapter in editor.checkpoint.adapters for row in _of_adapter(adapter, config)]

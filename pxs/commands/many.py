@@ -43,7 +43,7 @@ def add_pictures(command: argparse.ArgumentParser) -> None:
         "--workers", type=argument(WORKERS), default=1, metavar="N", help="processes for many pictures"
     )
     command.add_argument("--engine", default="local", choices=ENGINES, help="local, or ray for a cluster of machines")
-    command.set_defaults(seed=None, steps=None, data_type=None)  # where there is none, the preset's
+    command.set_defaults(seed=None, steps=None, domain=None)  # where there is none, the preset's
 
 
 def use_preset(args: argparse.Namespace) -> list[Mix]:
@@ -56,7 +56,7 @@ def use_preset(args: argparse.Namespace) -> list[Mix]:
     if args.preset and (args.mix or args.expression or args.scales is not None):
         raise UsageError("--preset excludes --mix, --expression and --scales: give one of them")
     preset = read_preset(args.preset) if args.preset else Preset(())
-    for name in ("seed", "steps", "data_type"):
+    for name in ("seed", "steps", "domain"):
         if getattr(args, name) is None:
             setattr(args, name, getattr(preset, name))
     return list(preset.mixes)
@@ -98,7 +98,7 @@ def edit_pictures(args: argparse.Namespace, mixes: Sequence[Mix], asked: Sequenc
         names = (recipe.file_name(stem, mix, one) for mix, one in zip(mixes, asked, strict=True))
         return [in_format(name, args.format) for name in names]
 
-    preset = Preset(tuple(mixes), args.seed, args.steps, args.data_type, faces)
+    preset = Preset(tuple(mixes), args.seed, args.steps, args.domain, faces)
     settings = Settings(preset, folder, *model)
     summary = edit_many(
         *(pictures, settings, identity_of(*model), name_files, args.engine, args.workers, args.overwrite),

@@ -26,7 +26,7 @@ from pxs.images import finished, save_png
 from pxs.quantities import SEED, SHARE
 from pxs.storage.files import sync_folder
 from pxs.storage.locks import writing
-from pxs.storage.paths import exists, kind_of
+from pxs.storage.paths import check_path, exists, kind_of
 from pxs.storage.provenance import versions
 
 FIRST_IDENTITY = 50_000
@@ -128,7 +128,7 @@ def write_synthetic_set(
     """
     rows = triples(count, seed, start, blends, styles)
     size = max((size_of(style) for style in styles), key=lambda kind: kind.least)(size)
-    place = Path(folder)
+    place = check_path(folder)
     table = place / "train.jsonl"
     drawn = [(name, d) for i, row in enumerate(rows) for name, d in zip(row.files(i), row.drawings(), strict=True)]
     plan = {place / name: drawing for name, drawing in drawn}

@@ -23,12 +23,13 @@ from pxs.editing.sampling import reschedule
 from pxs.errors import ModelError, one_line
 from pxs.storage.hashes import file_hash, folder_hashes
 from pxs.storage.hub import MODEL, downloaded, is_hub_id
-from pxs.storage.paths import kind_of
+from pxs.storage.paths import check_path, kind_of
 
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
 
 BUNDLED = {"mini": Path(__file__).parents[1] / "mini" / "weights"}
+ADAPTER_FILE = "adapter.safetensors"  # in a checkpoint folder: its default adapter
 DEFAULT_RESOLUTION = 512  # what PixelSmile adapters were trained at
 PIPELINE_SIDE = 1024  # what the pipeline of diffusers generates when it is asked for no size
 
@@ -127,7 +128,7 @@ def identity_of(model: str | Path, adapter: Choice, options: LoadOptions) -> dic
 
 
 def _adapter_files(folder: Path, adapter: Choice) -> dict[Path, float]:
-    own = folder / "adapter.safetensors"
+    own = folder / ADAPTER_FILE
     return find_adapters(adapter, own if own.is_file() else None)
 
 
@@ -149,7 +150,7 @@ def find_model(model: str | Path) -> Path:
     if str(model) in BUNDLED:
         return _checked(BUNDLED[str(model)], model)
     if kind_of(model) == "folder":
-        return _checked(Path(model), model)
+        return _checked(check_path(model), model)
     if not is_hub_id(str(model)):
         known = ", ".join(BUNDLED)
         raise ModelError(f"no model {str(model)!r}: give {known}, a checkpoint folder, or a hub id such as ORG/NAME")

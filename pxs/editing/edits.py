@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from PIL import Image
 
 from pxs.errors import OutputError
 from pxs.expressions import Mix
-from pxs.images import Picture, animate, from_array, save_picture, to_array, wrapped_sheet
+from pxs.images import FORMAT_SUFFIXES, Picture, animate, from_array, save_picture, to_array, wrapped_sheet
+from pxs.images.showing import Showing, Shown
 from pxs.storage.files import output_folder, sync_folder
-from pxs.storage.paths import check_name, exists
+from pxs.storage.paths import PathName, check_name, check_path, exists, kind_of
 
 
 @dataclass(frozen=True, eq=False)
-class Edits(Sequence[Image.Image]):
+class Edits(Shown, Sequence[Image.Image]):
     """Edited images in order of their mixes; a sequence of PIL images of the source's size.
 
     source: the picture that was edited, RGB (with the recipe "published" the square that the model saw); images and
@@ -43,8 +44,19 @@ class Edits(Sequence[Image.Image]):
     origin: Picture | None = None
     each: tuple[Mix, ...] = ()
 
-    def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
-        return self.images[index]
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Edits: ...
+
+    def __getitem__(self, index: int | slice) -> Image.Image | Edits:
+        if not isinstance(index, slice):
+            return self.images[index]
+        count = len(self)
+        faces = [self.raw[i : i + count][index] for i in range(0, len(self.raw), count or 1)]
+        raw = tuple(image for one in faces for image in one)
+        return replace(self, images=self.images[index], mixes=self.mixes[index], raw=raw)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,16 +67,19 @@ class Edits(Sequence[Image.Image]):
     def __repr__(self) -> str:
         return f"Edits({len(self)} images of {self.source.width} x {self.source.height}, seed {self.seed})"
 
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.sheet().save(buffer, format="PNG")
-        return buffer.getvalue()
+    def _shown(self) -> Showing:
+        labels = "; ".join(self._labels())
+        size = f"{self.source.width} x {self.source.height}"
+        facts = f"{len(self)} edits of {size} pixels, seed {self.seed}, {self.steps} steps"
+        return Showing(self.sheet(), f"The source and its edits: {labels}", facts)
 
     def sheet(self, columns: int = 8) -> Image.Image:
         """The source and all edits, labelled, at most `columns` in a row and 256 pixels a cell."""
         cells = [_thumbnail(image) for image in (self.source, *self.images)]
-        labels = ["source", *(" | ".join(map(str, self.each or (mix,))) for mix in self.mixes)]
-        return wrapped_sheet(cells, labels, columns)
+        return wrapped_sheet(cells, ["source", *self._labels()], columns)
+
+    def _labels(self) -> list[str]:
+        return [" | ".join(map(str, self.each or (mix,))) for mix in self.mixes]
 
     def differences(self, gain: float = 4.0) -> list[Image.Image]:
         """Per edit, the absolute change from the source times `gain`, as RGB on black."""
@@ -72,9 +87,11 @@ class Edits(Sequence[Image.Image]):
         return [from_array(np.clip(gain * np.abs(to_array(image) - source), 0, 1)) for image in self.images]
 
     def save(
-        self, folder: str | Path, stem: str = "edit", overwrite: bool = False, names: Sequence[str] | None = None
+        self, folder: PathName, stem: str = "edit", overwrite: bool = False, names: Sequence[str] | None = None
     ) -> list[Path]:
         """Write one PNG an edit, {stem}_{mix}.png, with seed, mix, hashes and versions in its text chunks.
+
+        One edit may also be given the name of its file: `edits.save("face.png")`, `edits[2:3].save("face.jpg")`.
 
         names: file names to use instead, one an edit. Those that end in .webp and .jpg give WebP (lossless) and JPEG
         files with the same text; JPEG of quality 95, or with the recipe "published" of Pillow's default, as the script.
@@ -82,15 +99,19 @@ class Edits(Sequence[Image.Image]):
         Raises, before anything is written, OutputError if the folder cannot be written to, if a file exists (unless
         `overwrite`), or if two edits would get the same name, and PathError for a name that is not that of a file.
         """
+        target = check_path(folder)
+        if target.suffix.lower() in FORMAT_SUFFIXES.values() and names is None and kind_of(target) != "folder":
+            target, names = target.parent, [target.name]
+            if len(self) != 1:
+                raise OutputError(f"{str(folder)!r} names one file for {len(self)} edits: give a folder, or one edit")
         given = [f"{stem}_{self.slug(mix)}.png" for mix in self.mixes] if names is None else names
         if len(given) != len(self.mixes):
             raise OutputError(f"{len(given)} names were given for {len(self.mixes)} edits: give one each")
-        target = Path(folder)
         paths = [target / name for name in check_names(given)]
         taken = [p for p in paths if exists(p)]
         if taken and not overwrite:
             raise OutputError(f"{str(taken[0])!r} exists: choose another folder, or allow overwriting")
-        output_folder(folder)
+        output_folder(target)
         quality = 75 if self.provenance.get("recipe") == "published" else 95
         for path, image, mix in zip(paths, self.images, self.mixes, strict=True):
             save_picture(image, path, self.text(mix), overwrite, self.origin, quality)
@@ -106,7 +127,7 @@ class Edits(Sequence[Image.Image]):
         """The mix of an edit, or those of all its faces, as part of a file name."""
         return "+".join(one.slug for one in self.each or (mix,))
 
-    def animate(self, path: str | Path, seconds: float = 2.0) -> Path:
+    def animate(self, path: PathName, seconds: float = 2.0) -> Path:
         """Write the edits as an animation, there and back (.gif, .webp or .png)."""
         return animate(list(self.images), path, seconds=seconds, edited=True)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from pxs.editing.editor import SEED, STEPS, Editor, Portrait
+from pxs.editing.editor import Editor
 from pxs.editing.edits import Edits
 from pxs.editing.photographs import Cut, Which, cut_faces
+from pxs.editing.portrait import SEED, STEPS, Portrait
 from pxs.errors import ScaleError
 from pxs.expressions import Mix, check_domain
 from pxs.images import Picture, Source, open_picture

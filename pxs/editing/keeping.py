@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pxs.editing.editor import Portrait
 from pxs.editing.edits import check_names, edit_text
+from pxs.editing.portrait import Portrait
 from pxs.editing.recipes import Prepared
 from pxs.errors import OutputError
 from pxs.expressions import Mix

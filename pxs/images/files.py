@@ -20,7 +20,7 @@ from pxs.errors import OutputError
 from pxs.images.opening import check_size, damaged_error, read_file
 from pxs.images.picture import Picture
 from pxs.storage.files import replacing
-from pxs.storage.paths import PathName, exists
+from pxs.storage.paths import PathName, check_path, exists
 
 
 def animate(
@@ -42,7 +42,7 @@ def animate(
     Raises `OutputError` for another suffix, for no frames, for frames of different sizes, for `seconds` that are not
     above 0, and when the file cannot be written.
     """
-    target = Path(path)
+    target = check_path(path)
     suffix = target.suffix.lower()
     if suffix not in (".gif", ".webp", ".png", ".apng"):
         raise OutputError(f"{str(path)!r} does not end in the suffix of an animation: end it with .gif, .webp or .png")
@@ -133,7 +133,7 @@ def save_picture(
     exists (unless `overwrite`), for another suffix, for text that the format cannot store, and when the file cannot be
     written; `ImageError` for an image of another size than `source`.
     """
-    target = Path(path)
+    target = check_path(path)
     kind = next((f for f, suffix in FORMAT_SUFFIXES.items() if suffix == target.suffix.lower()), None)
     if kind is None:
         raise OutputError(f"{str(path)!r} does not end in {', '.join(FORMAT_SUFFIXES.values())}: choose one of them")

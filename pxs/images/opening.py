@@ -9,7 +9,7 @@ import re
 import stat
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,15 @@ from pxs.optional import require
 from pxs.storage.paths import PathName
 
 T = TypeVar("T")
-Source = PathName | bytes | Image.Image | NDArray[np.uint8] | Picture
-"""What is opened: a path, a file's content, a PIL image, a uint8 array (height, width, 3), RGB, or a `Picture`."""
+Source = PathName | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[np.uint8] | Picture
+"""What is opened: a path, a file's content, a file opened for reading bytes, a PIL image, a uint8 array (height, width,
+3), RGB, or a `Picture`."""
 
 MAX_PIXELS = 50_000_000
 """Largest accepted picture, in pixels (width times height). The check comes before decoding."""
+
+MAX_FILE = 16 * MAX_PIXELS
+"""Largest content that is read from an opened file, in bytes."""
 
 MIN_SIDE = 16
 """Smallest accepted side, in pixels."""
@@ -62,13 +66,14 @@ _TURNED = (5, 6, 7, 8)  # orientations that exchange width and height
 def open_image(source: Source, background: Colour = (255, 255, 255)) -> Image.Image:
     """Return `source` as an upright 8-bit sRGB image of mode RGB, without any metadata.
 
-    `source` is a path, the bytes of a file, a PIL image, or a uint8 array of shape (height, width, 3). It is never
-    changed. The result is a new image, made in these steps. The EXIF rotation is applied. Transparency of any kind is
-    composited on `background` (three ints, 0..255). Palette, grey, CMYK and LAB pictures become RGB. Greys of more than
-    8 bits are scaled by their range: 65535 becomes 255. A range that is stated by the file, or is that of fewer bits,
-    is used with a `UserWarning`. 16-bit colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1].
-    Colours become sRGB: from the ICC profile, or else as cICP, gAMA, cHRM or EXIF (Adobe RGB) state them; a broken
-    profile is ignored with a `UserWarning`.
+    `source` is a path ("~" is the home folder), the bytes of a file, an opened file, which is read from its start, a
+    PIL image, or a uint8 array of shape (height, width, 3). It is never changed. The result is a new image, made in
+    these steps. The EXIF rotation is applied. Transparency of any kind is composited on `background` (three ints,
+    0..255). Palette, grey, CMYK and LAB pictures become RGB. Greys of more than 8 bits are scaled by their range: 65535
+    becomes 255. A range that is stated by the file, or is that of fewer bits, is used with a `UserWarning`. 16-bit
+    colour keeps the upper 8 bits. A picture of floats is a grey picture in [0, 1]. Colours become sRGB: from the ICC
+    profile, or else as cICP, gAMA, cHRM or EXIF (Adobe RGB) state them; a broken profile is ignored with a
+    `UserWarning`.
 
     Raises `ImageError` for a file that is missing, empty, a folder, truncated, animated, of high dynamic range, or not
     one of `FORMATS`. Also raises it for a picture of more than `MAX_PIXELS` pixels, with a side shorter than
@@ -133,12 +138,29 @@ def _load(source: Source) -> tuple[tuple[Image.Image, Stated], str]:
         return _decode(source, "the image"), "the image"
     if isinstance(source, np.ndarray):
         return _decode(_image_of_array(source), "the array"), "the array"
-    if isinstance(source, bytes):
-        return read_file(source, _decode), "the file"
     if not isinstance(source, (str, os.PathLike)):
-        raise ImageError(f"cannot read a picture from a {type(source).__name__}: give a path, a PIL image or an array")
-    path = os.fsdecode(source)
+        return read_file(_content(source), _decode), "the file"
+    path = os.path.expanduser(os.fsdecode(source))
     return read_file(path, _decode), repr(path)
+
+
+def _content(source: object) -> bytes:
+    """The bytes of a file, from its content or from the opened file."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if not hasattr(source, "read"):
+        raise ImageError(f"cannot read a picture from a {type(source).__name__}: give a path, a PIL image or an array")
+    try:
+        if hasattr(source, "seek"):
+            source.seek(0)
+        content = source.read(MAX_FILE + 1)
+    except (OSError, ValueError) as error:  # a closed file, one that is not open for reading, a text that is none
+        raise ImageError(f"the opened file cannot be read ({one_line(error)}): give its path") from None
+    if not isinstance(content, bytes):
+        raise ImageError('the file was opened as a text: open it with mode "rb", or give its path')
+    if len(content) > MAX_FILE:
+        raise ImageError(f"the opened file has more than {MAX_FILE} bytes: scale the picture down first")
+    return content
 
 
 def _image_of_array(array: NDArray[np.uint8]) -> Image.Image:

@@ -168,34 +168,34 @@ def separability(scores: ArrayLike, targets: ArrayLike, pairs: Sequence[tuple[st
     return float(np.mean([auc(*sample) for sample in samples]))
 
 
-def linearity(alphas: ArrayLike, scores: ArrayLike) -> float | Floats:
+def linearity(scales: ArrayLike, scores: ArrayLike) -> float | Floats:
     """Pearson correlation of requested and judged intensity of the target along a sweep; in [-1, 1].
 
     r = sum (a - mean a)(s - mean s) / sqrt(sum (a - mean a)^2 sum (s - mean s)^2). It is 0 if s is constant, that is,
-    if its range is at most 2e-5. alphas (A,); scores (A,) -> a float, or (S, A) for S sweeps -> (S,).
-    Raises ScaleError unless alphas has at least two different numbers, JudgeError for invalid scores.
+    if its range is at most 2e-5. scales (A,); scores (A,) -> a float, or (S, A) for S sweeps -> (S,).
+    Raises ScaleError unless scales has at least two different numbers, JudgeError for invalid scores.
     """
-    alphas = _numbers(alphas, "alphas", ("A",), ScaleError)
-    if np.ptp(alphas) == 0:
-        raise ScaleError(f"the only alpha is {alphas[0]:g}: a correlation needs at least two different ones")
+    scales = _numbers(scales, "scales", ("A",), ScaleError)
+    if np.ptp(scales) == 0:
+        raise ScaleError(f"the only scale is {scales[0]:g}: a correlation needs at least two different ones")
     scores = _array(scores, "scores of the target", JudgeError)
-    shape = alphas.shape if scores.ndim == 1 else ("S", len(alphas))
+    shape = scales.shape if scores.ndim == 1 else ("S", len(scales))
     rows = np.atleast_2d(_numbers(scores, "scores of the target", shape, JudgeError))
-    x, y = alphas - alphas.mean(), rows - rows.mean(axis=1, keepdims=True)
+    x, y = scales - scales.mean(), rows - rows.mean(axis=1, keepdims=True)
     flat = np.ptp(rows, axis=1) <= CONSTANT
     norms = np.linalg.norm(x) * np.linalg.norm(y, axis=1)
     r = np.where(flat, 0.0, np.clip(y @ x / np.where(flat, 1.0, norms), -1, 1))
     return float(r[0]) if scores.ndim == 1 else r
 
 
-def cls(alphas: ArrayLike, scores: ArrayLike, targets: ArrayLike | None = None, among: int = 12) -> float:
+def cls(scales: ArrayLike, scores: ArrayLike, targets: ArrayLike | None = None, among: int = 12) -> float:
     """CLS-12 or CLS-6, the control linearity score of FFE-Bench: the mean of `linearity` over sweeps, in [-1, 1].
 
-    alphas (A,); scores (S, A), the judged intensity of the target of each sweep; targets (S,), required for `among=6`,
+    scales (A,); scores (S, A), the judged intensity of the target of each sweep; targets (S,), required for `among=6`,
     which uses only the sweeps whose target is one of the BASIC six, and is NaN without such a sweep.
     Raises ScaleError or JudgeError as `linearity`, JudgeError for missing or invalid targets.
     """
-    r = np.atleast_1d(linearity(alphas, scores))
+    r = np.atleast_1d(linearity(scales, scores))
     if targets is not None:
         targets = _indices(targets, len(r))
     if _check_among(among) == 6:

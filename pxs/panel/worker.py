@@ -18,13 +18,14 @@ from typing import Any, NamedTuple, Protocol
 
 from PIL import Image
 
-from pxs.editing.editor import Portrait
 from pxs.editing.edits import Edits
+from pxs.editing.portrait import Portrait
 from pxs.errors import PxsError
 from pxs.expressions import Mix, as_mixes
 from pxs.quantities import STEPS, Real, Whole
 
 MAX_INTENSITY = 1.5
+STRONG, TOGETHER = 0.5, 2  # intensity of a strong expression, and the most of them that training sets show together
 MAX_SEED = 2**31 - 1  # of a field
 PREVIEWS = 4  # the steps are divided into so many parts; a preview follows each part but the last
 
@@ -40,6 +41,21 @@ class Request(NamedTuple):
     def line(self) -> str:
         """The line of Python that makes the edit."""
         return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps})"
+
+    @classmethod
+    def of(cls, edits: Edits) -> Request:
+        """The request of an edit."""
+        return cls(edits.mixes[0], edits.seed, edits.steps)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a user should know about the mix."""
+        strong = [name for name, value in self.mix.items() if value >= STRONG]
+        if len(strong) <= TOGETHER:
+            return []
+        return [
+            f"{', '.join(strong)}: models are trained on {TOGETHER} strong expressions at most; more distort the face"
+        ]
 
     def check(self) -> Request:
         """The request with numbers of Python. Raises ExpressionError for what is not a mix, ScaleError for values

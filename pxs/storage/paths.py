@@ -20,8 +20,11 @@ NAME_BYTES, PATH_BYTES = 255, 4095  # limits of the common file systems and of L
 
 
 def check_path(path: PathName) -> Path:
-    """The path as a `Path`. Raises PathError if it is empty, too long, or holds a line break or its kin."""
-    text = os.fspath(path)
+    """The path as a `Path`; "~" at its start is the home folder.
+
+    Raises PathError if it is empty, too long, or holds a line break or its kin.
+    """
+    text = os.path.expanduser(os.fspath(path))
     if not text:
         raise PathError("an empty path was given: give '.' for the current folder, or a name")
     if CONTROL.search(text):

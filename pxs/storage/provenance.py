@@ -12,6 +12,7 @@ from typing import Any
 
 from pxs.errors import OutputError
 from pxs.storage.files import output_folder, replace_file
+from pxs.storage.paths import check_path
 
 PACKAGES = ("pxs", "torch", "diffusers", "transformers", "peft")
 
@@ -34,7 +35,7 @@ def versions() -> dict[str, str]:
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> Path:
     """Write `content` as a JSON file, whole or not at all. Raises OutputError for a number that is not finite."""
-    target = Path(path)
+    target = check_path(path)
     output_folder(target.parent)
     try:
         text = json.dumps(content, indent=2, allow_nan=False)

@@ -36,7 +36,7 @@ BAD = [
         {"mix": {}, "seed": 1.5},
         {"mix": {}, "steps": 0},
     ),
-    *({"mix": {}, "seed": 2**63}, {"mix": {}, "data_type": 3}, {"mix": {}, "data_type": "dog"}, {"mix": {}, "more": 1}),
+    *({"mix": {}, "seed": 2**63}, {"mix": {}, "domain": 3}, {"mix": {}, "domain": "dog"}, {"mix": {}, "more": 1}),
     {"mixes": [{"happy": 1}, {"happy": 1.0, "sad": 0}]},
 ]
 

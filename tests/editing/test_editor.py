@@ -196,7 +196,7 @@ def test_blend_covers_every_pair_of_scales(portrait):
         (lambda p: p.sweep("happy", [float("nan")]), ScaleError, "nan"),
         (lambda p: p.edit([]), ScaleError, "no mixes"),
         (lambda p: p.edit(Mix(happy=1), steps=0), ScaleError, "steps 0"),
-        (lambda p: p.blend("happy", "happy"), ScaleError, "twice"),
+        (lambda p: p.blend("happy", "happy"), ExpressionError, "one expression"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(portrait, call, error, message):

@@ -1,5 +1,7 @@
 """Tests of opening pictures: every format, rotation, metadata, and sources in memory."""
 
+import io
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from pxs.errors import ImageError
 from pxs.images import open_image
 
 
@@ -25,6 +28,48 @@ def test_every_format_is_opened_as_rgb_without_metadata(
 def test_path_may_be_a_string(tmp_path: Path, drawing: Image.Image, saved: Callable) -> None:
     path = saved(drawing, tmp_path / "picture.png")
     assert open_image(str(path)).tobytes() == drawing.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "memoryview", "file", "read to its end", "stream", "path"])
+def test_the_content_of_a_file_and_an_opened_file_are_pictures(
+    tmp_path: Path, drawing: Image.Image, saved: Callable, kind: str
+) -> None:
+    path = saved(drawing, tmp_path / "picture.png")
+    content = path.read_bytes()
+    with open(path, "rb") as file:
+        sources = {
+            "bytes": content,
+            "bytearray": bytearray(content),
+            "memoryview": memoryview(content),
+            "file": file,
+            "read to its end": io.BytesIO(content),
+            "stream": types.SimpleNamespace(read=io.BytesIO(content).read),
+            "path": path,
+        }
+        sources["read to its end"].read()
+        assert open_image(sources[kind]).tobytes() == drawing.tobytes()
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: path.open(encoding="latin-1"), "opened as a text: open it with mode"),
+        (lambda path: io.BytesIO(), "the file is empty"),
+        (lambda path: io.BytesIO(path.read_bytes()[:60]), "damaged or cut short"),
+    ],
+)
+def test_an_opened_file_without_a_picture_is_one_line(
+    tmp_path: Path, drawing: Image.Image, saved: Callable, make: Callable, message: str
+) -> None:
+    with make(saved(drawing, tmp_path / "picture.png")) as file, pytest.raises(ImageError, match=message):
+        open_image(file)
+
+
+def test_a_closed_file_is_one_line(tmp_path: Path) -> None:
+    file = io.BytesIO(b"x")
+    file.close()
+    with pytest.raises(ImageError, match="the opened file cannot be read"):
+        open_image(file)
 
 
 STORED_AS = {

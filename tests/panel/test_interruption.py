@@ -10,7 +10,7 @@ import pytest
 
 from pxs.errors import PxsError
 from pxs.expressions import Mix
-from pxs.panel.view import jpeg
+from pxs.panel.pictures import jpeg
 from pxs.panel.worker import Request
 from pxs.quantities import STEPS as KIND
 

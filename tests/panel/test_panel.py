@@ -1,12 +1,15 @@
 """The panel, controlled through traits and clicks like in a browser: its pictures, its line of Python, its widgets."""
 
+import base64
 import html
 import io
 import re
 import sys
 import threading
+import types
 
 import ipywidgets
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,7 +17,9 @@ import pxs
 from pxs.batch.presets import read_preset
 from pxs.errors import PxsError, ScaleError
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
-from pxs.panel.view import View, jpeg, scaled
+from pxs.images import open_image
+from pxs.panel.pictures import jpeg, scaled
+from pxs.panel.view import View
 from pxs.panel.worker import previewed
 
 PATIENCE = 60  # seconds that a test waits for another thread
@@ -34,6 +39,14 @@ def shown(view):
 
 def line(view):
     return html.unescape(re.fullmatch(r"<code>(.*)</code>", view.line.value)[1])
+
+
+def alternatives(shown):
+    return [html.unescape(text) for text in re.findall(r'<img alt="(.*?)"', shown)]
+
+
+def pictures(shown):
+    return [base64.b64decode(data) for data in re.findall(r'src="data:image/jpeg;base64,(.*?)"', shown)]
 
 
 def picture(edits):
@@ -113,10 +126,55 @@ def test_keep_collects_edits_with_their_labels(make):
     assert panel.kept == [first]
     panel.view.keep.click()
     assert panel.kept[0] is first and panel.kept[1] is second and len(panel.kept) == 2
-    strip = panel.view.kept.value
-    assert re.findall(r"<figcaption>(.*?)</figcaption>", strip) == ["happy 1", "happy 1<br>fear 0.5"]
-    assert re.findall(r'title="(.*?)"', strip)[1] == line(panel.view)
-    assert len(strip) < 2 * 10_000
+    strip = [cell.children[0].value for cell in panel.strip.box.children]
+    assert [re.search(r"<figcaption>(.*?)</figcaption>", s)[1] for s in strip] == ["happy 1", "happy 1<br>fear 0.5"]
+    assert [re.search(r'alt="(.*?)"', s)[1] for s in strip] == ["edited: happy 1", "edited: happy 1 + fear 0.5"]
+    assert re.search(r'title="(.*?)"', strip[1])[1] == line(panel.view)
+    assert sum(map(len, strip)) < 2 * 10_000
+
+
+def test_kept_edits_are_saved_and_removed(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    panel = make(Mix(happy=1), seed=3)
+    first = panel.wait(PATIENCE)
+    panel.keep()
+    panel.view.sliders["fear"].value = 0.5
+    second = panel.wait(PATIENCE)
+    panel.keep()
+    cells = panel.strip.box.children
+    save, remove = cells[0].children[1].children
+    save.click()
+    assert [p.name for p in tmp_path.iterdir()] == ["happy_1_seed3.png"]
+    assert open_image("happy_1_seed3.png").tobytes() == first[0].tobytes()
+    assert "written: happy_1_seed3.png" in panel.view.message.value
+    save.click()
+    assert "exists" in panel.view.message.value and "alert" in panel.view.message.value
+    remove.click()
+    assert panel.kept == [second] and panel.strip.box.children == (cells[1],)
+    assert cells[0].comm is None and save.comm is None and cells[1].comm is not None
+    panel.remove(first)  # is not there any more
+    assert panel.kept == [second]
+
+
+@pytest.mark.parametrize(("mix", "warned"), [
+    (Mix(), None), (Mix(happy=1, sad=1), None), (Mix(happy=1, sad=1, shy=0.45), None),
+    (Mix(happy=1, sad=0.5, shy=1.5), "happy, sad, shy: models are trained on 2 strong expressions at most"),
+])  # fmt: skip
+def test_many_strong_sliders_are_warned_of(make, mix, warned):
+    panel = make(mix)
+    panel.wait(PATIENCE)
+    assert (warned in panel.view.warning.value) if warned else panel.view.warning.value == ""
+    panel.reset()
+    assert panel.view.warning.value == ""
+
+
+def test_a_picture_unlike_the_training_is_warned_of(editor):
+    noise = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    with pytest.warns(UserWarning, match="drawn faces only"):
+        portrait = editor.open(Image.fromarray(noise).resize((160, 120)))
+    panel = pxs.Panel(portrait, steps=1)
+    assert "was trained on drawn faces only" in html.unescape(panel.view.warning.value)
+    panel.close()
 
 
 def test_reset_is_one_request_with_all_sliders_at_0(make, portrait):
@@ -143,11 +201,28 @@ def test_sliders_are_the_expressions_and_update_on_release(make):
         assert re.search(rf"\.pxs-{name} [^}}]*{COLOURS[name]}", style)
 
 
-def test_a_panel_displays_itself(make):
-    panel = make()
-    bundle = panel._repr_mimebundle_()
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.view.box.model_id
-    assert isinstance(panel.view.box, ipywidgets.VBox)
+def test_a_panel_displays_itself_and_a_picture_of_itself(make, monkeypatch):
+    displayed, updated = [], []
+
+    def display(what, display_id=None):
+        displayed.append((what, display_id))
+        return types.SimpleNamespace(update=updated.append)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    panel = make(Mix(happy=1))
+    panel.wait(PATIENCE)
+    panel._ipython_display_()
+    (box, _), (still, name) = displayed
+    assert box is panel.view.box and isinstance(box, ipywidgets.VBox) and name in box._dom_classes
+    assert alternatives(still.data) == ["the source", "edited: happy 1"] and "run the cell again" in still.data
+    assert pictures(still.data) == [panel.view.source.value, panel.view.edit.value]
+    assert f".{name}-still {{ display: none; }}" in box.children[0].value and f'class="{name}-still"' in still.data
+    panel.view.sliders["sad"].value = 0.5
+    panel.wait(PATIENCE)
+    [again] = updated
+    assert alternatives(again.data) == ["the source", "edited: happy 1 + sad 0.5"]
+    assert pictures(again.data)[1] == panel.view.edit.value
+    assert panel.view.names.alternatives["edit"] == "edited: happy 1 + sad 0.5"
 
 
 def test_a_large_picture_is_displayed_smaller():

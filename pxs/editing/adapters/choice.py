@@ -52,7 +52,7 @@ def find_adapter(adapter: str | Path) -> Path:
 
 
 def _find(adapter: str | Path) -> Path:
-    path = Path(adapter)
+    path = Path(adapter).expanduser()
     repository, _, inside = _split(str(adapter))
     if not path.exists() and is_hub_id(repository):
         path = downloaded(repository, ADAPTER) / inside

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pxs.images import Box
+from pxs.images.showing import Showing, Shown
 
 Points = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ class FaceFinder(Protocol):
         ...
 
 
-class Faces(Sequence[Face]):
+class Faces(Shown, Sequence[Face]):
     """The faces of a picture, the largest first; shows the picture with their numbers in a notebook."""
 
     def __init__(self, picture: Image.Image, found: Sequence[Face]) -> None:
@@ -120,10 +120,8 @@ class Faces(Sequence[Face]):
             draw.text(corner, str(number), "#FFD400", font, stroke_width=max(1, width // 2), stroke_fill="black")
         return shown
 
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.picture.save(buffer, format="PNG")
-        return buffer.getvalue()
+    def _shown(self) -> Showing:
+        return Showing(self.picture, f"The picture with {len(self)} faces numbered", repr(self))
 
 
 def describe(face: Face) -> str:
