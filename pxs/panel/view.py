@@ -64,7 +64,7 @@ class View:
         self.box = self._arranged(w, text, plain)
 
     def _arranged(self, w: Any, text: Callable[..., Any], plain: Any) -> Any:
-        """All widgets in nested boxes; STYLE defines the rest of the layout."""
+        """All widgets in nested boxes; style.py defines the rest of the layout."""
 
         def row(name: str, *children: Any) -> Any:
             return _classed(w.HBox(children, layout=plain), name)
