@@ -77,7 +77,8 @@ class Clip:
             what = {"": "does not exist", "folder": "is a folder"}.get(kind, "is not a regular file")
             raise ImageError(f"{self._name} {what}: give the path of a clip")
         with self._opened() as source:
-            self._check_size(source.video.width, source.video.height)
+            self._coded = source.video.width, source.video.height
+            self._check_size(*self._coded)
             self.frames = self._count(source)
         self.size = next(self.pictures()).size
 
@@ -92,7 +93,7 @@ class Clip:
             for part in self._parts(source):
                 if not isinstance(part, self._av.Packet):
                     found += 1
-                    yield self._picture(source, part)
+                    yield self._picture(part)
         if not found:
             raise ImageError(f"{self._name} holds no frame that can be read: copy or download the clip again")
 
@@ -120,7 +121,7 @@ class Clip:
                 part.stream = audio[part.stream.index]
                 made.mux(part)
                 continue
-            frame = self._encodable(change(number, self._picture(source, part)), part, video)
+            frame = self._encodable(change(number, self._picture(part)), part, video)
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = 0 if last is None else last + 1
             number, last = number + 1, frame.pts
@@ -185,12 +186,12 @@ class Clip:
             warnings.warn(f"{self._name} has opacity, which is left out", stacklevel=4)
         return count
 
-    def _picture(self, source: _Source, frame: Any) -> Image.Image:
+    def _picture(self, frame: Any) -> Image.Image:
         """The picture of a frame."""
         if frame.color_trc in HIGH_RANGE:
             kind = HIGH_RANGE[frame.color_trc]
             raise ImageError(f"{self._name} is of high dynamic range ({kind}): convert it to standard range first")
-        if (frame.width, frame.height) != (source.video.width, source.video.height):
+        if (frame.width, frame.height) != self._coded:
             raise ImageError(f"{self._name} changes its size to {frame.width} x {frame.height}: cut it there first")
         try:
             values = frame.to_ndarray(format="rgb24")
