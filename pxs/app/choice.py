@@ -11,9 +11,10 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from pxs.app import offers
 from pxs.app.offers import Sample
-from pxs.editing.editor import Editor, Portrait
+from pxs.editing.editor import Editor
 from pxs.editing.photographs import Face, Faces, finder, installed
 from pxs.editing.photographs.choosing import check_face, doubt
+from pxs.editing.portrait import Portrait
 from pxs.errors import ImageError, PxsError, one_line
 from pxs.expressions import Mix
 from pxs.images import Picture, open_picture, read_text

@@ -318,7 +318,8 @@ class Live(websocket.WebSocketHandler):
         """Do what the page asks for."""
         try:
             asked = json.loads(message)
-            WISHES[asked["do"]](self.session, asked)
+            if self.session:
+                WISHES[asked["do"]](self.session, asked)
         except PxsError as error:
             self._write({"kind": "failed", "message": one_line(error)})
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):

@@ -15,7 +15,7 @@ from PIL import Image
 from pxs.editing.edits import Edits
 from pxs.errors import OutputError
 from pxs.images import animate
-from pxs.panel.view import jpeg, scaled
+from pxs.panel.pictures import jpeg, scaled
 
 MOST = 60
 """Edits that one session can keep."""

@@ -66,7 +66,8 @@ class Judges:
         return (self.identity, *self.others)
 
     def __post_init__(self) -> None:
-        for judge in (self.expression, *self.recognisers):
+        judges: tuple[ExpressionJudge | IdentityJudge, ...] = (self.expression, *self.recognisers)
+        for judge in judges:
             if judge.role != "score":
                 raise JudgeError(
                     f"{judge.name} serves training losses (role {judge.role!r}): choose a judge that does not"

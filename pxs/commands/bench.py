@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
     judges = _judges(args)
     names = [name for given in args.methods for name in (ALL if given == "all" else [given])]
     adapters = args.lora_path if any(name.startswith("pixelsmile") for name in names) else ()
-    _refuse_trained(adapters, people, [judge.name for judge in (judges.expression, *judges.recognisers)])
+    _refuse_trained(adapters, people, [judges.expression.name, *(judge.name for judge in judges.recognisers)])
     methods = choose(
         names,
         weights=_weights(args.weights),
@@ -139,7 +139,7 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
     if args.alpha_max is not None and not paper:
         raise UsageError("--alpha-max is for --protocol paper: leave it out, or add that")
     levels = paper_levels(3.0 if args.alpha_max is None else args.alpha_max) if paper else STANDARD
-    given = (args.bench, args.data_type, SyntheticTruth, args.pictures)
+    given = (args.bench, args.domain, SyntheticTruth, args.pictures)
     tasks = load_bench(*given) if args.bench else mini_bench(args.style)
     return [replace(task, levels=levels) for task in tasks[: args.tasks]]
 

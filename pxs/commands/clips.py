@@ -67,7 +67,7 @@ def edit_one_clip(args: argparse.Namespace, file: str, start: Mix, end: Mix) -> 
     clip, progress = Clip(file), sys.stderr.isatty()
     frames = tqdm(clip.pictures(), "look", clip.frames, leave=False, unit="frame", disable=not progress)
     track = follow(frames, which, finder(), args.force)
-    course = Course(start, end, args.seed, args.steps, args.data_type, only)
+    course = Course(start, end, args.seed, args.steps, args.domain, only)
     with writing(folder):
         edit_clip(load_editor(args), clip, track, course, target, kind, progress)
     left = len(track.reasons)

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pxs.benchmark.edit import ALPHAS, LINEAR, TaskEdits, read_edits
+from pxs.benchmark.edit import TaskEdits, read_edits
 from pxs.benchmark.judge import Line, read_lines
+from pxs.data.levels import STANDARD
 from pxs.errors import DataError
 from pxs.expressions import EXPRESSIONS
 from pxs.judging.measures import linearity
 from pxs.storage.paths import PathName, check_path, kind_of
 
+ALPHAS, LINEAR = STANDARD.alphas, STANDARD.linear
+"""The intensities of the bench: all, and those of linear control."""
 SHOWN = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """The intensities of a sweep that raters see."""
 Sweep = tuple[str, str]

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.editing.editor import SEED, STEPS, Editor, Portrait
+from pxs.editing.editor import Editor
 from pxs.editing.photographs import Cut
+from pxs.editing.portrait import SEED, STEPS, Portrait
 from pxs.expressions import Mix
 from pxs.storage.hashes import file_hash
 from pxs.storage.paths import PathName

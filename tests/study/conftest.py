@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pxs.benchmark.edit import ALPHAS
 from pxs.expressions import BASIC, Mix
+from pxs.study.bench import ALPHAS
 
 TASKS = 8
 SCORES = "judge-a.jsonl"

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pxs.benchmark.edit import ALPHAS
 from pxs.cli import main
 from pxs.errors import DataError
 from pxs.images import open_image
-from pxs.study.bench import SHOWN, read_bench
+from pxs.study.bench import ALPHAS, SHOWN, read_bench
 from pxs.study.key import BEST, PAIR, RATING, WORST, read_key
 from pxs.study.plan import Size, plan_study
 

@@ -6,12 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from pxs.benchmark.edit import ALPHAS, LINEAR
 from pxs.cli import main
 from pxs.errors import DataError
 from pxs.expressions import BASIC, EXPRESSIONS
 from pxs.study.answers import read_answers
-from pxs.study.bench import judged, read_bench
+from pxs.study.bench import ALPHAS, LINEAR, judged, read_bench
 from pxs.study.key import BEST, PAIR, RATING, WORST, read_key
 from pxs.study.plan import Size, plan_study
 from pxs.study.results import results_of

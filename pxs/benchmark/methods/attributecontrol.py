@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pxs.benchmark.methods.linear import Linear, intensities, prompts
 from pxs.editing.conditioning import WORD
-from pxs.editing.editor import Portrait
+from pxs.editing.portrait import Portrait
 from pxs.editing.sampling import DenoisingStep
 from pxs.editing.sliders.slider import added
 

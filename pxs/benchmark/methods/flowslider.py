@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pxs.benchmark.methods.linear import Linear, intensities, prompts
-from pxs.editing.editor import Portrait
+from pxs.editing.portrait import Portrait
 from pxs.editing.sampling import DenoisingStep, pack, schedule
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pxs.benchmark.methods.context import Context
 from pxs.data.tasks import Task
-from pxs.editing.editor import Portrait
+from pxs.editing.portrait import Portrait
 from pxs.editing.sampling import DenoisingStep, Prepare, denoise, pack
 from pxs.errors import DataError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pxs.benchmark.methods.context import BUNDLED, Context
 from pxs.benchmark.methods.linear import Linear, denoised, prompts
-from pxs.editing.editor import Portrait
+from pxs.editing.portrait import Portrait
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, Velocity
 from pxs.editing.sliders.files import Cost, load_into, read_notes
 from pxs.editing.sliders.registry import SLIDERS, hooked

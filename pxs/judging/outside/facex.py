@@ -19,4 +19,5 @@ class FacexJudge(Emotions):
 
     def pixels(self, grey: Image.Image) -> NDArray[np.float32]:
         """(200, 200, 3) in 0..1."""
-        return np.asarray(grey.resize((200, 200)).convert("RGB"), np.float32) / 255
+        pixels: NDArray[np.float32] = np.asarray(grey.resize((200, 200)).convert("RGB"), np.float32)
+        return pixels / np.float32(255)

@@ -19,4 +19,5 @@ class FerJudge(Emotions):
 
     def pixels(self, grey: Image.Image) -> NDArray[np.float32]:
         """(64, 64, 1) in -1..1."""
-        return (np.asarray(grey.resize((64, 64)), np.float32)[..., None] / 255 - 0.5) * 2
+        pixels: NDArray[np.float32] = np.asarray(grey.resize((64, 64)), np.float32)
+        return 2 * (pixels[..., None] / np.float32(255) - np.float32(0.5))
