@@ -26,8 +26,8 @@ READERS = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf"
 """What FFmpeg may take a file for: no playlists, which name other files."""
 MOST_PIXELS, MOST_FRAMES = 4096 * 2304, 18_000
 """Largest frame, and longest clip: ten minutes at 30 frames a second, each edited in a second or in minutes."""
-LEAST_SHARE = 0.9
-"""Share of its stated length that a clip must have, or it was cut short."""
+TIMED, LEAST_SHARE = ("mov", "matroska", "avi"), 0.9
+"""Kinds of files that state their length, and the share of it that a clip must have, or it was cut short."""
 HIGH_RANGE = {16: "PQ", 18: "HLG"}  # transfer characteristics, by the numbers of ITU-T H.273
 MATRICES = {1: 1, 4: 4, 7: 7, 9: 9}  # from these numbers to those of swscale, whose 5 is for all others
 BT709 = 1
@@ -179,7 +179,8 @@ class Clip:
                     )
         except (self._av.FFmpegError, OSError) as error:
             raise self._damaged(error) from None
-        stated = (source.container.duration or 0) / 1e6 + max(0, source.container.start_time or 0) / 1e6
+        timed = source.container.format.name.startswith(TIMED)  # of others the length is estimated
+        stated = timed * ((source.container.duration or 0) + max(0, source.container.start_time or 0)) / 1e6
         if count < LEAST_SHARE * source.video.frames or end < LEAST_SHARE * stated:
             raise ImageError(f"{self._name} is cut short, at {end:.1f} of {stated:.1f} seconds: copy it again")
         if any(part.is_alpha for part in getattr(source.video.format, "components", ())):
