@@ -148,11 +148,7 @@ def _mixes(args: argparse.Namespace) -> tuple[list[Mix], list[Asked]]:
 
 def _ends(args: argparse.Namespace) -> tuple[Mix, Mix]:
     """The mixes in the first and in the last frame of a clip; raises UsageError for several."""
-<<<<<<< HEAD
-    scales = list(args.scales or [])
-=======
     scales: list[float | Range] = args.scales or []
->>>>>>> video
     if len(scales) == 1 and isinstance(scales[0], Range):
         args.scales = list(scales[0])
         start, end = _mixes(args)[0]
