@@ -11,8 +11,10 @@ from pxs.errors import DataError
 from pxs.expressions import BASIC, EXPRESSIONS
 from pxs.study.answers import read_answers
 from pxs.study.bench import ALPHAS, LINEAR, judged, read_bench
+from pxs.study.figure import scatter
 from pxs.study.key import BEST, PAIR, RATING, WORST, read_key
 from pxs.study.plan import Size, plan_study
+from pxs.study.report import markdown
 from pxs.study.results import results_of
 from pxs.study.simulated import People, simulate
 
@@ -129,6 +131,19 @@ def test_one_rater_gives_means_without_intervals(bench_folder, tmp_path):
     results = results_of(key, given(key, simulate(key, TASTE), tmp_path), {})
     assert results["methods"]["even"]["continuity"]["interval"] is None
     assert results["choices"]["identity"]["strengths"]["even"]["interval"] is None
+
+
+def test_methods_that_nobody_rated_have_no_figures(bench_folder, tmp_path):
+    key = key_of(bench_folder, raters=2, pairs=2)
+    files = simulate(key, TASTE, QUIET)
+    for one in files:
+        one["answers"] = [a for a in one["answers"] if key.items[a["item"]].kind in (BEST, WORST)]
+    results = results_of(key, given(key, files, tmp_path), {})
+    assert results["raters"]["counted"] == 2 and results["choices"] is None
+    assert all(row["continuity"] == {"mean": None, "interval": None} for row in results["methods"].values())
+    assert results["agreement"]["identity"]["reason"] == "no sweep was rated by two raters"
+    assert "| **even** | – | – | – | 0 |" in markdown(results)
+    assert scatter(results["methods"], tmp_path)[0].stat().st_size > 200
 
 
 def test_the_same_file_twice_and_an_earlier_one_count_once(bench_folder, tmp_path):
