@@ -111,6 +111,7 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
     found = []
     for judge, part in rows.assign(good=(rows.verdict == "coherent").astype(float)).groupby("judge", sort=False):
         shares = part.groupby(["method", "rule", "first", "second"], sort=False).good.mean()
+        shares = shares.unstack(["method", "rule"])
         methods, rules = list(part.method.unique()), list(part.rule.unique())
         sides = [((m, rules[0]), (m, rule)) for m in methods for rule in rules[1:]]
         sides += [((a, rule), (b, rule)) for rule in rules for i, a in enumerate(methods) for b in methods[:i]]

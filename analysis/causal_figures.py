@@ -42,7 +42,7 @@ def block_figure(patches: pd.DataFrame, pairs: Sequence[Pair]) -> Figure:
             axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
             axes.axhline(1, color="#cccccc", linewidth=0.8, zorder=0)
             bare(axes)
-        row[0].set_ylabel("0 receiver, 1 donor")
+        row[0].set_ylabel("position (0 receiver, 1 donor)\nand judged intensity", fontsize=9)
     for axes in panels[-1]:
         axes.set_xlabel("patched after block, at all steps")
     handles, labels = panels[0, 0].get_legend_handles_labels()
