@@ -106,7 +106,7 @@ def test_a_damaged_file_is_one_line(content, cut):
         "hole": content.replace(b"affine_", b"affin__", 1),
         "huge": content[:place] + whole(2) + whole(2**60) + content[place + 5 :],
         "nothing": b"",
-        "nan": content[: place + 100] + np.full(9, np.nan, "<f4").tobytes() * 4 + content[place + 244 :],
+        "nan": content[: place + 91] + np.full(9, np.nan, "<f4").tobytes() + content[place + 127 :],
     }[cut]
     with pytest.raises(JudgeSetupError, match="is damaged or of another network: install it again"):
         read_network(damaged)

@@ -38,8 +38,10 @@ def folder(tmp_path_factory):
     tokenizer = Qwen2Tokenizer.from_pretrained(Path(pxs.mini.__file__).parent / "weights" / "processor")
     sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = LlavaConfig(
-        CLIPVisionConfig(**sizes, image_size=28, patch_size=14, projection_dim=32),
-        Qwen2Config(**sizes, num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192),
+        vision_config=CLIPVisionConfig(**sizes, image_size=28, patch_size=14, projection_dim=32),
+        text_config=Qwen2Config(
+            **sizes, num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192
+        ),
         image_token_index=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
         image_seq_length=4,
     )
