@@ -16,7 +16,7 @@ from pxs.app.server import Desk
 from pxs.app.start import serving, take_place
 
 TOKEN = "token-of-the-tests-0123"
-PATIENCE = 120  # seconds that a test waits for the other thread
+PATIENCE = 600  # seconds that a test waits for the other thread
 MOST_BYTES = 300_000
 
 

@@ -20,7 +20,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 if CHROMIUM is None and not os.environ.get("CI"):
     pytest.skip("no Chromium is installed", allow_module_level=True)
 sync_api = pytest.importorskip("playwright.sync_api")
-PATIENCE = 120_000  # milliseconds that a test waits for the page
+PATIENCE = 600_000  # milliseconds that a test waits for the page
 
 DROPPED = """([kind, bytes, name]) => {
   const data = new DataTransfer();

@@ -11,6 +11,7 @@ from PIL import Image
 import pxs
 from pxs.app import offers
 from pxs.app.offers import Sample
+from pxs.app.session import START
 from pxs.expressions import Mix
 from pxs.images import read_text
 from pxs.panel.worker import Request
@@ -21,7 +22,10 @@ HAPPY = {"mix": {"happy": 1}, "seed": 7, "steps": STEPS}
 
 @pytest.fixture(scope="module")
 def app(make_app):
-    return make_app()
+    """An app whose sessions begin with a short edit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pxs.app.session.START", START._replace(steps=STEPS))
+        yield make_app()
 
 
 def png(image):
