@@ -45,7 +45,7 @@ class Quantity(Generic[N]):
     def parse(self, text: str) -> N:
         """The number that a text says in digits; raises ScaleError unless it is one of this kind."""
         plain = text.strip()
-        number = self._read(plain if plain.isascii() and "_" not in plain else "", text)
+        number = self._read(plain if text.isprintable() and plain.isascii() and "_" not in plain else "", text)
         return self._within(number, number)
 
     def several(self, values: object) -> list[N]:

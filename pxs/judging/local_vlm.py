@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from pxs.editing.parts import quiet
 from pxs.errors import JudgeError, JudgeSetupError, one_line
 from pxs.expressions import Mix
 from pxs.judging.answers import RefusedError, UnusableError, mix_of
@@ -46,10 +47,11 @@ class LocalVlmJudge:
 
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model = AutoModelForImageTextToText.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto"
-            )
+            with quiet():
+                processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+                model = AutoModelForImageTextToText.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto"
+                )
         except Exception as error:
             raise JudgeSetupError(
                 f"{str(folder)!r} is no vision-language model that is on disk ({one_line(error)}): give another folder"

@@ -8,7 +8,6 @@ NEEDED = {
     "faces": {"--out": ("out",)},
     "train": {"--data": ("rows.jsonl",), "--out": ("out",)},
     "bench": {"--methods": ("truth",), "--out": ("out",)},
-    "app": {},
     "download": {},
     "info": {},
 }
@@ -64,7 +63,6 @@ WORDS = [
             "faces": ("--style", "--ffe", "--mix"),
             "train": ("--config", "--set", "--recipe"),
             "bench": ("--methods", "--bench", "--identity-judge"),
-            "app": ("--port", "--host", "--token", "--upload-limit", "--model"),
             "download": ("--model", "--revision"),
             "info": ("--model-path", "--memory"),
         }.items()

@@ -7,9 +7,8 @@ from pathlib import Path
 from bad_input import Case
 from PIL import Image
 
-from pxs.benchmark.edit import ALPHAS
 from pxs.expressions import Mix
-from pxs.study.bench import read_bench
+from pxs.study.bench import ALPHAS, read_bench
 from pxs.study.key import write_key
 from pxs.study.plan import Size, plan_study
 

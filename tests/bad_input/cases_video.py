@@ -51,7 +51,7 @@ def _link_to_itself(folder: Path) -> None:
 
 def _huge(folder: Path) -> None:
     """Two frames of 5000 x 4000 pixels of one colour, in some kilobytes."""
-    write_clip(folder / "clip.mkv", [np.zeros((4000, 5000, 3), np.uint8)] * 2, "png", "rgb24")
+    write_clip(folder / "clip.mkv", [np.zeros((4000, 5000, 3), np.uint8)] * 2, "ffv1", "bgr0")
 
 
 def _taken(folder: Path) -> None:

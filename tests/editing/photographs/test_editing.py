@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on draw
 @pytest.fixture
 def found(monkeypatch):
     """The package finds LEFT and RIGHT in any picture."""
-    for module in ("editor", "photographs", "photographs.opening", "photographs.reading"):
+    for module in ("portrait", "photographs", "photographs.opening", "photographs.reading"):
         monkeypatch.setattr(f"pxs.editing.{module}.finder", lambda: FakeFinder(LEFT, RIGHT))
     monkeypatch.setattr("pxs.editing.photographs.installed", lambda: True)
 
