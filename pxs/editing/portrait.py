@@ -24,7 +24,7 @@ from pxs.editing.conditioning import embed_expressions
 from pxs.editing.edits import Edits
 from pxs.editing.photographs import Cut, Faces, Which, finder, prepare_cut
 from pxs.editing.photographs.reading import read
-from pxs.editing.sampling import DenoisingStep, Grid, denoise, pack, unpack
+from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, unpack
 from pxs.errors import ExpressionError, shown
 from pxs.expressions import Expression, Mix, Mixes, Scales, as_mixes, check_pair, several_scales, sweep
 from pxs.images import Box, Picture, Source, open_image, picture_hash, psnr, to_array
@@ -110,9 +110,14 @@ class Portrait(Shown):
         several, seed, steps = as_mixes(mixes), quantities.SEED(seed), quantities.STEPS(steps)
         return self.denoise(self.editor.recipe.interpolate(self.embeddings, several), seed, steps)
 
-    def denoise(self, text: Tensor, seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
-        """Denoise under embeddings (N, L, C) of your own, such as conditioning.scaled_word returns; as `steps`."""
-        pipe, prepare = self.editor.pipe, self.editor.prepare
+    def denoise(
+        self, text: Tensor, seed: int = SEED, steps: int = STEPS, prepare: Prepare | None = None
+    ) -> Iterator[DenoisingStep]:
+        """Denoise under embeddings (N, L, C) of your own, such as conditioning.scaled_word returns; as `steps`.
+
+        `prepare` decides how the transformer is run, by default as the editor does.
+        """
+        pipe, prepare = self.editor.pipe, prepare or self.editor.prepare
         seed, steps = quantities.SEED(seed), quantities.STEPS(steps)
         noise = self.editor.recipe.noise(seed, self.latents.shape[1], self.grid, text)
         return denoise(pipe.transformer, pipe.scheduler, noise, pack(self.latents), text, self.grid, steps, prepare)

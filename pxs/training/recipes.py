@@ -68,7 +68,8 @@ def choose_settings(
     """
     Settings().updated(changes)
     if changes.get("method", PIXELSMILE) != PIXELSMILE:
-        return Settings().updated({**CHANGES, "lr": RATES[changes["method"]], **changes})
+        own = {"lr": RATES[changes["method"]], **({"recipe": recipe} if recipe else {})}
+        return Settings().updated({**CHANGES, **own, **changes})
     asked = changes.get("recipe", recipe)
     if recipe and asked != recipe:
         raise TrainingError(f"the recipes {recipe!r} and {asked!r} are both asked for: give one")

@@ -106,6 +106,8 @@ class Settings:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
+        if self.method != PIXELSMILE and (self.start or self.published):
+            raise TrainingError(f"start and recipe 'pixelsmile' are not for method {self.method!r}: leave them out")
         if self.method != PIXELSMILE and self.sample_every:
             raise TrainingError(f"sample_every {self.sample_every} is for method {PIXELSMILE!r} alone: set 0")
 

@@ -15,7 +15,7 @@ from pxs.editing.adapters import Factors
 from pxs.editing.sliders.files import Cost, content
 from pxs.training.adapter import adapter_bytes, add_adapter, load_factors
 from pxs.training.cache import Batch
-from pxs.training.objective import Objective, Transformer
+from pxs.training.objective import Decode, Objective, Transformer
 from pxs.training.rivals import Rival
 from pxs.training.settings import PIXELSMILE, Settings
 
@@ -33,10 +33,7 @@ class Trainee(Protocol):
     """What is trained; creating it freezes the transformer and adds the weights."""
 
     def losses(
-        self,
-        decode: Callable[[Tensor], Tensor],
-        features: FeatureEncoder | None,
-        identity: IdentityEncoder | None,
+        self, decode: Decode, features: FeatureEncoder | None, identity: IdentityEncoder | None
     ) -> tuple[Loss, Loss]:
         """The loss of a step, and that of a validation, whose part "flow" counts."""
         ...
@@ -60,10 +57,7 @@ class AdapterTrainee:
         load_factors(transformer, factors)
 
     def losses(
-        self,
-        decode: Callable[[Tensor], Tensor],
-        features: FeatureEncoder | None,
-        identity: IdentityEncoder | None,
+        self, decode: Decode, features: FeatureEncoder | None, identity: IdentityEncoder | None
     ) -> tuple[Loss, Loss]:
         """The objective of the settings, and its flow loss alone."""
         s = self.settings
@@ -88,10 +82,7 @@ class RivalTrainee:
         self.settings, self.rival = settings, Rival(transformer, settings.method, settings.seed)
 
     def losses(
-        self,
-        decode: Callable[[Tensor], Tensor],
-        features: FeatureEncoder | None,
-        identity: IdentityEncoder | None,
+        self, decode: Decode, features: FeatureEncoder | None, identity: IdentityEncoder | None
     ) -> tuple[Loss, Loss]:
         """The loss of the method, twice."""
         return self.rival, self.rival

@@ -36,7 +36,7 @@ class Course:
 
     def at(self, share: float) -> Mix:
         """The mix after a share of the clip, 0..1."""
-        return self.start + share * (self.end + -1 * self.start)
+        return self.start + share * (self.end - self.start)
 
 
 def edit_clip(

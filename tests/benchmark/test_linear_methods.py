@@ -149,7 +149,7 @@ def test_a_method_without_weights_for_a_model_says_how_to_train_them():
     other = Context(model="other")
     other._editors["None"] = SimpleNamespace(checkpoint=SimpleNamespace(fingerprint="of another model"))
     with pytest.raises(ModelError, match="no weights for 'other': train them with pxs train --method slideredit"):
-        _ = Trained(other, "slideredit").file
+        _ = Trained(other, "slideredit").provenance
 
 
 class Partial:

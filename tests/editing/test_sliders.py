@@ -117,9 +117,9 @@ def test_kslider_moves_shift_and_scale_of_the_text_before_its_mlp(editor, inputs
     slider, transformer = filled("kslider", editor), editor.pipe.transformer
     own = slider.steer(neutral, text, weights)
     slider.lora.gates = None
+    shift, scale = slider.modulation.offsets.unbind(1)
     with hooked(transformer, slider):
         found = run(transformer, image, own)
-    shift, scale = slider.modulation.offsets.unbind(1)
     d = shift.shape[1]
 
     def offset(module, args, output):  # [shift1, scale1, gate1, shift2, scale2, gate2]

@@ -1,5 +1,6 @@
 """Judges that strangers trained on photographs, run from the packages that carry their weights."""
 
+import pathlib
 import sys
 from types import SimpleNamespace
 
@@ -122,13 +123,13 @@ def test_a_face_is_sought_once_for_all_judges(monkeypatch, picture):
 class Resnet(torch.nn.Module):
     """Stands in for facenet-pytorch's network: the mean colours of the picture, many times."""
 
-    def __init__(self, pretrained):
+    def __init__(self):
         super().__init__()
-        assert pretrained == "vggface2"
+        self.scale = torch.nn.Parameter(torch.zeros(()))
 
     def forward(self, x):
         assert x.shape == (1, 3, 160, 160) and x.min() >= -1 and x.max() <= 1
-        return x.mean(dim=(2, 3)).repeat(1, 171)[:, :512]
+        return self.scale * x.mean(dim=(2, 3)).repeat(1, 171)[:, :512]
 
 
 def test_facenet_needs_its_package_and_its_weights(monkeypatch, tmp_path, astronaut, nobody):
@@ -140,7 +141,10 @@ def test_facenet_needs_its_package_and_its_weights(monkeypatch, tmp_path, astron
     with pytest.raises(JudgeSetupError, match=f"the weights of FaceNet are not in .*{facenet.FILE}"):
         identity_judge("facenet")
     facenet.weights_file().parent.mkdir()
-    facenet.weights_file().write_bytes(b"weights")
+    torch.save({"scale": pathlib.PurePosixPath("run")}, facenet.weights_file())
+    with pytest.raises(JudgeSetupError, match="FaceNet cannot be loaded"):
+        identity_judge("facenet")
+    torch.save({"scale": torch.ones(()), "logits.weight": torch.ones(2, 2)}, facenet.weights_file())
     vectors = identity_judge("facenet").embed([astronaut])
     assert vectors.shape == (1, 512) and np.linalg.norm(vectors) == pytest.approx(1, abs=1e-5)
     with pytest.raises(UnjudgedError):

@@ -150,7 +150,7 @@ def trained(request, rows, tmp_path_factory):
 
 def test_a_trained_method_states_what_it_is_and_what_it_cost(trained, editor):
     name, folder = trained
-    notes = read_notes(folder / "adapter.safetensors")
+    notes = read_notes(folder / "adapter.safetensors", name)
     assert (notes["method"], notes["base"]) == (name, editor.checkpoint.fingerprint)
     slider = SLIDERS[name](editor.pipe.transformer)
     assert notes["cost"]["parameters"] == sum(p.numel() for p in slider.parameters())
@@ -198,6 +198,14 @@ def test_weights_of_another_method_model_or_shape_are_refused(editor, tmp_path):
     (tmp_path / "text").write_text("nothing")
     with pytest.raises(AdapterError, match="no file of a method's weights"):
         load_into(slider, tmp_path / "text", "attributecontrol", base)
+
+
+@pytest.mark.parametrize("changes", [{"start": "default"}, {"recipe": "pixelsmile"}])
+def test_what_is_for_the_adapter_is_refused(changes, rows):
+    with pytest.raises(TrainingError, match="are not for method 'kslider'"):
+        choose_settings({"method": "kslider", **changes}, rows)
+    with pytest.raises(TrainingError, match="are not for method 'kslider'"):
+        choose_settings({"method": "kslider"}, rows, "pixelsmile")
 
 
 def test_samples_are_for_the_adapter_alone():

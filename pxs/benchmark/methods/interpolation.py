@@ -37,31 +37,27 @@ class Interpolation:
 class Calibrated(Interpolation):
     """The same with calibrated intensities (pxs/editing/calibration.py); that of mini's adapter comes with the package.
 
-    `python -m analysis.calibration` measures it; another file is named as a method's weights.
+    `python -m analysis.calibration` measures it; another file is named as a method's weights. Raises DataError
+    for a file that is no calibration.
     """
 
     name = "pixelsmile_calibrated"
 
+    def __init__(self, context: Context, adapter: Choice) -> None:
+        super().__init__(context, adapter)
+        self.path = Path(context.weights.get(self.name, BUNDLED / "calibration.json"))
+        self.calibration = Calibration.load(self.path)
+
     @property
     def provenance(self) -> dict[str, str]:
-        """What an edit depends on, with the hash of the calibration."""
-        return {**super().provenance, "method": self.name, "calibration_hash": file_hash(self.file)}
-
-    @property
-    def file(self) -> Path:
-        """The file of the calibration."""
-        return Path(self.context.weights.get(self.name, BUNDLED / "calibration.json"))
-
-    def calibration(self) -> Calibration:
-        """The calibration; raises ModelError for that of another adapter."""
-        found, used = Calibration.load(self.file), self.context.editor(self.adapter).checkpoint.adapter_hash
-        if found.adapter != used:
+        """What an edit depends on, with the hash of the calibration; raises ModelError for that of another adapter."""
+        if self.calibration.adapter != self.context.editor(self.adapter).checkpoint.adapter_hash:
             raise ModelError(
-                f"the calibration {self.file.name!r} is that of another adapter: measure this one, and give --weights "
+                f"the calibration {self.path.name!r} is that of another adapter: measure this one, and give --weights "
                 f"{self.name}=FILE"
             )
-        return found
+        return {**super().provenance, "method": self.name, "calibration_hash": file_hash(self.path)}
 
     def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
         """One edit a mix, asked for as the calibration says."""
-        return super().edit(task, list(map(self.calibration(), mixes)))
+        return super().edit(task, list(map(self.calibration, mixes)))

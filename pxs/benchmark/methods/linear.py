@@ -1,11 +1,12 @@
 """What the methods of linear control share: a portrait, the prompts about it, and a batch for the intensities.
 
 An edit of a task is one expression at several intensities. `Linear.edit` opens the portrait with the base model and
-takes the embeddings of the neutral prompt and of the expression's; a method's own part is `latents`.
+takes the embeddings of the neutral prompt and of the expression's; a method's own part is `steps_of`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -15,12 +16,12 @@ from torch import Tensor
 from pxs.benchmark.methods.context import Context
 from pxs.data.tasks import Task
 from pxs.editing.portrait import Portrait
-from pxs.editing.sampling import DenoisingStep, Prepare, denoise, pack
+from pxs.editing.sampling import DenoisingStep
 from pxs.errors import DataError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix
 
 
-class Linear:
+class Linear(ABC):
     """A method that edits one expression at a time with the base model, loaded at the first use.
 
     `name` is its own; subclasses give `steps_of`.
@@ -49,22 +50,15 @@ class Linear:
             images += list(portrait.finish(last, part, c.seed))
         return images
 
+    @abstractmethod
     def steps_of(self, portrait: Portrait, expression: str, weights: Tensor) -> Iterator[DenoisingStep]:
         """Denoise a portrait towards an expression, with intensities weights (N, 12)."""
-        raise NotImplementedError
 
 
 def prompts(portrait: Portrait, expression: str, count: int) -> tuple[Tensor, Tensor]:
     """Embeddings (count, L, D) of the neutral prompt and of the expression's, the same in every row."""
     e = portrait.embeddings
     return e[NEUTRAL].expand(count, -1, -1), e[expression].expand(count, -1, -1)
-
-
-def denoised(portrait: Portrait, text: Tensor, seed: int, steps: int, prepare: Prepare) -> Iterator[DenoisingStep]:
-    """Denoise a portrait under embeddings (N, L, D) as `Portrait.denoise`, with another way to run the transformer."""
-    pipe, grid = portrait.editor.pipe, portrait.grid
-    noise = portrait.editor.recipe.noise(seed, portrait.latents.shape[1], grid, text)
-    return denoise(pipe.transformer, pipe.scheduler, noise, pack(portrait.latents), text, grid, steps, prepare)
 
 
 def intensities(weights: Tensor, expression: str) -> Tensor:

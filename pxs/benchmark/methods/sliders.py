@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pxs.benchmark.methods.context import BUNDLED, Context
-from pxs.benchmark.methods.linear import Linear, denoised, prompts
+from pxs.benchmark.methods.linear import Linear, prompts
 from pxs.editing.portrait import Portrait
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, Velocity
 from pxs.editing.sliders.files import Cost, load_into, read_notes
@@ -27,45 +27,42 @@ if TYPE_CHECKING:
 
 
 class Trained(Linear):
-    """A method of SLIDERS; its weights are loaded at the first use."""
+    """A method of SLIDERS; its weights are loaded at the first use. Raises AdapterError for a file of another kind."""
 
     def __init__(self, context: Context, name: str) -> None:
         super().__init__(context)
         self.name = name
+        self.path = Path(context.weights.get(name, BUNDLED / f"{name}.safetensors"))
+        self.notes = read_notes(self.path, name)
         self._slider: Slider | None = None
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What an edit depends on, with the hash of the weights."""
-        return {**super().provenance, "weights_hash": file_hash(self.file)}
-
-    @property
-    def file(self) -> Path:
-        """The file of the weights; raises ModelError if none is named and none comes with the package."""
-        named = self.context.weights.get(self.name)
-        path = Path(named) if named else BUNDLED / f"{self.name}.safetensors"
-        if not named and read_notes(path)["base"] != self.context.editor(None).checkpoint.fingerprint:
-            raise ModelError(
-                f"method {self.name!r} has no weights for {self.context.model!r}: train them with pxs train --method "
-                f"{self.name}, and give --weights {self.name}=FILE"
-            )
-        return path
+        """What an edit depends on, with the hash of the weights; raises as `slider`."""
+        self.slider()
+        return {**super().provenance, "weights_hash": file_hash(self.path)}
 
     @property
     def cost(self) -> Cost:
         """What its training cost."""
-        return Cost(**read_notes(self.file)["cost"])
+        return Cost(**self.notes["cost"])
 
     def supports(self, expression: str) -> bool:
         """Whether its weights were trained for an expression."""
-        return expression in read_notes(self.file)["expressions"]
+        return expression in self.notes["expressions"]
 
     def slider(self) -> Slider:
-        """The method with its weights."""
+        """The method with its weights; raises ModelError for those of another model, AdapterError for damaged ones."""
         if self._slider is None:
             editor = self.context.editor(None)
+            base = editor.checkpoint.fingerprint
+            if self.notes["base"] != base:
+                raise ModelError(
+                    f"method {self.name!r} has no weights for {self.context.model!r}: train them with pxs train "
+                    f"--method {self.name}, and give --weights {self.name}=FILE"
+                )
             slider = SLIDERS[self.name](editor.pipe.transformer)
-            load_into(slider, self.file, self.name, editor.checkpoint.fingerprint)
+            load_into(slider, self.path, self.name, base)
             self._slider = slider.requires_grad_(False).to(editor.pipe.transformer.device)
         return self._slider
 
@@ -75,8 +72,7 @@ class Trained(Linear):
         neutral, target = prompts(portrait, expression, len(weights))
         prepare = paced(portrait.editor.prepare, slider, neutral, target, weights)
         with hooked(portrait.editor.pipe.transformer, slider):
-            yield from denoised(portrait, target, c.seed, c.steps, prepare)
-        slider.rest()
+            yield from portrait.denoise(target, c.seed, c.steps, prepare)
 
 
 def paced(prepare: Prepare, slider: Slider, neutral: Tensor, target: Tensor, weights: Tensor) -> Prepare:

@@ -50,9 +50,7 @@ def load_into(module: nn.Module, path: Path, method: str, base: str) -> Cost:
     """
     from safetensors.torch import load_file
 
-    notes = read_notes(path)
-    if notes.get("method") != method:
-        raise AdapterError(f"{str(path)!r} holds weights of {notes.get('method')!r}, not of {method!r}: give its own")
+    notes = read_notes(path, method)
     if notes.get("base") != base:
         raise AdapterError(
             f"{str(path)!r} was trained on another model: train it anew with pxs train --method {method}"
@@ -64,13 +62,15 @@ def load_into(module: nn.Module, path: Path, method: str, base: str) -> Cost:
         raise AdapterError(f"{str(path)!r} does not fit {method!r} ({one_line(error)}): train it anew") from None
 
 
-def read_notes(path: Path) -> Mapping[str, Any]:
-    """The notes in the header of a file of weights; raises AdapterError if there are none."""
+def read_notes(path: Path, method: str) -> Mapping[str, Any]:
+    """The notes in the header of a file of a method's weights; raises AdapterError for any other file."""
     from safetensors import safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            notes = json.loads((file.metadata() or {})[NOTES])
-        return dict(notes)
+            notes = dict(json.loads((file.metadata() or {})[NOTES]))
     except Exception as error:
         raise AdapterError(f"{str(path)!r} is no file of a method's weights ({one_line(error)}): give one") from None
+    if notes.get("method") != method:
+        raise AdapterError(f"{str(path)!r} holds weights of {notes.get('method')!r}, not of {method!r}: give its own")
+    return notes

@@ -29,10 +29,11 @@ SLIDERS: dict[str, type[Slider]] = {
 
 @contextmanager
 def hooked(transformer: QwenImageTransformer2DModel, slider: Slider) -> Iterator[None]:
-    """The transformer with the hooks of a slider, which end with the context."""
+    """The transformer with the hooks of a slider; they end with the context, and the slider rests."""
     handles = slider.hook(transformer)
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+        slider.rest()

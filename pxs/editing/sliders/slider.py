@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
 
-class Slider(nn.Module):
+class Slider(nn.Module, ABC):
     """A method's trainable part. Untrained (but for SAEdit) it changes nothing: the transformer computes the same bits.
 
     Created from the transformer that it is for, and from the seed of its first weights.
@@ -21,13 +22,13 @@ class Slider(nn.Module):
     def __init__(self, transformer: QwenImageTransformer2DModel, seed: int = 0) -> None:
         super().__init__()
 
+    @abstractmethod
     def steer(self, neutral: Tensor, text: Tensor, weights: Tensor) -> Tensor:
         """Set the intensities of the batches to come; returns the embeddings (N, L, D) to run the transformer with.
 
         neutral, text (N, L, D): embeddings of the neutral prompt and of the prompt of each row's expression. weights
         (N, 12): the intensity at the expression of each row, else 0.
         """
-        raise NotImplementedError
 
     def paced(self, weights: Tensor, share: float) -> Tensor:
         """The weights (N, 12) to steer with at a share of the denoising, 0 at its first step, below 1 at its last."""

@@ -21,8 +21,7 @@ from torch import Tensor
 
 from pxs.editing.photographs import Face
 from pxs.errors import JudgeSetupError
-from pxs.judging.each import judge_each
-from pxs.judging.outside.faces import check_finder, largest_face
+from pxs.judging.outside.faces import check_finder, largest_face, vectors
 from pxs.judging.outside.packages import packaged
 
 FILE = "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat"
@@ -63,11 +62,9 @@ class DlibIdentity:
 
         Raises UnjudgedError for images without a face; the message contains the number of the picture, counted from 0.
         """
-        rows = judge_each(lambda i, image: self._embed(image, f"picture {i}"), images)
-        return np.stack(rows) if rows else np.empty((0, 128), np.float32)
+        return vectors(self._embed, images, 128)
 
-    def _embed(self, image: Image.Image, name: str) -> NDArray[np.float32]:
-        picture = image.convert("RGB")
+    def _embed(self, picture: Image.Image, name: str) -> NDArray[np.float32]:
         pixels = np.asarray(aligned(picture, largest_face(picture, name)), np.float32)
         vector = self.descriptors(torch.tensor(pixels).permute(2, 0, 1)[None])[0]
         return np.asarray(F.normalize(vector, dim=0), np.float32)

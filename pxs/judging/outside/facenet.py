@@ -16,8 +16,7 @@ from PIL import Image
 
 from pxs.errors import JudgeSetupError, one_line
 from pxs.images import Box
-from pxs.judging.each import judge_each
-from pxs.judging.outside.faces import check_finder, largest_face
+from pxs.judging.outside.faces import check_finder, largest_face, vectors
 from pxs.storage.hashes import file_hash
 
 FILE = "20180402-114759-vggface2.pt"
@@ -48,7 +47,9 @@ class FacenetIdentity:
                 f"the weights of FaceNet are not in {str(weights)!r}: put {FILE} of facenet-pytorch there"
             )
         try:
-            self.network: Any = package.InceptionResnetV1(pretrained="vggface2").eval().requires_grad_(False)
+            self.network: Any = package.InceptionResnetV1().eval().requires_grad_(False)
+            tensors = torch.load(weights, map_location="cpu", weights_only=True)  # nothing in the file is run
+            self.network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("logits.")})
         except Exception as error:
             raise JudgeSetupError(f"FaceNet cannot be loaded ({one_line(error)}): download {FILE} again") from None
         self.name = f"{self.name} {file_hash(weights)[:8]}"
@@ -59,11 +60,9 @@ class FacenetIdentity:
 
         Raises UnjudgedError for images without a face; the message contains the number of the picture, counted from 0.
         """
-        rows = judge_each(lambda i, image: self._embed(image, f"picture {i}"), images)
-        return np.stack(rows) if rows else np.empty((0, 512), np.float32)
+        return vectors(self._embed, images, 512)
 
-    def _embed(self, image: Image.Image, name: str) -> NDArray[np.float32]:
-        picture = image.convert("RGB")
+    def _embed(self, picture: Image.Image, name: str) -> NDArray[np.float32]:
         cut = picture.crop(_square(largest_face(picture, name).box)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         pixels = torch.tensor(np.asarray(cut, np.float32)).permute(2, 0, 1)[None]
         return np.asarray(F.normalize(self.network((pixels - 127.5) / 128)[0], dim=0), np.float32)

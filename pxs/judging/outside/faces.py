@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pxs.editing.photographs import Face, finder
 from pxs.errors import ImageError, JudgeError, JudgeSetupError
+from pxs.judging.each import judge_each
 
 REMEMBERED = 512  # pictures
 
@@ -21,6 +25,17 @@ def check_finder() -> None:
         finder()
     except ImageError as error:
         raise JudgeSetupError(str(error)) from None
+
+
+def vectors(
+    embed: Callable[[Image.Image, str], NDArray[np.float32]], images: Sequence[Image.Image], width: int
+) -> NDArray[np.float32]:
+    """What `embed` gives (width,) for each RGB image and its name, stacked (N, width).
+
+    Raises UnjudgedError for images without a face; the message contains the number of the picture, counted from 0.
+    """
+    rows = judge_each(lambda i, image: embed(image.convert("RGB"), f"picture {i}"), images)
+    return np.stack(rows) if rows else np.empty((0, width), np.float32)
 
 
 def largest_face(picture: Image.Image, name: str) -> Face:

@@ -1,0 +1,47 @@
+"""Other methods of linear control: files that are no weights or of another method, settings that do not apply."""
+
+from bad_input import Case
+
+
+def bench(method, file, *more):
+    return "bench", "--methods", method, "--weights", f"{method}={file}", "--out", "out", *more
+
+
+def _text(folder):
+    (folder / "weights").write_text("nothing")
+
+
+def _other(folder):
+    from pxs.benchmark.methods.context import BUNDLED
+
+    (folder / "weights").write_bytes((BUNDLED / "saedit.safetensors").read_bytes())
+
+
+def _curve(folder):
+    (folder / "weights").write_text('{"adapter": "x", "curves": {"happy": {"asked": [0, 1], "shown": [0, -1]}}}')
+
+
+def _rows(folder):
+    (folder / "rows.jsonl").write_text("{}")
+
+
+def train(*more):
+    return "train", "--data", "rows.jsonl", "--out", "out", "--method", "kslider", *more
+
+
+CASES = [
+    Case("weights that are missing", bench("kslider", "none"), "no file of a method's weights"),
+    Case("weights that are a folder", bench("kslider", "."), "no file of a method's weights"),
+    Case("weights that are text", bench("kslider", "weights"), "no file of a method's weights", _text),
+    Case("weights that are a picture", bench("slideredit", "face.png"), "no file of a method's weights"),
+    Case("weights of another method", bench("kslider", "weights"), "weights of 'saedit'", _other),
+    Case("weights for a method without any", bench("flowslider", "weights"), "is not NAME=FILE"),
+    Case("weights without a name", ("bench", "--methods", "kslider", "--weights", "a", "--out", "out"), "NAME=FILE"),
+    Case("a calibration that is missing", bench("pixelsmile_calibrated", "none"), "no calibration"),
+    Case("a calibration that is text", bench("pixelsmile_calibrated", "weights"), "no calibration", _text),
+    Case("a calibration that falls", bench("pixelsmile_calibrated", "weights"), "does not rise from 0", _curve),
+    Case("all methods twice", ("bench", "--methods", "all", "all", "--out", "out"), "named twice"),
+    Case("an unknown method to train", train("--method", "slider"), "invalid choice"),
+    Case("a start for another method", train("--set", "start=default"), "are not for method", _rows),
+    Case("samples of another method", train("--set", "sample_every=5"), "set 0", _rows),
+]
