@@ -18,8 +18,9 @@ RULES = """
 .pxs-picture .widget-image { border-radius: 4px; margin-bottom: 4px; }
 .pxs-half .widget-hslider { width: auto; }
 .pxs-half .widget-readout { min-width: 40px; text-align: right; }
-.pxs-fields .widget-text { flex: 1 1 80px; width: auto; }
-.pxs-fields .jupyter-button { flex: 1 1 60px; width: auto; }
+.pxs-fields .widget-text { flex: 1 1 80px; width: auto; min-width: 0; }
+.pxs-fields .widget-text input { min-width: 0; }
+.pxs-fields .jupyter-button { flex: 1 1 60px; width: auto; padding: 0 4px; }
 .pxs-panel .pxs-line, .pxs-panel .pxs-message { min-height: 20px; }
 .pxs-panel .pxs-line { margin-top: 8px; }
 .pxs-line code { user-select: all; overflow-wrap: anywhere; }
