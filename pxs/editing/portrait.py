@@ -228,6 +228,6 @@ class Portrait(Shown):
             return ()
         return (
             f"model {checkpoint.name!r} was trained on drawn faces only, and this picture seems to be another (it "
-            f"reconstructs it at {quality:.0f} dB, drawn faces at {checkpoint.drawn_psnr:.0f} or more): expect a poor "
+            f"reconstructs it at {quality:.1f} dB, drawn faces at {checkpoint.drawn_psnr:.1f} or more): expect a poor "
             "edit",
         )

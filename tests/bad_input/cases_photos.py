@@ -25,6 +25,10 @@ def _turned(folder: Path) -> None:
     draw(Identity.sample(400_003), size=256).rotate(90).save(folder / "turned.png")
 
 
+def _upside_down(folder: Path) -> None:
+    draw(Identity.sample(400_003), size=256).rotate(180).save(folder / "upside.png")
+
+
 def _small(folder: Path) -> None:
     picture = Image.new("RGB", (400, 400), "grey")
     picture.paste(draw(Identity.sample(400_003), size=96), (150, 150))
@@ -44,6 +48,7 @@ CASES: list[Case] = [
     Case("face in a plain picture", _edit("plain.png", "--face", "largest", *HAPPY), "no face was found", _plain),
     Case("all faces of a plain picture", _edit("plain.png", "--face", "all", *HAPPY), "no face was found", _plain),
     Case("a face turned by 90", _edit("turned.png", "--face", "0", *HAPPY), "turned by 9", _turned),
+    Case("a face upside down", _edit("upside.png", "--face", "0", *HAPPY), "turned by 17", _upside_down),
     Case("a small face", _edit("small.png", "--face", "0", *HAPPY), "under 64 pixels", _small),
     Case("half a face", _edit("cut.png", "--face", "0", *HAPPY), "outside of the picture", _cut),
     Case("a third face", _edit("two.png", "--face", "2", *HAPPY), "there is no face 2", _two),

@@ -27,8 +27,8 @@ from pxs.errors import ImageError
 from pxs.optional import require
 
 DETECTOR_SIDE, LANDMARK_SIDE = 128, 256
-SCORE = 0.5  # least score of the detector
-PRESENCE = 0.9  # least probability, by the network of landmarks, that there is a face
+SCORE = 0.0  # least logit of the detector: a probability of a half
+PRESENCE = math.log(9)  # least logit, by the network of landmarks, that there is a face: a probability of 0.9
 SMALLEST_TILE = 192  # side in pixels; the detector finds faces from about 40 pixels on in it
 MOST_TILES = 16  # tiles along the longer side of a picture, without overlap; more would take minutes
 MARGIN = 1.5  # side of the square that landmarks are sought in, by the longer side of their extent
@@ -102,7 +102,7 @@ class Landmarker:
 
     def near(self, picture: Image.Image, face: Face) -> Face | None:
         """The face of an RGB picture around the place of another picture's; None where there is none."""
-        return None if face.points is None else self._landmarks(picture, _around(face.points, face.roll))
+        return None if face.points is None else self._landmarks(picture, _around(face.points))
 
     @cached_property
     def _networks(self) -> dict[str, LiteNetwork]:
@@ -118,7 +118,7 @@ class Landmarker:
     def _detect(self, picture: Image.Image, tile: Square) -> list[Square]:
         """Level squares around the faces that the detector sees in a tile."""
         rows, logits = self._run("face_detector", _cut(picture, tile, DETECTOR_SIDE) * 2 - 1)
-        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -80, 80)))
+        scores = logits[0, :, 0]
         kept = sorted(np.flatnonzero(scores >= SCORE), key=lambda i: -scores[i])
         squares: list[Square] = []
         for i in kept:
@@ -133,18 +133,30 @@ class Landmarker:
 
     def _landmarks(self, picture: Image.Image, square: Square) -> Face | None:
         """The face in a square, or None if there is none."""
-        for _ in range(2):
-            values, flag, *_ = self._run("face_landmarks_detector", _cut(picture, square, LANDMARK_SIDE))
-            score = 1 / (1 + math.exp(-float(np.clip(flag.ravel()[0], -80, 80))))
-            if score < PRESENCE:
-                return None
-            points = _placed(values.reshape(-1, 3).astype(np.float64), square)
-            across = points[EYES[1]] - points[EYES[0]]
-            square = _around(points, math.degrees(math.atan2(across[1], across[0])))
+        points, score = self._fit(picture, square)
+        if score < PRESENCE:
+            return None
+        upside_down = self._fit(picture, _turned_over(points))  # a face upside down passes for an upright one
+        if upside_down[1] > score:
+            points, score = upside_down
         units = self._run("face_blendshapes", points[list(UNIT_POINTS), :2].astype(np.float32))[0].ravel().tolist()
         low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
         box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        return Face(box, points, score, dict(zip(UNITS, units[1:], strict=True)))
+        return Face(box, points, _share(score), dict(zip(UNITS, units[1:], strict=True)))
+
+    def _fit(self, picture: Image.Image, square: Square) -> tuple[Points, float]:
+        """Landmarks (478, 3) of the face in a square, and the logit of there being one; found twice if there is."""
+        points, score = self._fit_once(picture, square)
+        return (points, score) if score < PRESENCE else self._fit_once(picture, _around(points))
+
+    def _fit_once(self, picture: Image.Image, square: Square) -> tuple[Points, float]:
+        values, flag, *_ = self._run("face_landmarks_detector", _cut(picture, square, LANDMARK_SIDE))
+        return _placed(values.reshape(-1, 3).astype(np.float64), square), float(flag.ravel()[0])
+
+
+def _share(logit: float) -> float:
+    """A logit as a probability, 0..1."""
+    return 1 / (1 + math.exp(-float(np.clip(logit, -80, 80))))
 
 
 def tiles(size: tuple[int, int]) -> Iterator[Square]:
@@ -201,11 +213,19 @@ def _placed(points: Points, square: Square) -> Points:
     return placed + (square.x, square.y, 0)
 
 
-def _around(points: Points, turn: float) -> Square:
+def _around(points: Points) -> Square:
     """The level square in which landmarks are sought again."""
+    across = points[EYES[1]] - points[EYES[0]]
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     x, y = ((low + high) / 2).tolist()
-    return Square(x, y, MARGIN * float(max(high - low)), turn)
+    return Square(x, y, MARGIN * float(max(high - low)), math.degrees(math.atan2(across[1], across[0])))
+
+
+def _turned_over(points: Points) -> Square:
+    """The square of a face that has its eyes where these landmarks have them, and its mouth on the other side."""
+    square = _around(points)
+    x, y = (points[list(EYES), :2].sum(axis=0) - (square.x, square.y)).tolist()
+    return Square(x, y, square.side, square.turn + 180)
 
 
 def _distinct(found: list[Face]) -> list[Face]:

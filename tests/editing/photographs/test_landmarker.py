@@ -32,6 +32,15 @@ def test_the_astronaut_is_found_upright_and_turned():
     assert turned.size == pytest.approx(one.size, rel=0.06)
 
 
+@pytest.mark.parametrize("face", [*range(400_003, 400_007), *range(431_200, 431_206)])
+def test_a_face_upside_down_is_not_taken_for_an_upright_one(face):
+    upright = draw(Identity.sample(face), size=256) if face < 431_000 else render(Person.sample(face), Mix())
+    (one,) = finder().find(upright)
+    for other in finder().find(upright.rotate(180)):  # it may be missed
+        assert abs(other.roll - one.roll) % 360 == pytest.approx(180, abs=4)
+        assert np.allclose(upright.width - other.points[:, :2], one.points[:, :2], atol=0.03 * one.size)
+
+
 @pytest.mark.parametrize("picture", [Image.new("RGB", (300, 200), "blue"), "chelsea", "coffee"])
 def test_a_cat_and_a_cup_and_nothing_are_not_faces(picture):
     assert finder().find(photograph(picture) if isinstance(picture, str) else picture) == []
@@ -46,6 +55,22 @@ def test_small_faces_in_a_large_picture_are_found_each_once():
     assert len(found) == 3
     middles = sorted(((one.box[0] + one.box[2]) / 2, (one.box[1] + one.box[3]) / 2) for one in found)
     assert np.allclose(middles, [(x + 63, y + 75) for x, y in places], atol=6)
+
+
+def test_a_hundred_faces_are_found_each_once():
+    picture = Image.new("RGB", (800, 800), "grey")
+    face = draw(Identity.sample(400_003), size=80)
+    for number in range(100):
+        picture.paste(face, (80 * (number % 10), 80 * (number // 10)))
+    middles = sorted(((one.box[0] + one.box[2]) // 160, (one.box[1] + one.box[3]) // 160) for one in finder().find(picture))
+    assert middles == [(x, y) for x in range(10) for y in range(10)]
+
+
+def test_faces_that_overlap_are_two():
+    picture = Image.new("RGB", (600, 400), "grey")
+    picture.paste(render(Person.sample(431_201), Mix()), (60, 80))
+    picture.paste(render(Person.sample(431_202), Mix()).crop((30, 0, 256, 256)), (220, 60))
+    assert len(finder().find(picture)) == 2
 
 
 def test_tiles_cover_the_picture_and_the_whole_comes_first():
