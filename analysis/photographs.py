@@ -175,6 +175,9 @@ def astronaut(editor: Editor, folder: Path, steps: int, side: int, outsiders: Se
     cuts = cut_faces(source, ["largest"])
     edits = Group(editor, cuts).edit([Mix(), Mix(happy=1), Mix(surprised=1)], steps=steps, progress=False)
     save(folder, f"astronaut_{side}", source, *edits)
+    left, top, right, bottom = cuts[0].face.box
+    around = (left - 0.4 * (right - left), top - 0.4 * (bottom - top), right + 0.4 * (right - left), bottom)
+    save(folder, f"astronaut_{side}_face", *(image.crop(tuple(map(round, around))) for image in (source, *edits)))
     for name, image in zip(("source", *map(str, edits.mixes)), (source, *edits), strict=True):
         row(f"astronaut {side}, {name}", cuts, image, None)
         print(f"    face units: {_read(image)}")

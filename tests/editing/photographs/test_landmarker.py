@@ -62,8 +62,10 @@ def test_a_hundred_faces_are_found_each_once():
     face = draw(Identity.sample(400_003), size=80)
     for number in range(100):
         picture.paste(face, (80 * (number % 10), 80 * (number // 10)))
-    middles = sorted(((one.box[0] + one.box[2]) // 160, (one.box[1] + one.box[3]) // 160) for one in finder().find(picture))
-    assert middles == [(x, y) for x in range(10) for y in range(10)]
+    boxes = [one.box for one in finder().find(picture)]
+    assert sorted(((box[0] + box[2]) // 160, (box[1] + box[3]) // 160) for box in boxes) == [
+        (x, y) for x in range(10) for y in range(10)
+    ]
 
 
 def test_faces_that_overlap_are_two():
