@@ -15,10 +15,10 @@ from pxs.editing.editor import Editor
 from pxs.editing.photographs import Face, Faces, finder, installed
 from pxs.editing.photographs.choosing import check_face, doubt
 from pxs.editing.portrait import Portrait
+from pxs.editing.request import Request
 from pxs.errors import ImageError, PxsError, one_line
 from pxs.expressions import Mix
 from pxs.images import Picture, open_picture, read_text
-from pxs.panel.worker import Request
 
 T = TypeVar("T")
 AUTO: Literal["auto"] = "auto"
@@ -42,7 +42,7 @@ class Choice:
     @classmethod
     def of_sample(cls, sample: Sample) -> Choice:
         """The choice of a sample face."""
-        return cls(offers.png(sample), sample.file, sample.style, None, sample)
+        return cls(offers.png(sample), sample.file, sample.domain, None, sample)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from pxs.app.turns import Turns
@@ -16,6 +17,8 @@ DRAFT_STEPS = 4
 """Denoising steps of the picture that follows a slider while it is dragged."""
 DRAFT_SECONDS = 0.6
 """What such a picture may take; where it takes longer there are none."""
+TURN_SECONDS = 60.0
+"""After which an edit is put aside while others wait; it goes on when its turn comes again."""
 
 
 class Engine:
@@ -27,6 +30,7 @@ class Engine:
         self.serving: Session | None = None
         self.turns: Turns[Session] = Turns()
         self._telling = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="pxs-app", daemon=True)
         self._thread.start()
         atexit.register(self.close)  # a thread inside torch would abort the process
@@ -52,9 +56,8 @@ class Engine:
 
     def close(self, patience: float = 5.0) -> None:
         """End the thread, and wait for it at most `patience` seconds."""
+        self._closed = True
         self.turns.close()
-        if self.serving is not None:
-            self.serving.stop()
         self._thread.join(patience)
         if not self._thread.is_alive():
             atexit.unregister(self.close)
@@ -69,5 +72,16 @@ class Engine:
         while (session := self.turns.next()) is not None:
             self.serving = session
             self._tell_places()
-            session.serve()
+            self._serve(session)
             self.serving = None
+
+    def _serve(self, session: Session) -> None:
+        """Serve until all is done or the turn is over."""
+        begun, work = time.monotonic(), session.work()
+        for _ in work:
+            if self._closed:
+                return
+            if self.turns.waiting and time.monotonic() - begun > TURN_SECONDS:
+                session.put_aside(work)
+                self.ask(session)
+                return

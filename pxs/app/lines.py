@@ -7,8 +7,8 @@ import shlex
 from dataclasses import dataclass
 
 from pxs.app.choice import Choice
+from pxs.editing.request import Request
 from pxs.expressions import NEUTRAL
-from pxs.panel.worker import Request
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,7 @@ def python_line(model: Model, choice: Choice, face: int | None, request: Request
     """The call that makes the edit; `face` is the number of the face that is edited alone."""
     source = json.dumps(choice.name, ensure_ascii=False)
     if choice.sample:
-        style = "" if choice.sample.style == "human" else f', style="{choice.sample.style}"'
-        source = f"pxs.draw(pxs.Identity.sample({choice.sample.identity}){style})"
+        source = choice.sample.line
     domain = "" if choice.domain == "human" else f', "{choice.domain}"'
     alone = "" if face is None else f", face={face}"
     return f"{model.call}.open({source}{domain}{alone}).{request.line.removeprefix('portrait.')}"
@@ -35,8 +34,9 @@ def command_line(model: Model, choice: Choice, face: int | None, request: Reques
     """The command that makes the edit and writes it into the folder `edits`."""
     made, path = "", choice.name
     if choice.sample:
-        made, path = f"pxs faces --out faces --count {choice.sample.number + 1} && ", f"faces/{choice.name}"
-    mix = [f"{name}={value:g}" for name, value in request.mix.items()]
+        own = f"--style {choice.sample.style} --seed {choice.sample.number} --count 1"
+        made, path = f"pxs faces --out faces {own} && ", f"faces/{choice.name}"
+    mix = [f"{name}={value:.15g}" for name, value in request.mix.items()]
     words = ["pxs", "edit", "--image-path", path, *(("--mix", *mix) if mix else ("--expression", NEUTRAL))]
     words += [] if face is None else ["--face", str(face)]
     words += ["--seed", str(request.seed), "--steps", str(request.steps)]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from pxs.app import offers
 from pxs.app.choice import Choice, Opened, Origin, Settings, open_choice, plain, settings_in
 from pxs.app.engine import DRAFT_STEPS, Engine
-from pxs.app.lines import Model, command_line, python_line
+from pxs.app.events import data_url, finished_event, picture_event, settings_event, stem_of
+from pxs.app.lines import Model, command_line
 from pxs.app.offers import Sample
-from pxs.app.shelf import Shelf, data_url
+from pxs.app.shelf import Shelf
 from pxs.batch.presets import Preset, write_preset
 from pxs.editing.edits import Edits
+from pxs.editing.request import Request, previewed
 from pxs.editing.sampling import DenoisingStep
 from pxs.errors import ImageError, OutputError, PxsError, one_line
-from pxs.expressions import DOMAINS, Mix
+from pxs.expressions import Mix
 from pxs.images import picture_hash
-from pxs.panel.worker import Request, previewed
 
-LONGEST = 1024
-"""Longest side of a picture that is sent to the page, in pixels."""
 MOST_PREVIEWED = 2_000_000
 """Pixels of the largest picture whose unfinished edits are shown."""
 REMEMBERED = 12
@@ -50,7 +46,7 @@ class Wanted:
 
 
 class Session:
-    """What one tab wants and has. The thread of `engine` serves it; all other methods are for the server's thread.
+    """What one tab wants and has. The thread of `engine` calls `work`; all other methods are for the server's thread.
 
     `listeners` are called with what happens, from either thread: {"kind": ..., and facts}.
     """
@@ -64,6 +60,8 @@ class Session:
         self.left = time.monotonic()  # when the last listener went
         self._sources: dict[Origin, Choice] = {}
         self._lock = threading.Lock()
+        self._doing = self.wanted  # what is being made, or was last
+        self._aside: Iterator[None] | None = None
         self._stopped = False
 
     def tell(self, kind: str, **facts: Any) -> None:
@@ -85,7 +83,7 @@ class Session:
     def cancel(self) -> None:
         """Give up the edit that runs or waits, and go back to the last finished one."""
         with self._lock:
-            last = None if self.edits is None else request_of(self.edits)
+            last = None if self.edits is None else Request.of(self.edits)
             self.wanted = replace(self.wanted, request=last or self.wanted.request, draft=False)
         self.engine.leave(self)
         for event in self.state():
@@ -94,7 +92,8 @@ class Session:
     def keep(self) -> None:
         """Keep the last finished edit. Raises OutputError where there is no more room."""
         if self.edits and self.opened:
-            self.shelf.keep(self.edits, stem_of(self.opened.choice.name), self._lines(self.edits)["command"])
+            made = self.model, self.opened.choice, self.opened.face, Request.of(self.edits)
+            self.shelf.keep(self.edits, stem_of(self.opened.choice.name), command_line(*made))
             self.tell("kept", kept=[one.facts for one in self.shelf.kept])
 
     def remove(self, name: str) -> None:
@@ -108,10 +107,7 @@ class Session:
         if not edits or not opened:
             raise OutputError("there is no edit yet: move a slider, then wait for the picture")
         name = f"{stem_of(opened.choice.name)}_{edits.mixes[0].slug}.png"
-        [file] = edits.save(self.shelf.folder, names=[name], overwrite=True)
-        content = file.read_bytes()
-        file.unlink()
-        return content, name
+        return self.shelf.written(edits, name), name
 
     def preset(self) -> tuple[bytes, str]:
         """The sliders as a preset for `pxs edit --preset`, and a name for it."""
@@ -121,16 +117,17 @@ class Session:
         return file.read_bytes(), f"{wanted.request.mix.slug}.json"
 
     def stop(self) -> None:
-        """End an edit that runs after its current step."""
+        """End an edit that runs after its current step, and forget what was kept."""
         self._stopped = True
+        self.shelf.clear()
 
     def state(self) -> list[dict[str, Any]]:
         """Events that bring a page up to date."""
-        events: list[dict[str, Any]] = [_settings(self.wanted.request)]
+        events: list[dict[str, Any]] = [settings_event(self.wanted.request)]
         if self.opened:
-            events.append(_picture(self.opened))
-        if self.edits:
-            events.append(self._finished(self.edits))
+            events.append(picture_event(self.opened))
+        if self.edits and self.opened:
+            events.append(finished_event(self.model, self.opened, self.edits))
         return [*events, {"kind": "kept", "kept": [one.facts for one in self.shelf.kept]}]
 
     def _want(self, **changes: Any) -> None:
@@ -140,15 +137,25 @@ class Session:
 
     # In the thread of the engine
 
-    def serve(self) -> None:
+    def work(self) -> Iterator[None]:
+        """What makes the wanted edit, a denoising step at a time: the one that was put aside, if it is still wanted."""
+        aside, self._aside = self._aside, None
+        return aside if aside and not self._superseded(self._doing) else self._serve(self.wanted)
+
+    def put_aside(self, work: Iterator[None]) -> None:
+        """Let the next `work` go on with this one."""
+        self._aside = work
+
+    def _serve(self, wanted: Wanted) -> Iterator[None]:
         """Open the wanted picture and edit it, until it is done or something else is wanted."""
+        self._doing = wanted
         try:
-            wanted, note = self._resolved(self.wanted)
+            wanted, notes = self._resolved(wanted)
             opened = self._open(wanted)
             if opened:
-                for line in note:
+                for line in notes:
                     self.tell("say", text=line)
-                self._edit(opened, wanted)
+                yield from self._edit(opened, wanted)
         except PxsError as error:
             self._failed(one_line(error))
         except Exception as error:
@@ -171,25 +178,22 @@ class Session:
         note = (
             f"Picture, sliders and seed are those of {name}."
             if source
-            else (
-                f"Sliders and seed are those of {name}. Its own source is not known here: open that picture, and you "
-                "get the same edit again."
-            )
+            else f"Sliders and seed are those of {name}. The picture that it was made of is not known here: open that "
+            "one, and you get the same edit again."
         )
         resolved = Wanted(source or (self.opened.choice if self.opened else wanted.choice), found.request)
         with self._lock:
             if self.wanted is wanted:
                 self.wanted = resolved
-        self.tell(**_settings(found.request))
+        self._doing = resolved
+        self.tell(**settings_event(found.request))
         return resolved, (note,)
 
     def _source_of(self, found: Settings) -> Choice | None:
         """The picture that an edit was made of: one that was open in this session, or a sample."""
-        samples = (Sample(style, number) for style in DOMAINS for number in range(offers.COUNT))
         known = self._sources.get(found.origin)
-        return known or next(
-            (Choice.of_sample(one) for one in samples if picture_hash(offers.picture(one)) == found.origin.source), None
-        )
+        samples = (s for s in offers.every_sample() if picture_hash(offers.picture(s)) == found.origin.source)
+        return known or next(map(Choice.of_sample, samples), None)
 
     def _open(self, wanted: Wanted) -> Opened | None:
         """The wanted picture, opened; None where it cannot be used, which leaves the one before."""
@@ -211,25 +215,29 @@ class Session:
         self._sources[Origin.of(opened.portrait.provenance)] = wanted.choice
         for oldest in list(self._sources)[:-REMEMBERED]:
             del self._sources[oldest]
-        self.tell(**_picture(opened))
+        self.tell(**picture_event(opened))
         return opened
 
-    def _edit(self, opened: Opened, wanted: Wanted) -> None:
+    def _edit(self, opened: Opened, wanted: Wanted) -> Iterator[None]:
         request = wanted.request._replace(steps=DRAFT_STEPS) if wanted.draft else wanted.request
-        mixes, portrait, begun = [request.mix], opened.portrait, time.monotonic()
-        self.tell("started", steps=request.steps, draft=wanted.draft)
+        mixes, portrait, seconds = [request.mix], opened.portrait, 0.0
+        self.tell("started", steps=request.steps, draft=wanted.draft, remarks=request.remarks)
+        begun = time.monotonic()
         for step in portrait.steps(mixes, request.seed, request.steps):
+            seconds += time.monotonic() - begun
             if self._superseded(wanted):
                 return
             if not wanted.draft:
                 self._tell_step(opened, step)
+            yield
+            begun = time.monotonic()
         edits = portrait.finish(step, mixes, request.seed)
-        self.engine.took(time.monotonic() - begun, request.steps)
+        self.engine.took(seconds, request.steps)
         if wanted.draft:
-            self.tell("draft", image=data_url(edits[0], LONGEST))
+            self.tell("draft", image=data_url(edits[0]))
         elif not self._superseded(wanted):
             self.edits = edits
-            self.tell(**self._finished(edits))
+            self.tell(**finished_event(self.model, opened, edits))
 
     def _tell_step(self, opened: Opened, step: DenoisingStep) -> None:
         """Tell how many steps are done, with a preview after some of them."""
@@ -237,61 +245,13 @@ class Session:
         width, height = opened.portrait.source.size
         if previewed(step.index, step.total) and width * height <= MOST_PREVIEWED:
             model_picture = opened.portrait.preview(step.clean)[0]
-            facts["image"] = data_url(opened.portrait.prepared.restore(model_picture), LONGEST)
+            facts["image"] = data_url(opened.portrait.prepared.restore(model_picture))
         self.tell("step", **facts)
 
     def _failed(self, message: str) -> None:
         """Tell what went wrong, after showing what is left: the last edit, or the source."""
         if self.opened:
-            self.tell(**_picture(self.opened))
-        if self.edits:
-            self.tell(**self._finished(self.edits))
+            self.tell(**picture_event(self.opened))
+        if self.edits and self.opened:
+            self.tell(**finished_event(self.model, self.opened, self.edits))
         self.tell("failed", message=plain(message))
-
-    def _finished(self, edits: Edits) -> dict[str, Any]:
-        request = request_of(edits)
-        image = data_url(edits[0], LONGEST)
-        return {"kind": "finished", "image": image, "mix": str(request.mix), **_numbers(request), **self._lines(edits)}
-
-    def _lines(self, edits: Edits) -> dict[str, str]:
-        """The line of Python and the command that make the edit."""
-        assert self.opened
-        made = self.model, self.opened.choice, self.opened.face, request_of(edits)
-        return {"python": python_line(*made), "command": command_line(*made)}
-
-
-def request_of(edits: Edits) -> Request:
-    """The request that an edit of one mix answers."""
-    return Request(edits.mixes[0], edits.seed, edits.steps)
-
-
-def stem_of(name: str) -> str:
-    """The stem of a file name, of at most 60 characters that any system takes."""
-    return re.sub(r"[^\w-]+", "_", Path(name).stem)[:60].strip("_") or "face"
-
-
-def _numbers(request: Request) -> dict[str, int]:
-    return {"seed": request.seed, "steps": request.steps}
-
-
-def _settings(request: Request) -> dict[str, Any]:
-    return {"kind": "settings", "mix": dict(request.mix), **_numbers(request)}
-
-
-def _picture(opened: Opened) -> dict[str, Any]:
-    """What the page shows of an opened picture; boxes of faces are shares of its width and height."""
-    shown: Image.Image = opened.portrait.prepared.shown
-    (width, height), choice = opened.portrait.source.size, opened.choice
-    return {
-        "kind": "picture",
-        "image": data_url(shown, LONGEST),
-        "width": shown.width,
-        "height": shown.height,
-        "name": choice.name,
-        "domain": choice.domain,
-        "sample": None if choice.sample is None else list(choice.sample),
-        "faces": [[x / side for x, side in zip(f.box, (width, height) * 2, strict=True)] for f in opened.faces],
-        "boxed": shown.size == (width, height),
-        "face": opened.face,
-        "remarks": list(opened.remarks),
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import shutil
 import threading
@@ -12,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from pxs.app.events import data_url
 from pxs.editing.edits import Edits
 from pxs.errors import OutputError
 from pxs.images import animate
-from pxs.panel.pictures import jpeg, scaled
 
 MOST = 60
 """Edits that one session can keep."""
@@ -75,6 +74,15 @@ class Shelf:
             self.kept.clear()
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def written(self, edits: Edits, name: str) -> bytes:
+        """The PNG file of one edit, which is not kept."""
+        with self._lock:
+            [file] = edits.save(self.folder, names=[name], overwrite=True)
+            try:
+                return file.read_bytes()
+            finally:
+                file.unlink()
+
     def content(self, name: str) -> bytes | None:
         """The PNG file of this name; None if it is not kept."""
         with self._lock:
@@ -103,12 +111,6 @@ class Shelf:
             frames = [_read(one.file) for one in self.kept]
             file = animate(frames, self.folder / f"animation.{kind}", seconds=0.4 * len(frames))
             return file.read_bytes()
-
-
-def data_url(image: Image.Image, longest: int) -> str:
-    """The image as a JPEG in a data URL, made smaller where its longer side has more than `longest` pixels."""
-    content = jpeg(image, scaled(image.size, min(longest, max(image.size))))
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
 def _read(file: Path) -> Image.Image:

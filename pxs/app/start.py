@@ -1,141 +1,102 @@
-"""Starts the app: checks what was asked for, takes the port, prints the address, and serves until it is stopped."""
+"""Starts the app: takes a port, loads the model, and serves the page until it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
-import re
-import secrets
-import signal
+import shutil
 import socket
 import sys
 import tempfile
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-
-from pxs.app.engine import Engine
-from pxs.app.lines import Model
-from pxs.app.server import Desk, application
-from pxs.editing.editor import Editor
-from pxs.errors import UsageError, one_line, shown
+from pxs.app.desk import Desk
+from pxs.app.live import Live
+from pxs.app.pages import HANDLERS, Closed
+from pxs.errors import OutputError
+from pxs.serving import application, listen, serving, until_stopped
+from pxs.storage.locks import locked
 
 FIRST_PORT, PORTS = 8860, 40
 """The ports that are tried, in this order, where none was asked for."""
-HERE, ALL = "127.0.0.1", ("0.0.0.0", "::")
+MOST_MESSAGE = 64 * 1024
+"""Bytes of a message over the live connection."""
+FOLDERS, LOCK = "pxs-app-", ".lock"
 
 
-def check_token(text: str) -> str:
-    """The token. Raises UsageError for one that is short, or that an address cannot hold."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", text):
-        raise UsageError(
-            f"{shown(text)} is not a token: give 16 to 128 letters, digits, '-' or '_', or leave --token out for a "
-            "random one"
-        )
-    return text
+def take_port(host: str, port: int | None = None) -> list[socket.socket]:
+    """Sockets that listen on a port of `host`, for None on the first free one of ours.
 
-
-@dataclass(frozen=True)
-class Place:
-    """Where the page is served: sockets that listen, the host that was asked for, and the token that lets people in."""
-
-    sockets: list[socket.socket]
-    host: str
-    token: str
-
-    @property
-    def port(self) -> int:
-        """The port of the sockets."""
-        return int(self.sockets[0].getsockname()[1])
-
-    @property
-    def address(self) -> str:
-        """The address to open; where all interfaces are served, that of this machine."""
-        return self._at(HERE if self.host in ALL else self.host)
-
-    @property
-    def notice(self) -> str:
-        """What else a user should know about the address."""
-        if self.host in (HERE, "::1", "localhost"):
-            return "Open this address in a browser on this machine; Ctrl-C stops the app."
-        other = f" ({self._at(socket.gethostname())})" if self.host in ALL else ""
-        return f"All who have the token can come in{other}, and what they send is not encrypted; Ctrl-C stops the app."
-
-    def _at(self, name: str) -> str:
-        return f"http://{f'[{name}]' if ':' in name else name}:{self.port}/?token={self.token}"
-
-
-def check_host(text: str) -> str:
-    """The host. Raises UsageError for what cannot be the name or the address of a machine."""
-    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,253}", text):
-        raise UsageError(f"{shown(text)} is not a host: give an address of this machine, or leave --host out")
-    return text
-
-
-def take_place(host: str = HERE, port: int | None = None, token: str | None = None) -> Place:
-    """Take a port of `host`, the first free one for None; without a token, a random one.
-
-    Raises UsageError if the port is taken, and for a host that is not this machine.
+    Raises OutputError where that cannot be.
     """
-    name = check_host(host)
-    for candidate in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,):
-        try:
-            return Place(bind_sockets(candidate, name), name, token or secrets.token_urlsafe(24))
-        except (OSError, UnicodeError) as error:
-            if port is None and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                continue
-            raise UsageError(
-                f"port {candidate} of {shown(host)} cannot be used ({one_line(error)}): give another --port or --host, "
-                "or leave both out"
-            ) from None
-    raise UsageError(f"ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken: give another with --port")
+    if port is not None:
+        return listen(host, port)
+    for one in listen(host, 0):  # raises for what is no address of this machine
+        one.close()
+    for candidate in range(FIRST_PORT, FIRST_PORT + PORTS):
+        with contextlib.suppress(OutputError):
+            return listen(host, candidate)
+    return listen(host, FIRST_PORT)  # raises
 
 
-def serve(place: Place, editor: Editor, model: Model, most_bytes: int, ready: Callable[[], None]) -> None:
-    """Serve the page until the process is told to stop; `ready` is called once it can be opened.
+@contextlib.contextmanager
+def own_folder(base: Path | None = None) -> Iterator[Path]:
+    """A folder for what sessions keep, removed at the end. What a killed app left behind is removed as well.
 
-    most_bytes: of an upload.
+    base: where, by default the folder for temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="pxs-app-") as folder:
-        engine = Engine(editor)
-        try:
-            desk = Desk(engine, model, place.token, f"pxs-{place.port}", most_bytes, Path(folder))
-            asyncio.run(_serve(place, desk, ready))
-        finally:
-            engine.close()
+    root = Path(tempfile.gettempdir()) if base is None else base
+    for left in root.glob(f"{FOLDERS}*"):
+        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
+            continue
+        with contextlib.suppress(OutputError), locked(left / LOCK) as dead:
+            if dead:
+                shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=FOLDERS, dir=root))
+    try:
+        with locked(folder / LOCK):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(place: Place, desk: Desk, ready: Callable[[], None]) -> None:
-    stopped = asyncio.Event()
-    with contextlib.suppress(NotImplementedError, ValueError):  # Windows; a thread that is not the main one
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with serving(place, desk):
-        ready()
-        await stopped.wait()
+def serve(desk: Desk, token: str, sockets: Sequence[socket.socket], ready: Callable[[], object]) -> None:
+    """Serve the page until the process is told to stop; `ready` is called once it can be opened."""
+
+    async def run() -> None:
+        async with serving_page(desk, token, sockets):
+            await until_stopped(ready)
+
+    try:
+        asyncio.run(run())
+    finally:
+        desk.engine.close()
 
 
 @contextlib.asynccontextmanager
-async def serving(place: Place, desk: Desk) -> AsyncIterator[None]:
-    """Serve while the block runs; then close the place and all connections."""
-    server = HTTPServer(application(desk), max_body_size=desk.most_bytes, max_buffer_size=desk.most_bytes + 2**20)
-    server.add_sockets(place.sockets)
-    try:
-        yield
-    finally:
-        server.stop()
-        for connection in tuple(desk.connections):
-            connection.close(1001, "the app stops")
-        for _ in range(20):  # until their browsers have answered, two seconds at most
-            if desk.connections:
-                await asyncio.sleep(0.1)
-        await server.close_all_connections()
+async def serving_page(desk: Desk, token: str, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
+    """Serve the page while the block runs; then close all connections."""
+    made = application(
+        token,
+        {**HANDLERS, "live": Live},
+        {"desk": desk},
+        Closed,
+        websocket_max_message_size=MOST_MESSAGE,
+        websocket_ping_interval=20,
+    )
+    async with serving(made, sockets, desk.limits.file):
+        try:
+            yield
+        finally:
+            for connection in tuple(desk.connections):
+                connection.close(1001, "the app stops")
+            for _ in range(20):  # until their browsers have answered, two seconds at most
+                if desk.connections:
+                    await asyncio.sleep(0.1)
 
 
 def open_browser(address: str) -> None:

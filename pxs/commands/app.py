@@ -1,22 +1,25 @@
-"""`pxs app`: the panel as a page in the browser, for people who write no Python."""
+"""`pxs app`: a page in the browser, for people who write no Python."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import socket
+import sys
 from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import DEFAULT_ADAPTER, Commands, add_model, add_recipe, load_editor
-from pxs.errors import PxsError
+from pxs.errors import UsageError
 from pxs.optional import require
 from pxs.parsing import argument
-from pxs.quantities import Real, Whole
+from pxs.quantities import PORT, Real
 
 if TYPE_CHECKING:
     from pxs.app.lines import Model
 
-PORT = Whole("port", 1, 65535)
 MEGABYTES = Real("upload limit", 0.1, 200, "in megabytes")
+MEGAPIXELS = Real("pixel limit", 0.01, 50, "in megapixels")
 OPTIONS = {"memory": "auto", "schedule": "own", "attention": "native", "reuse": 0.0, "recipe": "auto"}
 """Flags of the model that a command of the page repeats, and their defaults."""
 
@@ -24,20 +27,19 @@ OPTIONS = {"memory": "auto", "schedule": "own", "attention": "native", "reuse": 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
-        "app", help="open the page in the browser", description="Edit faces on a page in the browser."
+        "app", help="edit faces on a page in the browser", description="Edit faces on a page in the browser."
     )
-    command.add_argument("--port", type=argument(PORT), help="of the page (default the first free one from 8860)")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
     command.add_argument(
-        "--host", default="127.0.0.1", help="0.0.0.0 lets other machines in that have the token (default 127.0.0.1)"
+        "--port", type=argument(PORT), help="default the first free one from 8860; 0 for any that is free"
     )
-    command.add_argument("--token", help="what lets a browser in, 16 characters or more (default a random one)")
+    command.add_argument("--token", help="the secret part of the address (default a new one at each start)")
     command.add_argument("--no-browser", action="store_true", help="only print the address")
     command.add_argument(
-        "--upload-limit",
-        type=argument(MEGABYTES),
-        default=20.0,
-        metavar="MB",
-        help="largest picture that is taken (default 20)",
+        "--upload-limit", type=argument(MEGABYTES), default=20.0, metavar="MB", help="largest file (default 20)"
+    )
+    command.add_argument(
+        "--pixel-limit", type=argument(MEGAPIXELS), default=16.0, metavar="MP", help="largest picture (default 16)"
     )
     add_model(command)
     add_recipe(command)
@@ -46,24 +48,30 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """`pxs app`: take a port, load the model, print the address and open it; serve until it is stopped."""
-    require("tornado", "app", PxsError)
-    from pxs.app.start import check_token, open_browser, serve, take_place
+    require("tornado", "app", UsageError)
+    from pxs.serving import ALL, NOT_ENCRYPTED, check_token, is_open, link, new_token
 
-    token = None if args.token is None else check_token(args.token)
-    place = take_place(args.host, args.port, token)
-    try:
-        editor = load_editor(args)
-    except BaseException:
-        for each in place.sockets:
-            each.close()
-        raise
+    token = new_token() if args.token is None else check_token(args.token)
+    from pxs.app.desk import Desk, Limits
+    from pxs.app.engine import Engine
+    from pxs.app.start import open_browser, own_folder, serve, take_port
 
-    def ready() -> None:
-        print(place.address, place.notice, sep="\n", flush=True)
-        if not args.no_browser:
-            open_browser(place.address)
+    limits = Limits(round(args.upload_limit * 1e6), round(args.pixel_limit * 1e6))
+    with contextlib.ExitStack() as ends:
+        sockets = [ends.enter_context(one) for one in take_port(args.host, args.port)]
+        desk = Desk(Engine(load_editor(args)), _model(args), ends.enter_context(own_folder()), limits)
+        address = link(args.host, sockets, token)
 
-    serve(place, editor, _model(args), round(args.upload_limit * 1_000_000), ready)
+        def ready() -> None:
+            if is_open(args.host):
+                print(f"pxs: warning: {NOT_ENCRYPTED}", file=sys.stderr)
+            print(address, flush=True)
+            if args.host in ALL:
+                print("from other machines:", link(socket.gethostname(), sockets, token), flush=True)
+            if not args.no_browser:
+                open_browser(address)
+
+        serve(desk, token, sockets, ready)
 
 
 def _model(args: argparse.Namespace) -> Model:

@@ -7,14 +7,16 @@ sessionStorage.setItem("pxs-session", key);
 let socket = null;
 
 // Connects, and connects again whenever the connection is lost. `handlers.event` gets each event, `handlers.lost` is
-// called with true where the app runs but does not know this browser, with false where it does not run.
+// called with true where the app runs but has another token, with false where it does not run.
 export function connect(handlers) {
-  socket = new WebSocket(`ws${location.protocol.slice(4)}//${location.host}/live?session=${key}`);
+  const address = new URL(`live?session=${key}`, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  socket = new WebSocket(address);
   socket.onmessage = (message) => handlers.event(JSON.parse(message.data));
   socket.onclose = async () => {
     socket = null;
     const answer = await fetch("alive").catch(() => null);
-    if (!answer?.ok) handlers.lost(answer?.status === 403);
+    if (!answer?.ok) handlers.lost(answer?.status === 404);
     setTimeout(() => connect(handlers), 1000);
   };
 }
@@ -25,8 +27,8 @@ export function wish(what, facts = {}) {
 
 async function asked(path, options) {
   const answer = await fetch(path, options).catch(() => null);
-  if (!answer) throw new Error("the app could not be reached, or the file is too large for it");
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message || `the app answered ${answer.status}`);
+  if (!answer) throw new Error("The app could not be reached, or the file is too large for it.");
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message || `The app answered ${answer.status}.`);
   return answer;
 }
 
