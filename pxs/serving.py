@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import re
 import secrets
 import signal
@@ -19,14 +21,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from pxs.errors import OutputError, UsageError, one_line, shown
 
 HERE = "127.0.0.1"
 OURS = (HERE, "localhost", "::1")
-ALL = ("0.0.0.0", "::")
+ALL = {"0.0.0.0": HERE, "::": "::1"}
+"""What stands for all addresses of a machine, and the one of them that the machine itself uses."""
 LONGEST_HEADER = 10_000  # bytes of the header of a request
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 NOT_ENCRYPTED = "the connection is not encrypted: serve only where all may read along"
@@ -92,20 +94,46 @@ def application(
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on an address of this machine. Raises OutputError where that cannot be."""
+    """Sockets that listen on all addresses of a host that this machine has, on one port. Raises OutputError if on none.
+
+    A port that is taken on one of the addresses is taken.
+    """
     try:
         if not host:
             raise ValueError("it is empty")  # which would stand for all addresses
-        return bind_sockets(port, host)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return _opened(list(dict.fromkeys((family, place) for family, *_, place in found)))
     except (OSError, ValueError) as error:
         raise OutputError(
             f"{shown(host)}, port {port} cannot be listened on ({one_line(error)}): choose another"
         ) from None
 
 
+def _opened(places: Sequence[tuple[int, tuple[Any, ...]]]) -> list[socket.socket]:
+    """Listening sockets at these places; those that this machine lacks are left out, unless it lacks all."""
+    missing: OSError | None = None
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.socket] = []
+        for family, (address, port, *more) in places:
+            port = sockets[0].getsockname()[1] if sockets else port
+            try:
+                one = socket.create_server((address, port, *more), family=family, backlog=128)
+            except OSError as error:
+                missing = OSError(error.errno, os.strerror(error.errno or 0))  # its own text is longer
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise missing from None
+                continue
+            sockets.append(opened.enter_context(one))
+            one.setblocking(False)
+        if missing and not sockets:
+            raise missing
+        opened.pop_all()
+        return sockets
+
+
 def link(host: str, sockets: Sequence[socket.socket], token: str) -> str:
     """The address to open on this machine."""
-    name = HERE if host in ALL else host
+    name = ALL.get(host, host)
     return f"http://{f'[{name}]' if ':' in name else name}:{sockets[0].getsockname()[1]}/{token}/"
 
 

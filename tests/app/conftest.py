@@ -10,33 +10,36 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from pxs.app.desk import Desk, Limits
 from pxs.app.engine import Engine
 from pxs.app.lines import Model
-from pxs.app.server import Desk
-from pxs.app.start import serving, take_place
+from pxs.app.start import serving_page
+from pxs.serving import link, listen
 
 TOKEN = "token-of-the-tests-0123"
-PATIENCE = 600  # seconds that a test waits for the other thread
-MOST_BYTES = 300_000
+PATIENCE = 600  # seconds that a test waits for another thread
+LIMITS = Limits(300_000, 500_000)
 
 
 class Running:
     """An app that runs: its address, its desk, and `stop`."""
 
-    def __init__(self, editor, folder, port=None, token=TOKEN):
-        self.place = take_place(port=port, token=token)
+    def __init__(self, editor, folder, port=0, token=TOKEN):
+        self.sockets = listen("127.0.0.1", port)
+        self.address, self.port = link("127.0.0.1", self.sockets, token), self.sockets[0].getsockname()[1]
         self.engine = Engine(editor)
-        self.desk = Desk(self.engine, Model(), token, f"pxs-{self.place.port}", MOST_BYTES, folder)
-        self._up, self._loop = threading.Event(), asyncio.new_event_loop()
+        self.desk = Desk(self.engine, Model(), folder, LIMITS)
+        self._token, self._up, self._loop = token, threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._main(),))
         self._thread.start()
         assert self._up.wait(PATIENCE)
 
     async def _main(self):
         self._stopped = asyncio.Event()
-        async with serving(self.place, self.desk):
+        async with serving_page(self.desk, self._token, self.sockets):
             self._up.set()
             await self._stopped.wait()
+        await self._loop.shutdown_default_executor()
 
     def stop(self):
         if self._thread.is_alive():
@@ -44,6 +47,32 @@ class Running:
             self._thread.join(PATIENCE)
             self._loop.close()
             self.engine.close(PATIENCE)
+
+    @contextlib.contextmanager
+    def held(self):
+        """No session is served until the block ends."""
+        gate = Gate()
+        self.engine.ask(gate)
+        try:
+            assert gate.entered.wait(PATIENCE)
+            yield
+        finally:
+            gate.opened.set()
+
+
+class Gate:
+    """A session whose turn lasts until it is opened."""
+
+    def __init__(self):
+        self.entered, self.opened = threading.Event(), threading.Event()
+
+    def tell(self, kind, **facts):
+        pass
+
+    def work(self):
+        self.entered.set()
+        assert self.opened.wait(PATIENCE)
+        return iter(())
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +91,16 @@ def make_app(editor, tmp_path_factory):
 class Tab:
     """What a page does: a session, its live connection, and its requests."""
 
-    def __init__(self, app, token=TOKEN):
-        self.base, self.token = f"http://127.0.0.1:{app.place.port}", token
-        self.key, self.events, self.live = secrets.token_hex(16), [], None
+    def __init__(self, app):
+        self.address, self.key, self.events, self.live = app.address, secrets.token_hex(16), [], None
+        self.desk = app.desk
+
+    @property
+    def session(self):
+        return self.desk.sessions[self.key]
 
     async def connect(self):
-        address = f"ws{self.base[4:]}/live?session={self.key}&token={self.token}"
+        address = f"ws{self.address[4:]}live?session={self.key}"
         self.live = await websocket_connect(HTTPRequest(address, request_timeout=PATIENCE))
         return self
 
@@ -85,20 +118,13 @@ class Tab:
                 return event
 
     async def fetch(self, path, method="GET", body=None, **headers):
+        given = {"X-Session": self.key, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        request = HTTPRequest(self.address + path, method, given, body, request_timeout=PATIENCE)
         client = AsyncHTTPClient(force_instance=True, max_body_size=10**8)
-        given = {"X-Session": self.key, "Cookie": "", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        mark = "&" if "?" in path else "?"
-        request = HTTPRequest(
-            f"{self.base}/{path}{mark}token={self.token}",
-            method,
-            given,
-            body,
-            request_timeout=PATIENCE,
-            follow_redirects=False,
-        )
-        answer = await client.fetch(request, raise_error=False)
-        client.close()
-        return answer
+        try:
+            return await client.fetch(request, raise_error=False)
+        finally:
+            client.close()
 
     async def close(self):
         self.live.close()
@@ -107,20 +133,20 @@ class Tab:
 
 
 @pytest.fixture
-def tabs(make_app):
-    """A function that runs a coroutine with as many tabs of one app as it has arguments after the first."""
+def tabs():
+    """A function that runs a coroutine with as many tabs of an app as it asks for."""
 
-    def run(test, count=1, app=None):
+    def run(test, app, count=1):
         async def main():
-            running = app or make_app()
-            opened = [Tab(running) for _ in range(count)]
-            for tab in opened:
-                await tab.connect()
+            opened = [Tab(app) for _ in range(count)]
             try:
+                for tab in opened:
+                    await tab.connect()
                 return await test(*opened)
             finally:
                 for tab in opened:
-                    await tab.close()
+                    if tab.live:
+                        await tab.close()
 
         return asyncio.run(main())
 

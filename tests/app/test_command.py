@@ -1,5 +1,6 @@
-"""`pxs app` as a process, its port and address, and the lines that say how an edit is made."""
+"""`pxs app` as a process that is killed and started again, its port, and the lines that say how an edit is made."""
 
+import os
 import shlex
 import signal
 import socket
@@ -7,62 +8,77 @@ import subprocess
 import sys
 import urllib.request
 import webbrowser
+from contextlib import contextmanager
 
 import pytest
 
 from pxs.app.choice import Choice
 from pxs.app.lines import Model, command_line, python_line
 from pxs.app.offers import Sample
-from pxs.app.start import FIRST_PORT, PORTS, open_browser, take_place
+from pxs.app.start import FIRST_PORT, PORTS, open_browser, own_folder, take_port
 from pxs.cli import parser
 from pxs.commands.app import _model
+from pxs.editing.request import Request
 from pxs.expressions import Mix
-from pxs.panel.worker import Request
 
-PATIENCE = 300
+PATIENCE = 600
 
 
-def test_the_command_serves_until_it_is_told_to_stop():
-    command = [sys.executable, "-m", "pxs", "app", "--no-browser"]
+@contextmanager
+def running(folder, *flags):
+    """The process, and the address that it printed; killed at the end. folder: for temporary files."""
+    command = [sys.executable, "-m", "pxs", "app", "--no-browser", *flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
+    with subprocess.Popen(command, **pipes, env={**os.environ, "TMPDIR": str(folder)}) as process:
         try:
-            address = process.stdout.readline().strip()
-            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-            with opener.open(address, timeout=PATIENCE) as answer:
-                page = answer.read().decode()
-            process.send_signal(signal.SIGTERM)
-            printed, said = process.communicate(timeout=PATIENCE)
+            yield process, process.stdout.readline().strip()
         finally:
             process.kill()
-    assert (process.returncode, said) == (0, "") and "Ctrl-C" in printed
-    assert address.startswith("http://127.0.0.1:") and len(address.partition("?token=")[2]) >= 32
-    assert "<title>PixelSmile" in page
+
+
+def fetch(address, path="", **headers):
+    with urllib.request.urlopen(urllib.request.Request(address + path, headers=headers), timeout=PATIENCE) as answer:
+        return answer.read()
+
+
+def test_a_killed_app_leaves_nothing_behind_and_one_that_is_told_to_stop_ends(tmp_path):
+    def folders():
+        return [path for path in tmp_path.iterdir() if path.name.startswith("pxs-app-")]
+
+    with running(tmp_path, "--port", "0") as (process, address):
+        assert b"<title>PixelSmile" in fetch(address)
+        [kept] = folders()
+        process.kill()
+        process.wait()
+    assert folders() == [kept]
+    port, token = address.split(":")[2].split("/")[:2]
+    with running(tmp_path, "--port", port, "--token", token) as (process, again):
+        assert again == address and len(token) >= 16 and address.startswith("http://127.0.0.1:")
+        assert b"<title>PixelSmile" in fetch(address)
+        assert len(folders()) == 1 and kept not in folders()
+        process.send_signal(signal.SIGTERM)
+        printed, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, printed, said) == (0, "", "")
+    assert folders() == []
+
+
+def test_the_folder_of_a_running_app_is_left_alone(tmp_path):
+    (tmp_path / "pxs-app-elsewhere").symlink_to(tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    with own_folder(tmp_path) as first, own_folder(tmp_path) as second:
+        assert first != second and first.is_dir() and second.is_dir()
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "pxs-app-elsewhere"}
 
 
 def test_without_a_port_the_first_free_one_is_taken():
-    first = take_place()
-    second = take_place()
+    sockets = [take_port("127.0.0.1")[0], take_port("127.0.0.1")[0]]
     try:
-        ports = first.port, second.port
+        ports = [each.getsockname()[1] for each in sockets]
         assert FIRST_PORT <= ports[0] < ports[1] < FIRST_PORT + PORTS
-        assert first.token != second.token
-        assert {each.getsockname()[0] for each in first.sockets} == {"127.0.0.1"}
+        assert {each.getsockname()[0] for each in sockets} == {"127.0.0.1"}
+        assert all(each.family == socket.AF_INET for each in sockets)
     finally:
-        for each in (*first.sockets, *second.sockets):
-            each.close()
-
-
-@pytest.mark.parametrize(
-    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")]
-)
-def test_the_address_can_be_opened_on_this_machine(host, shown):
-    place = take_place(host, token="x" * 16)
-    try:
-        assert place.address == f"http://{shown}:{place.port}/?token={'x' * 16}"
-        assert all(each.family in (socket.AF_INET, socket.AF_INET6) for each in place.sockets)
-    finally:
-        for each in place.sockets:
+        for each in sockets:
             each.close()
 
 
@@ -86,18 +102,22 @@ def test_the_lines_of_an_upload_quote_its_name_and_name_the_face():
     given = eval(python, {"pxs": Recorder()})
     assert given == [("load", ("mini",), {}), ("open", ("my 'best\" face.png", "anime"), {"face": 1}), *given[2:]]
     args = parser().parse_args(shlex.split(command)[1:])
-    assert (args.image_path, args.data_type, args.expression, args.seed) == (choice.name, "anime", "neutral", 1)
+    assert (args.image_path, args.domain, args.expression, args.seed) == ([choice.name], "anime", "neutral", 1)
     assert [face for face, _ in args.faces] == [1]
 
 
 def test_the_lines_of_another_model_load_it_the_same_way():
     flags = ["--model-path", "org/big", "--lora-path", "a.safetensors=0.5", "--memory", "offload"]
     model = _model(parser().parse_args(["app", *flags]))
-    python, command = lines(Choice.of_sample(Sample("human", 0)), None, Request(Mix(sad=0.25), 1, 20), model)
-    assert python.startswith("pxs.load(\"org/big\", adapter={'a.safetensors': 0.5}, memory='offload').open(pxs.draw(")
-    edit = parser().parse_args(shlex.split(command.partition(" && ")[2])[1:])
+    python, command = lines(
+        Choice(b"", "x.png", sample=Sample("person", 3)), None, Request(Mix(sad=1 / 3), 1, 20), model
+    )
+    start = "pxs.load(\"org/big\", adapter={'a.safetensors': 0.5}, memory='offload').open(pxs.render(pxs.Person."
+    assert python.startswith(start)
+    faces, edit = (parser().parse_args(shlex.split(each)[1:]) for each in command.split(" && "))
+    assert (faces.style, faces.seed, faces.count) == (["person"], 3, 1)
     assert (edit.model_path, edit.lora_path, edit.memory) == ("org/big", ["a.safetensors=0.5"], "offload")
-    assert edit.mix == ["sad=0.25"] and edit.image_path == "faces/human_000_neutral.png"
+    assert Mix.parse(edit.mix)["sad"] == pytest.approx(1 / 3, rel=1e-14)
 
 
 class Recorder:
