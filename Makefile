@@ -8,7 +8,7 @@ READY := .venv/.installed
 CLEAN := build/clean
 PIP := -m pip -q --disable-pip-version-check
 
-.PHONY: help demo test lab lint lock sbom audit release
+.PHONY: help app demo test lab lint lock sbom audit release
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
@@ -17,6 +17,9 @@ demo: $(READY) ## edit a face with the embedded model on the CPU: notebook, page
 	CUDA_VISIBLE_DEVICES= $(BIN)/papermill -r out_dir "$(OUT)" notebooks/01_edit.ipynb "$(OUT)/01_edit.ipynb"
 	$(BIN)/jupyter-nbconvert --to html "$(OUT)/01_edit.ipynb"
 	@echo "Made:" && ls "$(OUT)/01_edit.ipynb" "$(OUT)/01_edit.html" "$(OUT)/sweep.png"
+
+app: $(READY) ## open the page that edits faces in the browser
+	$(BIN)/pxs app
 
 test: $(READY) ## run the whole test suite, in two processes of one thread each
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

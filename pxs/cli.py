@@ -1,5 +1,6 @@
 """The command `pxs`: a thin front over the package. Mistakes end in one line on standard error and exit status 2.
 
+pxs app
 pxs edit --image-path face.png --expression happy --scales 0 0.5 1 1.5 --output-dir out
 pxs edit --image-path face.png --mix happy=0.7 surprised=0.5 --output-dir out
 pxs edit photos 'more/**/*.jpg' --preset happy --output-dir out --workers 2
@@ -27,7 +28,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from pxs import __version__
-from pxs.commands import bench, blend, download, edit, faces, info, judges, study, train
+from pxs.commands import app, bench, blend, download, edit, faces, info, judges, study, train
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.parsing import Parser
 
@@ -115,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
-    for command in (edit, blend, faces, bench, judges, study, train, download, info):
+    for command in (app, edit, blend, faces, bench, judges, study, train, download, info):
         command.add(commands)
     return top
 

@@ -131,7 +131,9 @@ def test_requirements_hold_the_hashes_of_all_that_make_installs_and_nothing_else
     assert hashed("requirements-cpu.txt")["torch"][0] == versions["torch"] + "+cpu"
     assert {name: version for name, (version, _) in found.items()} == {name: versions[name] for name in found}
     assert set(found) == brought_in(
-        requirements("dependencies", "dev", "heif", "judges", "notebooks", "photos", "study", "tensorboard", "video")
+        requirements(
+            "dependencies", "app", "dev", "heif", "judges", "notebooks", "photos", "study", "tensorboard", "video"
+        )
     )
     for name, (_, hashes) in (*found.items(), *hashed("requirements-cpu.txt").items()):
         assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in hashes), name

@@ -9,12 +9,11 @@ from pathlib import Path
 from pxs.commands.arguments import Commands, path
 from pxs.errors import UsageError
 from pxs.parsing import argument
-from pxs.quantities import COUNT, SEED, Whole
+from pxs.quantities import COUNT, PORT, SEED, Whole
 
 RATERS = Whole("raters", 1, 1000, "a page each")
 QUESTIONS = Whole("questions", 1, 1000, "for each rater")
 PAIRS = Whole("pairs", 0, 1000, "for each rater")
-PORT = Whole("port", 0, 65535, "0 for any that is free")
 
 
 def add(commands: Commands) -> None:
@@ -93,11 +92,12 @@ def run_serve(args: argparse.Namespace) -> None:
     from pxs.optional import require
 
     require("tornado", "study", UsageError)
-    from pxs.study.serve import is_open, serve
+    from pxs.serving import NOT_ENCRYPTED, is_open
+    from pxs.study.serve import serve
 
     def ready(link: str) -> None:
         if is_open(args.host):
-            print("pxs: warning: the connection is not encrypted: serve only where all may read along", file=sys.stderr)
+            print(f"pxs: warning: {NOT_ENCRYPTED}", file=sys.stderr)
         print(link, flush=True)
 
     serve(args.folder, args.host, args.port, ready)

@@ -12,11 +12,12 @@ from pathlib import Path
 from pxs.batch.presets import Preset, write_preset
 from pxs.editing.edits import Edits
 from pxs.editing.portrait import SEED, STEPS, Portrait
+from pxs.editing.request import Request
 from pxs.errors import OutputError, one_line
 from pxs.expressions import Mix
 from pxs.panel.strip import Strip, close
 from pxs.panel.view import View
-from pxs.panel.worker import Request, Worker
+from pxs.panel.worker import Worker
 from pxs.storage.paths import PathName
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pxs.editing.edits import Edits
+from pxs.editing.request import Request
 from pxs.errors import PxsError
+from pxs.images.screen import jpeg, scaled
 from pxs.images.showing import element
 from pxs.optional import require
-from pxs.panel.pictures import jpeg, scaled
-from pxs.panel.worker import Request
 
 THUMBNAIL = 112  # longest side, in pixels
 

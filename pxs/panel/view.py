@@ -16,14 +16,14 @@ from PIL import Image
 
 from pxs import quantities
 from pxs.editing.edits import Edits
+from pxs.editing.request import MAX_INTENSITY, MAX_SEED, Request
 from pxs.errors import PxsError, one_line
 from pxs.expressions import BASIC, EXPRESSIONS, Mix
+from pxs.images.screen import jpeg, scaled
 from pxs.optional import require
 from pxs.panel.names import names
-from pxs.panel.pictures import jpeg, scaled
 from pxs.panel.still import still
 from pxs.panel.style import style
-from pxs.panel.worker import MAX_INTENSITY, MAX_SEED, Request
 
 DATA_SIDE = 512  # longest side of a picture that is sent to the browser, in pixels of the picture
 CSS_SIDES = (256, 320)  # range of the longest side of a displayed picture, in CSS pixels

@@ -13,17 +13,13 @@ import asyncio
 import contextlib
 import html
 import json
-import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError
 
-from pxs.errors import DataError, OutputError, one_line
+from pxs.errors import DataError, OutputError
+from pxs.serving import Handler, Stranger, application, link, listen, serving, until_stopped
 from pxs.storage.locks import locked, remove_locked
 from pxs.storage.parsing import parse_json
 from pxs.storage.paths import PathName, check_path
@@ -33,16 +29,8 @@ from pxs.study.page import PAGES, entry
 from pxs.study.store import Store
 
 LONGEST = 10_000  # bytes of a request
-OURS = ("127.0.0.1", "localhost", "::1")
 LOCK = ".serving.lock"
 STORED = ("item", *SCALES, "seconds")  # of what is sent
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 WELCOME = (
     "<p>You are asked to rate faces. The next page says what is stored and how to delete it, before you decide.</p>"
     '<form method="post"><button>Take part</button></form>'
@@ -50,19 +38,24 @@ WELCOME = (
 FULL = "<p>All places in this study are taken. Thank you for coming.</p>"
 
 
-class _Handler(RequestHandler):
-    """What all pages share; `study` is what they serve."""
+class _Plain(Handler):
+    """What all pages share, also those for strangers."""
+
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+        "form-action 'self'"
+    )
+
+    def refusal(self, reason: str) -> str:
+        """A small page."""
+        return entry(f"<p>{html.escape(reason)}.</p>")
+
+
+class _Handler(_Plain):
+    """The base of what is served; `study` is that."""
 
     def initialize(self, study: _Study) -> None:
         self.study = study
-
-    def set_default_headers(self) -> None:
-        for name, value in HEADERS.items():
-            self.set_header(name, value)
-        self.clear_header("Server")
-
-    def write_error(self, status_code: int, **_: Any) -> None:
-        self.finish(entry(f"<p>{html.escape(self._reason)}.</p>"))
 
 
 class _Entry(_Handler):
@@ -130,9 +123,12 @@ class _Study:
 
     def application(self) -> Application:
         """The pages, under the token."""
-        start, mine = f"/{self.store.token}/", {"study": self}
-        pages = [(start, _Entry), (f"{start}([0-9a-f-]+)/", _Page), (f"{start}([0-9a-f-]+)/answers", _Answers)]
-        return Application([(path, handler, mine) for path, handler in pages], log_function=lambda _: None)
+        pages = {"": _Entry, "([0-9a-f-]+)/": _Page, "([0-9a-f-]+)/answers": _Answers}
+        return application(self.store.token, pages, {"study": self}, _Stranger)
+
+
+class _Stranger(Stranger, _Plain):
+    """Answers what is not under the token."""
 
 
 def serve(folder: PathName, host: str, port: int, ready: Callable[[str], object] = print) -> None:
@@ -148,34 +144,13 @@ def serve(folder: PathName, host: str, port: int, ready: Callable[[str], object]
             raise OutputError(f"the study in {str(folder)!r} is being served already: stop that, or use it")
         with contextlib.ExitStack() as ends:
             ends.callback(remove_locked, root / LOCK)
-            sockets = [ends.enter_context(one) for one in _listen(host, port)]
+            sockets = [ends.enter_context(one) for one in listen(host, port)]
             study = _Study(root)
             ends.callback(study.store.close)
-            shown = f"[{host}]" if ":" in host else host
-            link = f"http://{shown}:{sockets[0].getsockname()[1]}/{study.store.token}/"
-            asyncio.run(_run(study.application(), sockets, lambda: ready(link)))
+            address = link(host, sockets, study.store.token)
 
+            async def run() -> None:
+                async with serving(study.application(), sockets, LONGEST):
+                    await until_stopped(lambda: ready(address))
 
-def _listen(host: str, port: int) -> list[socket.socket]:
-    try:
-        return bind_sockets(port, host)
-    except (OSError, UnicodeError) as error:
-        raise OutputError(f"{host}, port {port} cannot be listened on ({one_line(error)}): choose another") from None
-
-
-async def _run(application: Application, sockets: list[socket.socket], ready: Callable[[], object]) -> None:
-    server = HTTPServer(application, max_buffer_size=LONGEST, max_body_size=LONGEST, max_header_size=LONGEST)
-    server.add_sockets(sockets)
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError):  # not on every system, nor outside the main thread
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    ready()
-    await ended.wait()
-    server.stop()
-    await server.close_all_connections()
-
-
-def is_open(host: str) -> bool:
-    """Whether an address can be reached from other machines."""
-    return host not in OURS
+            asyncio.run(run())

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pxs.errors import DataError, OutputError, one_line
+from pxs.serving import new_token
 from pxs.study.answers import DATABASE
 from pxs.study.key import Key
 
@@ -39,7 +39,7 @@ class Store:
             self.database.executescript(TABLES)
             self.database.executemany("INSERT OR IGNORE INTO places (rater) VALUES (?)", [(r,) for r in key.raters])
             study = self._fact("study", key.study)
-            self.token = self._fact("token", secrets.token_urlsafe(12))
+            self.token = self._fact("token", new_token())
         except sqlite3.DatabaseError as error:
             raise DataError(
                 f"{path} cannot be used ({one_line(error)}): take it from a copy, or move it away"

@@ -8,6 +8,7 @@ NEEDED = {
     "faces": {"--out": ("out",)},
     "train": {"--data": ("rows.jsonl",), "--out": ("out",)},
     "bench": {"--methods": ("truth",), "--out": ("out",)},
+    "app": {},
     "download": {},
     "info": {},
 }
@@ -63,6 +64,7 @@ WORDS = [
             "faces": ("--style", "--ffe", "--mix"),
             "train": ("--config", "--set", "--recipe"),
             "bench": ("--methods", "--bench", "--identity-judge"),
+            "app": ("--port", "--host", "--token", "--upload-limit", "--pixel-limit"),
             "download": ("--model", "--revision"),
             "info": ("--model-path", "--memory"),
         }.items()

@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
+from pxs.editing.request import Request
 from pxs.errors import PxsError
 from pxs.expressions import Mix
-from pxs.panel.pictures import jpeg
-from pxs.panel.worker import Request
+from pxs.images.screen import jpeg
 from pxs.quantities import STEPS as KIND
 
 PATIENCE = 300  # seconds that a test waits for another thread

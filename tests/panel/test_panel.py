@@ -15,12 +15,12 @@ from PIL import Image
 
 import pxs
 from pxs.batch.presets import read_preset
+from pxs.editing.request import previewed
 from pxs.errors import PxsError, ScaleError
 from pxs.expressions import BASIC, COLOURS, EXPRESSIONS, Mix
 from pxs.images import open_image
-from pxs.panel.pictures import jpeg, scaled
+from pxs.images.screen import jpeg, scaled
 from pxs.panel.view import View
-from pxs.panel.worker import previewed
 
 PATIENCE = 60  # seconds that a test waits for another thread
 STEPS = 4

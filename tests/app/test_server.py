@@ -1,0 +1,373 @@
+"""The app without a browser: who is let in, what a tab gets, and that nobody waits behind one who asks for much."""
+
+import asyncio
+import io
+import json
+import re
+import zipfile
+
+import pytest
+from PIL import Image
+
+import pxs
+from pxs.app import offers
+from pxs.app.offers import Sample
+from pxs.app.session import START
+from pxs.editing.request import Request
+from pxs.expressions import Mix
+from pxs.images import read_text
+
+STEPS = 2
+HAPPY = {"mix": {"happy": 1}, "seed": 7, "steps": STEPS}
+
+
+@pytest.fixture(scope="module")
+def app(make_app):
+    """An app whose sessions begin with a short edit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pxs.app.session.START", START._replace(steps=STEPS))
+        yield make_app()
+
+
+def png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def opened(content):
+    with Image.open(io.BytesIO(content)) as image:
+        return image.convert("RGB")
+
+
+async def edited(tab, **request):
+    tab.wish("edit", **{**HAPPY, **request})
+    return await tab.until("finished", seed=request.get("seed", 7), steps=request.get("steps", STEPS))
+
+
+def test_without_the_token_there_is_nothing(tabs, app):
+    async def run(tab):
+        sound, base = tab.address, tab.address.rsplit("/", 2)[0]
+        found = []
+        for address in (f"{base}/", f"{base}/token-of-the-tests-0124/", f"{base}/x{sound[len(base) + 1 :]}"):
+            tab.address = address
+            found += [await tab.fetch(path) for path in ("", "app.js", "alive", "edit.png", "sample/human/0.png")]
+            found += [await tab.fetch("picture", "POST", b"x"), await tab.fetch(f"live?session={tab.key}")]
+        tab.address = sound
+        return found, [(await tab.fetch(path)).code for path in ("../server.py", "%2e%2e/server.py", "page/app.js")]
+
+    found, others = tabs(run, app)
+    assert {answer.code for answer in found} == {404} and others == [404] * 3
+    assert all(b"Open the whole address" in answer.body for answer in found)
+    assert not any(b"token-of" in answer.body for answer in found)
+
+
+def test_the_page_may_load_nothing_from_elsewhere(tabs, app):
+    async def run(tab):
+        page = await tab.fetch("")
+        names = set(re.findall(r'(?:src|href)="([^"]+)"', page.body.decode()))
+        return page, {name: await tab.fetch(name) for name in names}
+
+    page, files = tabs(run, app)
+    assert {"app.js", "app.css", "icon.svg"} <= files.keys() and {one.code for one in files.values()} == {200}
+    said = b"".join(answer.body for answer in (page, *files.values())).decode()
+    assert not re.findall(r"(?:https?:)?//(?!www\.w3\.org)[a-z0-9.-]+\.[a-z]{2,}", said)
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'" and policy["script-src"] == "'self'"
+    assert "unsafe" not in str(policy) and "http" not in str(policy)
+    assert page.headers["Referrer-Policy"] == "no-referrer" and page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_edit_is_that_of_the_package_and_its_line_and_file_say_so(tabs, app, editor):
+    async def run(tab):
+        tab.wish("sample", style="anime", number=2)
+        await tab.until("picture", domain="anime")
+        event = await edited(tab)
+        return event, await tab.fetch("edit.png")
+
+    event, answer = tabs(run, app)
+    source = pxs.draw(pxs.Identity.sample(400002), style="anime")
+    expected = editor.open(source, "anime").edit(Mix(happy=1), 7, STEPS, progress=False)
+    assert opened(answer.body).tobytes() == expected[0].tobytes()
+    assert read_text(answer.body) == expected.text(Mix(happy=1))
+    assert "anime_002_neutral_happy_1.png" in answer.headers["Content-Disposition"]
+    line = event["python"].replace('pxs.load("mini")', "editor")
+    assert eval(line, {"pxs": pxs, "editor": editor})[0].tobytes() == expected[0].tobytes()
+    assert event["command"] == (
+        "pxs faces --out faces --style anime --seed 2 --count 1 && pxs edit --image-path faces/anime_002_neutral.png "
+        f"--mix happy=1 --seed 7 --steps {STEPS} --domain anime --output-dir edits"
+    )
+
+
+def test_a_file_of_ours_brings_back_picture_sliders_and_seed(tabs, app):
+    async def run(tab, other):
+        tab.wish("sample", style="human", number=5)
+        await tab.until("picture")
+        await edited(tab)
+        saved = (await tab.fetch("edit.png")).body
+        await other.fetch("picture", "POST", saved, X_Name="mine.png")
+        settings = await other.until("settings", mix={"happy": 1})
+        picture = await other.until("picture", name="human_005_neutral.png")
+        note = await other.until("say")
+        await other.until("finished")
+        return saved, settings, picture, note, (await other.fetch("edit.png")).body
+
+    saved, settings, picture, note, again = tabs(run, app, 2)
+    assert (settings["seed"], settings["steps"]) == (7, STEPS)
+    assert picture["sample"] == ["human", 5] and "mine.png" in note["text"]
+    assert opened(again).tobytes() == opened(saved).tobytes() and read_text(again) == read_text(saved)
+
+
+def test_a_file_of_ours_whose_source_is_unknown_sets_the_sliders_alone(tabs, app, editor, tmp_path, monkeypatch):
+    monkeypatch.setattr("pxs.app.offers.STYLES", ("human", "anime"))  # rendering takes its time
+    source = pxs.draw(pxs.Identity.sample(77))
+    edits = editor.open(source).edit(Mix(sad=0.5), 3, STEPS, progress=False)
+    [file] = edits.save(tmp_path)
+
+    async def run(tab):
+        await tab.fetch("picture", "POST", file.read_bytes(), X_Name="sad.png")
+        await tab.until("settings", mix={"sad": 0.5}, seed=3)
+        note = await tab.until("say")
+        await tab.until("finished", seed=3)
+        await tab.fetch("picture", "POST", png(source), X_Name="source.png")
+        await tab.until("finished", seed=3)
+        return note, (await tab.fetch("edit.png")).body
+
+    note, again = tabs(run, app)
+    assert "not known here" in note["text"]
+    assert opened(again).tobytes() == edits[0].tobytes()
+
+
+def test_kept_edits_are_downloaded_removed_and_animated(tabs, app):
+    async def keep(tab, count):
+        await tab.fetch("keep", "POST", b"")
+        while len(kept := (await tab.until("kept"))["kept"]) != count:
+            pass
+        return [one["name"] for one in kept]
+
+    async def run(tab):
+        await tab.until("finished")
+        await keep(tab, 1)
+        await keep(tab, 1)  # the same edit again
+        few = await tab.fetch("kept.gif")
+        await edited(tab)
+        names = await keep(tab, 2)
+        files = {name: await tab.fetch(name) for name in ("kept.zip", "kept.gif", f"kept/{names[1]}")}
+        tab.wish("remove", name=names[0])
+        while len(left := (await tab.until("kept"))["kept"]) > 1:
+            pass
+        return few, names, [one.body for one in files.values()], left, await tab.fetch(f"kept/{names[0]}")
+
+    few, names, (archive, gif, single), left, gone = tabs(run, app)
+    assert few.code == 400 and "two kept edits" in json.loads(few.body)["message"]
+    assert names == ["01_human_000_neutral_neutral.png", "02_human_000_neutral_happy_1.png"]
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        assert found.namelist() == [*names, "commands.txt"]
+        assert found.read(names[1]) == single
+        assert found.read("commands.txt").decode().count("pxs edit") == 2
+    with Image.open(io.BytesIO(gif)) as moving:
+        assert moving.format == "GIF" and moving.n_frames == 2
+    assert [one["name"] for one in left] == names[1:] and gone.code == 404
+
+
+def test_sessions_are_apart(tabs, app):
+    async def run(one, other):
+        await edited(one)
+        await one.fetch("keep", "POST", b"")
+        while not (kept := (await one.until("kept"))["kept"]):
+            pass
+        await edited(other, seed=8)
+        codes = [(await other.fetch(path)).code for path in (f"kept/{kept[0]['name']}", "kept.zip")]
+        codes += [(await one.fetch("edit.png", X_Session=key)).code for key in ("", "x" * 32, "0" * 31)]
+        return codes, [event["seed"] for event in other.events if event["kind"] == "finished"]
+
+    codes, seeds = tabs(run, app, 2)
+    assert codes == [404, 400, 400, 400, 400] and 7 not in seeds
+
+
+def test_ten_at_once_are_served_in_turn_and_told_their_place(tabs, app):
+    order = []
+
+    async def run(*ten):
+        for tab in ten:
+            await tab.until("finished")
+            tab.events.clear()
+        with app.held():
+            for number, tab in enumerate(ten):
+                tab.wish("edit", mix={"sad": 1}, seed=number, steps=1)
+                await tab.until("queue", place=number + 1)
+            ten[4].wish("edit", mix={"fear": 1}, seed=55, steps=1)  # who waits keeps the place
+            await ten[4].until("queue", place=5)
+            for number, tab in enumerate(ten):
+                tab.session.listeners.add(lambda event, number=number: finished(ten, number, event))
+        for number, tab in enumerate(ten):
+            await tab.until("finished", seed={0: 99, 4: 55}.get(number, number))
+        return [[event["place"] for event in tab.events if event["kind"] == "queue"] for tab in ten]
+
+    def finished(ten, number, event):
+        if event["kind"] == "finished":
+            order.append((number, event["seed"]))
+            if number == 0 and event["seed"] == 0:  # asks again at once, and goes to the end
+                ten[0].session.ask(Request(Mix(sad=0.5), 99, 1))
+
+    for number, places in enumerate(tabs(run, app, 10)):
+        told = list(dict.fromkeys(places))
+        wanted = list(range(number + 1, 0, -1))
+        assert told == wanted if number else told[:1] == wanted, (number, places)
+    assert order == [*((n, 55 if n == 4 else n) for n in range(10)), (0, 99)]
+
+
+def test_a_long_edit_is_put_aside_for_others_and_goes_on_after_them(tabs, app, editor, monkeypatch):
+    monkeypatch.setattr("pxs.app.engine.TURN_SECONDS", -1.0)
+    order = []
+
+    async def run(long, short):
+        for tab in (long, short):
+            await tab.until("finished")
+            tab.session.listeners.add(
+                lambda event: order.append(event.get("steps")) if event["kind"] == "finished" else 0
+            )
+        with app.held():
+            long.wish("edit", mix={"sad": 1}, seed=1, steps=7)
+            await long.until("queue", place=1)
+            short.wish("edit", mix={"sad": 1}, seed=1, steps=STEPS)
+            await short.until("queue", place=2)
+        await long.until("finished", steps=7)
+        return (await long.fetch("edit.png")).body
+
+    long = tabs(run, app, 2)
+    assert order == [STEPS, 7]
+    source = pxs.draw(pxs.Identity.sample(400000))
+    assert opened(long).tobytes() == editor.open(source).edit(Mix(sad=1), 1, 7, progress=False)[0].tobytes()
+
+
+def test_bad_requests_are_one_line_and_change_nothing(tabs, app):
+    uploads = {
+        "empty.png": (b"", "empty"),
+        "text.png": (b"not a picture", "not a picture"),
+        "wide.png": (png(Image.new("RGB", (1000, 501))), "1000 x 501, 1 megapixels, and 0.5 are the most"),
+        "tiny.png": (png(Image.new("RGB", (8, 8))), "8 x 8"),
+        "hapy.json": (b'{"mix": {"hapy": 1}}', "hapy"),
+        "two.json": (b'{"mixes": [{"happy": 1}, {"sad": 1}]}', "holds 2 mixes"),
+        "a.json": (b"{", "a.json"),
+    }
+    wishes = [
+        ("edit", {"mix": {"hapy": 1}, "seed": 1, "steps": 2}, "did you mean 'happy'"),
+        ("edit", {"mix": {"happy": 9}, "seed": 1, "steps": 2}, "too large"),
+        ("edit", {"mix": {"happy": 1}, "seed": -1, "steps": 2}, "seed -1"),
+        ("edit", {"mix": {"happy": 1}, "seed": 1, "steps": 1e9}, "steps"),
+        ("edit", {"mix": [1], "seed": 1, "steps": 1}, "is not a mix"),
+        ("edit", {}, "reload the page"),
+        ("sample", {"style": "human", "number": 9999}, "no sample face human 9999"),
+        ("domain", {"domain": "robot"}, "robot"),
+        ("explode", {}, "reload the page"),
+    ]
+
+    async def run(tab):
+        await tab.until("finished")
+        for name, (content, words) in uploads.items():
+            answer = await tab.fetch("picture", "POST", content, X_Name=name)
+            message = json.loads(answer.body)["message"]
+            assert answer.code == 400 and words in message and "\n" not in message, (name, message)
+        for what, facts, words in wishes:
+            tab.wish(what, **facts)
+            message = (await tab.until("failed"))["message"]
+            assert words in message, (what, facts, message)
+        tab.live.write_message("[")
+        await tab.until("failed")
+        large = await tab.fetch("picture", "POST", b"x" * (app.desk.limits.file + 1), X_Name="large.png")
+        cut = await tab.fetch("picture", "POST", png(Image.new("RGB", (64, 64)))[:-40], X_Name="cut.png")
+        failed = await tab.until("failed")
+        await edited(tab)
+        return large.code, cut.code, failed["message"]
+
+    large, cut, message = tabs(run, app)
+    assert large in (400, 413, 599) and cut == 200 and "cut short" in message
+
+
+def test_a_preset_is_saved_and_opened(tabs, app):
+    async def run(tab, other):
+        await edited(tab)
+        answer = await tab.fetch("preset.json")
+        await other.fetch("picture", "POST", answer.body, X_Name="x.json")
+        return answer, await other.until("finished", seed=7)
+
+    answer, event = tabs(run, app, 2)
+    assert json.loads(answer.body) == {"mix": {"happy": 1}, "seed": 7, "steps": STEPS, "domain": "human"}
+    assert event["label"] == "happy 1"
+
+
+def test_a_cancelled_edit_leaves_the_last_one(tabs, app):
+    async def run(tab):
+        await edited(tab)
+        tab.wish("edit", mix={"sad": 1}, seed=1, steps=900)
+        await tab.until("step", of=900)
+        tab.wish("cancel")
+        settings = await tab.until("settings")
+        last = await tab.until("finished")
+        await edited(tab, seed=9)
+        return settings, last, [event for event in tab.events if event["kind"] == "finished" and event["steps"] == 900]
+
+    settings, last, unwanted = tabs(run, app)
+    assert settings["mix"] == {"happy": 1} and last["seed"] == 7 and unwanted == []
+
+
+def test_a_draft_follows_a_slider_where_nobody_waits(tabs, app):
+    async def run(tab):
+        await edited(tab)
+        app.engine.step_seconds = 0.01  # whatever this machine needs
+        tab.wish("edit", **HAPPY, draft=True)
+        draft = await tab.until("draft")
+        app.engine.step_seconds = 10
+        tab.wish("edit", **HAPPY, draft=True)
+        await edited(tab, seed=9)
+        return draft, [event["kind"] for event in tab.events].count("draft")
+
+    draft, count = tabs(run, app)
+    assert draft["image"].startswith("data:image/jpeg") and count == 1
+
+
+def test_the_same_key_finds_its_session_again(tabs, app):
+    async def run(tab):
+        await edited(tab)
+        await tab.close()
+        tab.events.clear()
+        await tab.connect()
+        hello, settings = await tab.until("hello"), await tab.until("settings")
+        return hello["known"], settings["mix"], (await tab.until("finished"))["seed"]
+
+    assert tabs(run, app) == (True, {"happy": 1}, 7)
+
+
+def test_the_session_that_was_left_longest_ago_makes_room(tabs, app, monkeypatch):
+    async def run(*three):
+        Tab = type(three[0])
+        monkeypatch.setattr("pxs.app.desk.MOST_SESSIONS", 3)
+        for tab in three:
+            await tab.until("hello")
+        folders = [tab.session.shelf.folder for tab in three]
+        fourth = await Tab(app).connect()
+        full = await fourth.until("full")
+        await fourth.close()
+        assert "try again later" in full["message"]
+        for tab in (three[1], three[0]):
+            await tab.close()
+            while tab.session.listeners:
+                await asyncio.sleep(0.01)
+        await fourth.connect()
+        await fourth.until("finished")
+        await fourth.close()
+        for tab in three[:2]:
+            await tab.connect()
+        return [folder.exists() for folder in folders]
+
+    app.desk.sessions.clear()
+    assert tabs(run, app, 3) == [True, False, True]
+
+
+def test_samples_and_mixes_are_what_they_say():
+    for number in (0, offers.COUNT - 1):
+        drawn = pxs.draw(pxs.Identity.sample(400000 + number), style="anime")
+        assert opened(offers.png(Sample("anime", number))).tobytes() == drawn.tobytes()
+    for mix in offers.MIXES.values():
+        assert 1 <= len(mix) <= 2 and Request(mix, 0, 1).check()
