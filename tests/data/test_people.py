@@ -38,7 +38,7 @@ def test_equal_photographs_are_one_person_and_others_are_not(tmp_path):
         person_of(tmp_path / "gone.png")
 
 
-@pytest.mark.parametrize("purpose", ["bench", "held_out"])
+@pytest.mark.parametrize("purpose", ["dev", "test", "held_out"])
 def test_people_who_are_kept_for_tests_are_refused(purpose):
     number = seeds(purpose, 1, 5)[0]
     with pytest.raises(DataError, match=f"person {number} .1 in all. is kept for testing .{purpose}."):
