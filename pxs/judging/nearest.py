@@ -39,8 +39,9 @@ def nearest_intensity(
     share = np.clip(np.divide(ahead, length, out=np.zeros_like(ahead), where=length > 0), 0, 1)
     error = square[:-1] - 2 * first - 2 * share * ahead + share**2 * length
     place = error.argmin(axis=1)
-    found: NDArray[np.float64] = np.array(RUNGS)[place] + share[np.arange(len(rows)), place] * np.diff(RUNGS)[place]
-    return found
+    found = np.array(RUNGS)[place] + share[np.arange(len(rows)), place] * np.diff(RUNGS)[place]
+    rounded: NDArray[np.float64] = found.round(4)
+    return rounded
 
 
 def _row(image: Image.Image) -> NDArray[np.float64]:
