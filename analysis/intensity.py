@@ -1,10 +1,7 @@
 """How strong is the expression in an edit? The intensity of an edit of a drawn face, measured against ground truth.
 
-A drawn identity can be drawn at any intensity. The intensity of an edit is that of the nearest drawing:
-
-    measured(image) = argmin over a of || image - draw(identity, a * expression) ||^2
-
-This needs no trained judge, but it needs the identity of the face, so it works for drawn faces only.
+A drawn identity can be drawn at any intensity. The intensity of an edit is that of the nearest drawing, see
+pxs/judging/nearest.py. This needs no trained judge, but it needs the identity of the face.
 """
 
 from __future__ import annotations
@@ -16,13 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from pxs.expressions import COLOURS, Mix, check_expression
+from pxs.expressions import COLOURS, Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
-from pxs.images import to_array
-
-LADDER = np.linspace(0, 2, 81)
-"""The intensities of the drawings that an edit is compared with."""
+from pxs.judging.nearest import nearest_intensity
 
 
 def measured_intensity(
@@ -32,11 +26,7 @@ def measured_intensity(
 
     Images are RGB, square, of one size, at least 16 pixels a side. Raises ExpressionError for an unknown expression.
     """
-    check_expression(expression)
-    rungs = np.stack([_pixels(draw(identity, Mix({expression: a}), style, images[0].width)) for a in LADDER])
-    errors = np.stack([((rungs - _pixels(image)) ** 2).mean(axis=(1, 2, 3)) for image in images])
-    found: NDArray[np.float64] = LADDER[errors.argmin(axis=1)]
-    return found
+    return nearest_intensity(images, lambda mix: draw(identity, mix, style, images[0].width), expression)
 
 
 def truth(identity: Identity, mixes: Sequence[Mix], style: str = "human", size: int = 128) -> list[Image.Image]:
@@ -59,7 +49,3 @@ def intensity_figure(requested: Sequence[float], measured: Sequence[float], expr
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _pixels(image: Image.Image) -> NDArray[np.float32]:
-    return to_array(image.convert("RGB"))

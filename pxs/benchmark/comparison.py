@@ -1,4 +1,4 @@
-"""Methods compared with each other, paired over tasks: mean difference, a test, and its correction for how many.
+"""Methods compared with each other, paired over tasks: mean difference, interval, test, correction for how many.
 
 The test is that of random signs (judging/intervals.py): if two methods do not differ, each difference could as well
 have the other sign. The p values of a run are corrected together (Holm).
@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from pxs.benchmark.judge import Record
-from pxs.benchmark.outcome import COLUMNS, Outcome
-from pxs.judging.intervals import holm, sign_flip_test
+from pxs.benchmark.outcome import COLUMNS, LIMITS, Outcome
+from pxs.judging.intervals import holm, mean_interval, sign_flip_test
 
 
 def compare(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
-    """Every two methods, first minus second: {"first", "second", measure: {"difference", "tasks", "p", "holm"}}.
+    """Every two methods, first minus second: {"first", "second", measure: a test}.
 
-    Only tasks that both have count, each as its value in `Outcome.values`; a measure without such a task is left out.
+    A test has "difference", "interval", "tasks", "p" and "holm"; the interval is the BCa bootstrap of the mean
+    difference (95%, of this measure alone). Only tasks that both have count, each as its value in `Outcome.values`; a
+    measure without such a task is left out.
     """
     values = {name: _by_task(Outcome(r)) for name, r in records.items()}
     found: list[dict[str, Any]] = []
@@ -32,11 +34,22 @@ def compare(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
             d = np.array([a - b for a, b in pairs if a is not None and b is not None], dtype=np.float64)
             d = d[~np.isnan(d)]
             if len(d):
-                found[-1][measure] = {"difference": round(float(d.mean()), 5), "tasks": len(d), "p": sign_flip_test(d)}
+                found[-1][measure] = _test(d, measure)
     tests = [entry for one in found for entry in one.values() if isinstance(entry, dict)]
     for test, corrected in zip(tests, holm([test["p"] for test in tests]), strict=True):
         test["holm"] = float(corrected)
     return found
+
+
+def _test(differences: np.ndarray, measure: str) -> dict[str, Any]:
+    low, high = LIMITS.get(measure, (0, 1))
+    ends = mean_interval(differences, (low - high, high - low))
+    return {
+        "difference": round(float(differences.mean()), 5),
+        "interval": [round(float(end), 5) for end in ends],
+        "tasks": len(differences),
+        "p": sign_flip_test(differences),
+    }
 
 
 def _by_task(outcome: Outcome) -> dict[str, dict[str, float]]:
@@ -46,18 +59,18 @@ def _by_task(outcome: Outcome) -> dict[str, dict[str, float]]:
 
 
 def differences(pairs: Sequence[Mapping[str, Any]]) -> str:
-    """The comparisons as a Markdown table: differences with corrected p values; empty without any."""
+    """The comparisons as a Markdown table: differences, intervals and corrected p values; empty without any."""
     measured = [name for name in COLUMNS if any(name in pair for pair in pairs)]
     if not measured:
         return ""
     heads = [COLUMNS[name] for name in measured]
-    lines = [f"| difference (p, corrected) | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    lines = [f"| difference (95% interval), p corrected | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
     for pair in pairs:
         cells = [_cell(pair[name]) if name in pair else "–" for name in measured]
         lines.append(f"| **{pair['first']}** − **{pair['second']}** | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(test: Mapping[str, float]) -> str:
-    p = test["holm"]
-    return f"{test['difference']:+.3f} ({'<0.001' if p < 0.001 else f'{p:.3f}'})"
+def _cell(test: Mapping[str, Any]) -> str:
+    p, (low, high) = test["holm"], test["interval"]
+    return f"{test['difference']:+.3f} ({low:+.2f}–{high:+.2f}), {'<0.001' if p < 0.001 else f'{p:.3f}'}"

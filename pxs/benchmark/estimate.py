@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from pxs.benchmark.edit import read_edits
-from pxs.benchmark.judge import Shown
+from pxs.benchmark.raters import Shown
 from pxs.data.tasks import Task
 from pxs.errors import PxsError
 from pxs.judging.endpoint import EndpointJudge

@@ -17,24 +17,20 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
-from pxs.benchmark.edit import TaskEdits, mixes_of
+from pxs.benchmark.edit import TaskEdits
+from pxs.benchmark.raters import PIXELS, FaultError, Pixels, Rater, Scores, Shown, Similarity
 from pxs.data.levels import STANDARD, Levels
 from pxs.data.tasks import Task
 from pxs.errors import JudgeError, JudgeSetupError, OutputError, PxsError, UnjudgedError, one_line
 from pxs.expressions import EXPRESSIONS
-from pxs.images import psnr, to_array
-from pxs.judging.each import values_or_reasons
 from pxs.storage.files import append_line, output_folder, replace_file
 from pxs.storage.locks import locked
 from pxs.storage.paths import check_path, exists
@@ -42,11 +38,6 @@ from pxs.storage.paths import check_path, exists
 if TYPE_CHECKING:
     from pxs.judging.expression import ExpressionJudge
     from pxs.judging.identity import IdentityJudge
-
-MAX_PSNR = 60.0  # dB: what an edit that equals the truth counts as
-
-Values: TypeAlias = tuple[list[Any], dict[int, str]]
-"""One value a picture, None where it is missing, and the reasons of the missing ones by their number, from 0."""
 
 
 @dataclass(frozen=True)
@@ -77,116 +68,17 @@ class Judges:
     def raters(self) -> dict[str, Rater]:
         """The parts of a `Record` and who gives them."""
         similar = {f"similarity {i}": Similarity(judge) for i, judge in enumerate(self.recognisers)}
-        return {"scores": Scores(self.expression), **similar, "psnr": TruthPsnr()}
-
-
-class Shown:
-    """What a rater looks at: a task and its edits."""
-
-    def __init__(self, task: Task, edits: TaskEdits) -> None:
-        self.task, self.edits = task, edits
-
-    @cached_property
-    def fault(self) -> str:
-        """Why no method can do this task, empty if one can."""
-        try:
-            self.task.face(self.source, self.source.size)
-        except PxsError as error:
-            return one_line(error)
-        return ""
-
-    @cached_property
-    def source(self) -> Image.Image:
-        """The portrait before editing, RGB."""
-        return self.task.open()
-
-    @cached_property
-    def images(self) -> list[Image.Image]:
-        """The edits, RGB, one a mix."""
-        return self.edits.open()
-
-    @cached_property
-    def faces(self) -> list[Image.Image]:
-        """The face in the source and in each edit, cut out by the task's box."""
-        return [self.task.face(image, self.source.size) for image in (self.source, *self.images)]
-
-
-class Rater(Protocol):
-    """Gives the values of one task: one a mix, as JSON. `name` tells apart values by other judges or weights."""
-
-    name: str
-
-    def __call__(self, shown: Shown) -> Values:
-        """The values, and the reasons of those that are missing by their numbers, from 0.
-
-        Raises JudgeError for an answer that makes no sense, JudgeSetupError for a judge that can judge nothing.
-        """
-        ...
-
-
-def _values(judge: Callable[[Sequence[Image.Image]], Any], images: Sequence[Image.Image], name: str) -> Values:
-    """What a judge gives for each image, with the reasons where it fails; raises JudgeError if it gives too few."""
-    values, reasons = values_or_reasons(judge, images)
-    if len(values) != len(images):
-        raise JudgeError(f"{name} gave {len(values)} values for {len(images)} images: it must give one each")
-    return values, reasons
-
-
-class Scores:
-    """The judged mix of each edit: rows of 12 intensities in 0..1."""
-
-    def __init__(self, judge: ExpressionJudge) -> None:
-        self.judge, self.name = judge, judge.name
-
-    def __call__(self, shown: Shown) -> Values:
-        mixes, reasons = _values(self.judge.judge, shown.faces[1:], self.name)
-        rows = [None if mix is None else np.array(mix.vector()) for mix in mixes]
-        for number, row in enumerate(rows):
-            if row is not None and not (row.min() >= 0 and row.max() <= 1):
-                raise JudgeError(f"{self.name} gave scores outside 0..1 for picture {number}: {mixes[number]}")
-        return [None if row is None else row.round(5).tolist() for row in rows], reasons
-
-
-class Similarity:
-    """The cosine of identity vectors, source against each edit, in -1..1."""
-
-    def __init__(self, judge: IdentityJudge) -> None:
-        self.judge, self.name = judge, judge.name
-
-    def __call__(self, shown: Shown) -> Values:
-        vectors, reasons = _values(self.judge.embed, shown.faces, self.name)
-        if vectors[0] is None:
-            raise _FaultError(f"the source: {reasons[0].removeprefix('picture 0: ')}")
-        found = [None if vector is None else np.asarray(vector, dtype=np.float64) for vector in vectors]
-        for vector in found:
-            if vector is not None and (vector.ndim != 1 or not abs(np.linalg.norm(vector) - 1) <= 1e-3):
-                raise JudgeError(f"{self.name} gave an array of shape {vector.shape} that is no unit vector")
-        source = np.asarray(vectors[0], dtype=np.float64)
-        cosines = [None if vector is None else round(float(vector @ source), 5) for vector in found[1:]]
-        return cosines, {number - 1: reason for number, reason in reasons.items()}
-
-
-class TruthPsnr:
-    """PSNR of each edit against the ground truth, in dB, at most MAX_PSNR; empty where there is no truth."""
-
-    name = "psnr against truth"
-
-    def __call__(self, shown: Shown) -> Values:
-        truth = shown.task.truth
-        if truth is None:
-            return [], {}
-        pairs = zip(shown.images, mixes_of(shown.task), strict=True)
-        values = [psnr(to_array(image), to_array(truth(mix, image.width))) for image, mix in pairs]
-        return [round(min(value, MAX_PSNR), 3) for value in values], {}
+        return {"scores": Scores(self.expression), **similar, "pixels": Pixels()}
 
 
 @dataclass(frozen=True)
 class Record:
     """One method on one task as judged; lists run over the alphas of `levels`.
 
-    scores: judged mixes as rows of 12; similarity: cosines of identity vectors, source against edit; psnr: against the
-    ground truth in dB, empty where there is none. `failed` pictures are missing or were not judged, for the reason
+    scores: judged mixes as rows of 12; similarity: cosines of identity vectors, source against edit; pixels: rows of
+    PIXELS, empty where there is no ground truth. `failed` pictures are missing or were not judged, for the reason
     `error`, and count as 0 in these lists. fault: why no method can do the task, which is then left out; else empty.
+    part: that of the benchmark.
     """
 
     task: str
@@ -194,11 +86,12 @@ class Record:
     expression: str
     scores: list[list[float]]
     similarity: list[float]
-    psnr: list[float]
+    pixels: list[list[float | None]]
     error: str = ""
     failed: int = 0
     fault: str = ""
     levels: Levels = STANDARD
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,10 +107,6 @@ class Line:
     values: list[Any]
     error: str = ""
     fault: bool = False
-
-
-class _FaultError(PxsError):
-    """Raised for a task that no method can do."""
 
 
 def judge_edits(
@@ -284,7 +173,7 @@ def _asked(rater: Rater, key: str, method: str, shown: Shown) -> Line:
         raise
     except Exception as error:  # a foreign judge can raise anything: the run goes on without this task
         kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
-        return Line(key, method, shown.task.name, [], kind + one_line(error), isinstance(error, _FaultError))
+        return Line(key, method, shown.task.name, [], kind + one_line(error), isinstance(error, FaultError))
 
 
 def _key(rater: Rater, method: str, shown: Shown) -> str:
@@ -306,11 +195,12 @@ def _record(shown: Shown, lines: Mapping[str, Line]) -> Record:
         expression=task.expression,
         scores=_filled(lines["scores"].values, [0.0] * len(EXPRESSIONS), count),
         similarity=_means([_filled(lines[part].values, 0.0, count) for part in lines if part.startswith("similarity")]),
-        psnr=[] if task.truth is None else _filled(lines["psnr"].values, 0.0, count),
+        pixels=[] if task.truth is None else _filled(lines["pixels"].values, [0.0] * len(PIXELS), count),
         error=error,
         failed=len(missing),
         fault=fault,
         levels=task.levels,
+        part=task.part,
     )
 
 

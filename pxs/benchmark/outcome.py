@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pxs.benchmark.judge import Record
+from pxs.benchmark.raters import MAX_PSNR, PIXELS
 from pxs.data.levels import STANDARD
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS, Mix
 from pxs.judging import measures
+from pxs.judging.nearest import RUNGS
 
 COLUMNS = {
     "acc_6": "Acc-6 ↑",
@@ -23,15 +25,28 @@ COLUMNS = {
     "hes": "HES ↑",
     "intensity_error": "error ↓",
     "leakage": "leakage ↓",
+    "changed_psnr": "PSNR changed ↑",
+    "kept_psnr": "PSNR kept ↑",
+    "measured": "measured at 1",
+    "measured_error": "measured error ↓",
 }
 """The measures of a table and their heads."""
+
+LIMITS = {
+    **dict.fromkeys(("cls_6", "cls_12", "id_sim"), (-1, 1)),
+    "leakage": (0, len(EXPRESSIONS) - 1),
+    **dict.fromkeys(("changed_psnr", "kept_psnr"), (0, MAX_PSNR)),
+    **dict.fromkeys(("measured", "measured_error"), (0, RUNGS[-1])),
+}
+"""Ends of the range of a measure, where they are not 0 and 1."""
 
 
 class Outcome:
     """The records of one method as arrays of T tasks: what the measures are taken of. What failed counts as 0.
 
     A task with a fault, which no method can do, is left out. names (T,); targets (T,); scores (T, A, 12);
-    asked (T, A, 12); similarity (T, A); A runs over the alphas of `levels`, `full` is the place of 1 in them.
+    asked (T, A, 12); similarity (T, A); pixels (T, A, 3), PIXELS, NaN where there is none. A runs over the alphas of
+    `levels`, `full` is the place of 1 in them.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
@@ -44,7 +59,9 @@ class Outcome:
         self.similarity = np.array([r.similarity for r in sound]).reshape(len(sound), len(self.alphas))
         mixes = [[Mix({r.expression: a}).vector() for a in self.alphas] for r in sound]
         self.asked = np.array(mixes).reshape(self.scores.shape)
-        self.psnr = np.array([r.psnr[self.full] for r in sound if r.psnr])
+        nothing = [[None] * len(PIXELS)] * len(self.alphas)
+        pixels = np.array([r.pixels or nothing for r in sound], dtype=np.float64)
+        self.pixels = pixels.reshape(len(sound), len(self.alphas), len(PIXELS))
 
     @property
     def target_scores(self) -> np.ndarray:
@@ -72,7 +89,16 @@ class Outcome:
             "hes": measures.harmonic(hit, kept),
             "intensity_error": np.array([measures.intensity_error(a, s) for a, s in pairs]),
             "leakage": np.array([measures.leakage(a, s) for a, s in pairs]),
+            "changed_psnr": self.pixels[:, self.full, 0],
+            "kept_psnr": self.pixels[:, self.full, 1],
+            "measured": self.pixels[:, self.full, 2],
+            "measured_error": np.abs(self.pixels[:, line, 2] - self.levels.linear).mean(axis=1),
         }
+
+    @property
+    def leaks(self) -> np.ndarray:
+        """The judged intensity of all expressions but the target, (T, A)."""
+        return self.scores.sum(axis=2) - self.target_scores
 
 
 def _partners(targets: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """From records to figures: one row a method, with confidence intervals, as JSON, Markdown and CSV.
 
-General editing (Acc, mSCR, AUC, ID Sim, HES, PSNR) looks at intensity 1; linear control (CLS, intensity error, leakage)
-at 0, 0.1, ..., 1. What lies beyond 1 is reported apart. Pictures that failed count as 0: they show nothing, so Acc,
-CLS, ID Sim and HES fall, while mSCR, error and leakage do not tell them from a picture without expression.
+General editing (Acc, mSCR, AUC, ID Sim, HES, PSNR, measured intensity) looks at intensity 1; linear control (CLS,
+errors of intensity, leakage) at 0, 0.1, ..., 1. What lies beyond 1, figures at equal strength, and those of the parts
+of a benchmark are reported apart. Pictures that failed count as 0: they show nothing, so Acc, CLS, ID Sim, HES and PSNR
+fall, while mSCR, error and leakage do not tell them from a picture without expression.
 """
 
 from __future__ import annotations
@@ -18,17 +19,15 @@ import numpy as np
 
 from pxs.benchmark.comparison import compare, differences
 from pxs.benchmark.judge import Record
-from pxs.benchmark.outcome import COLUMNS, Outcome
+from pxs.benchmark.outcome import COLUMNS, LIMITS, Outcome
 from pxs.benchmark.published import PUBLISHED
+from pxs.benchmark.strength import at_strength, by_strength
 from pxs.expressions import BASIC, CONFUSABLE, EXPRESSIONS
 from pxs.judging import intervals, measures
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.provenance import write_json
 
 Figures = dict[str, Any]
-
-LIMITS = {"cls_6": (-1, 1), "cls_12": (-1, 1), "id_sim": (-1, 1), "leakage": (0, len(EXPRESSIONS) - 1)}
-"""Ends of the range of a measure, where they are not 0 and 1."""
 
 
 def measured(records: Sequence[Record]) -> Figures:
@@ -45,14 +44,13 @@ def measured(records: Sequence[Record]) -> Figures:
         "failures": {r.task: r.fault or r.error for r in records if r.error},
     }
     if not o.names:
-        return {**dict.fromkeys((*COLUMNS, "psnr")), **counts}
+        return {**dict.fromkeys(COLUMNS), **counts}
     full = o.scores[:, o.full]
     figures = {name: _mean(values) for name, values in o.values().items()}
     figures |= dict.fromkeys(_not_measured(records))
     of_pairs = {name: _number(measure(full, o.targets)) for name, measure in OF_PAIRS.items()}
     return {
         **{name: {**figures, **of_pairs}[name] for name in COLUMNS},
-        "psnr": _mean(o.psnr),
         **counts,
         "scr": {f"{a}/{b}": _number(measures.scr(full, o.targets, a, b)) for a, b in CONFUSABLE},
         "beyond": {
@@ -60,6 +58,7 @@ def measured(records: Sequence[Record]) -> Figures:
             for i, a in enumerate(o.alphas)
             if a > 1
         },
+        "strength": at_strength(o),
         "confusion": measures.confusion_matrix(full, o.targets).round(5).tolist(),
         "requested": np.bincount(o.targets, minlength=len(EXPRESSIONS)).tolist(),
     }
@@ -82,7 +81,12 @@ def summary(records: Sequence[Record]) -> Figures:
     """`measured`, with 95% intervals over tasks: exact for shares, else BCa (judging/intervals.py)."""
     o = Outcome(records)
     found = _intervals(o) if o.names else {}
-    return {**measured(records), "intervals": {name: [_number(v) for v in ends] for name, ends in found.items()}}
+    parts = [part for part in dict.fromkeys(r.part for r in records) if part]
+    return {
+        **measured(records),
+        "parts": {part: measured([r for r in records if r.part == part]) for part in parts},
+        "intervals": {name: [_number(v) for v in ends] for name, ends in found.items()},
+    }
 
 
 def _intervals(o: Outcome) -> dict[str, intervals.Interval]:
@@ -116,7 +120,8 @@ def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -
     target = output_folder(folder)
     write_json(target / "results.json", rows)
     write_json(target / "comparisons.json", {"pairs": pairs})
-    replace_file(target / "table.md", "\n".join(filter(None, (markdown(rows), differences(pairs)))).encode())
+    texts = (markdown(rows), by_strength(rows), by_part(rows), differences(pairs))
+    replace_file(target / "table.md", "\n".join(filter(None, texts)).encode())
     replace_file(target / "table.csv", comma_separated(rows).encode())
     return rows
 
@@ -135,6 +140,18 @@ def markdown(rows: Mapping[str, Figures], published: bool = True) -> str:
         lines.append(f"| *published: other pictures, other judges* |{' |' * (len(COLUMNS) + 1)}")
         for name, known in PUBLISHED.items():
             lines.append(f"| *{name}* | {' | '.join(_published(known, c) for c in COLUMNS)} | |")
+    return "\n".join(lines) + "\n"
+
+
+def by_part(rows: Mapping[str, Figures]) -> str:
+    """The figures of each part of the benchmark; empty for one without parts."""
+    if not any(row["parts"] for row in rows.values()):
+        return ""
+    lines = [f"| part | tasks | {' | '.join(COLUMNS.values())} |", "|---|---|" + "---|" * len(COLUMNS)]
+    for name, row in rows.items():
+        for part, of_part in row["parts"].items():
+            cells = [_cell(of_part[c]) for c in COLUMNS]
+            lines.append(f"| **{name}**, {part} | {of_part['tasks']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

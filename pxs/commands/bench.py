@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pxs.data.tasks import Task
 
 PROTOCOLS = ("own", "paper")
+SPLITS = ("dev", "test")
 PARALLEL = WORKERS.named("judge-parallel")
 PRICE = Real("judge-prices", 0, 1e6, "per million tokens")
 WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
@@ -57,7 +58,13 @@ def add(commands: Commands) -> None:
         "--tasks", type=argument(COUNT.named("tasks")), help="how many tasks, from the first (default all)"
     )
     command.add_argument(
-        "--bench", type=path, help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench)"
+        "--bench", type=path, help="folder or hub id in the layout of FFE-Bench (default mini-FFE-Bench 2)"
+    )
+    command.add_argument(
+        "--split",
+        choices=SPLITS,
+        default="dev",
+        help="dev, to choose settings, or test, to report: it refuses people who served a choice or a training",
     )
     command.add_argument("--pictures", type=path, metavar="FOLDER", help="that holds all its pictures")
     add_styles(command)
@@ -104,16 +111,22 @@ def run(args: argparse.Namespace) -> None:
     """`pxs bench`: edit and judge what is missing, write the results, print the table."""
     from pxs.benchmark.methods import choose
     from pxs.benchmark.run import run as compare
+    from pxs.data.people import refuse_people_but_of_tests, refuse_trained_people
 
     tasks = _tasks(args)
     people = [task.identity for task in tasks if isinstance(task.identity, int)]
     judges = _judges(args)
     names = [name for given in args.methods for name in (ALL if given == "all" else [given])]
     adapters = args.lora_path if any(name.startswith("pixelsmile") for name in names) else ()
+    weights = _weights(args.weights)
+    if args.split == "test":
+        refuse_people_but_of_tests(people)
+    for file in weights.values():
+        refuse_trained_people(people, file)
     _refuse_trained(adapters, people, [judges.expression.name, *(judge.name for judge in judges.recognisers)])
     methods = choose(
         names,
-        weights=_weights(args.weights),
+        weights=weights,
         model=args.model_path,
         adapter=adapter_of(args),
         steps=args.steps,
@@ -140,7 +153,7 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
         raise UsageError("--alpha-max is for --protocol paper: leave it out, or add that")
     levels = paper_levels(3.0 if args.alpha_max is None else args.alpha_max) if paper else STANDARD
     given = (args.bench, args.domain, SyntheticTruth, args.pictures)
-    tasks = load_bench(*given) if args.bench else mini_bench(args.style)
+    tasks = load_bench(*given) if args.bench else mini_bench(args.split, args.style)
     return [replace(task, levels=levels) for task in tasks[: args.tasks]]
 
 
@@ -190,12 +203,14 @@ def _print_estimate(args: argparse.Namespace, judges: Judges, methods: Sequence[
 def _report(args: argparse.Namespace, records: Mapping[str, Sequence[Record]], judges: Judges) -> None:
     """Write the results and print the table, what failed, and what an endpoint was paid."""
     from pxs.benchmark.paper import write_paper
-    from pxs.benchmark.table import markdown, write_results
+    from pxs.benchmark.strength import by_strength
+    from pxs.benchmark.table import by_part, markdown, write_results
 
     rows = write_results(records, args.out)
     who = {"expression": judges.expression.name, "identity": [judge.name for judge in judges.recognisers]}
     paper = write_paper(records, args.out, who) if args.protocol == "paper" else ""
-    print(paper or markdown(rows, published=False), end="")
+    own = filter(None, (markdown(rows, published=False), by_strength(rows), by_part(rows)))
+    print(paper or "\n".join(own), end="")
     if paper:
         print(f"expression: {who['expression']}; identity: the mean of {', '.join(who['identity'])}")
     for name, row in rows.items():

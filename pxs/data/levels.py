@@ -35,8 +35,9 @@ class Levels:
         return self.alphas.index(FULL)
 
 
-STANDARD = Levels(tuple(round(0.1 * i, 1) for i in range(11)), (1.25, 1.5))
-"""Linear control over the range of the scores that editors are trained on, and two intensities beyond it."""
+STANDARD = Levels(tuple(round(0.1 * i, 1) for i in range(11)), (1.5, 3.0))
+"""Linear control over the range of the scores that editors are trained on, and two intensities beyond it; the last is
+the highest of the article."""
 
 
 def paper_levels(most: float = 3.0) -> Levels:

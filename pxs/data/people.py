@@ -16,7 +16,7 @@ from pxs.faces.identity import SEED_RANGES
 PEOPLE = "people.json"
 """The file beside a trained adapter with the numbers of the people in its training set."""
 
-TEST_PURPOSES = ("bench", "held_out")
+TEST_PURPOSES = ("dev", "test", "held_out")
 """Purposes of people that no model may be trained on."""
 
 
@@ -61,6 +61,17 @@ def refuse_test_people(people: Iterable[int]) -> None:
             raise DataError(
                 f"person {taken[0]} ({len(taken)} in all) is kept for testing ({purpose}): leave these rows out, or a "
                 "benchmark would measure what was trained on"
+            )
+
+
+def refuse_people_but_of_tests(people: Iterable[int]) -> None:
+    """Raise DataError if one of these people served a training or the choice of a setting: all but those of "test"."""
+    for purpose, numbers in SEED_RANGES.items():
+        known = sorted(number for number in people if purpose != "test" and number in numbers)
+        if known:
+            raise DataError(
+                f"person {known[0]} ({len(known)} in all) is one of {purpose!r}: a test needs people whom neither a "
+                "training nor the choice of a setting has seen, so take --split dev, or other people"
             )
 
 

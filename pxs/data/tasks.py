@@ -22,7 +22,7 @@ from pxs.errors import DataError, PxsError, one_line, shown
 from pxs.expressions import DOMAINS, Mix, check_domain, check_expression, prompt
 from pxs.faces import STYLES
 from pxs.images import Box, check_box, open_image, save_png, upright_size
-from pxs.quantities import COUNT, PIXEL, SEED
+from pxs.quantities import PIXEL, SEED
 from pxs.storage.files import output_folder, replace_file
 from pxs.storage.parsing import parse_json
 from pxs.storage.paths import check_path, kind_of, picture_path
@@ -46,14 +46,18 @@ class Truth(Protocol):
         ...
 
 
+TruthOf = Callable[[int, str, str], Truth]
+
+
 @dataclass(frozen=True)
 class Task:
     """One edit to ask for.
 
     picture: a file, the content of one, or an image; None for a synthetic face. box: (left, top, right, bottom) of the
     face in pixels of the picture. truth: the ground truth, where there is one. identity and style: of a synthetic
-    person, by which a written bench finds its truth again. fault: why this task cannot be run, else empty. levels: the
-    intensities at which it is edited.
+    person, by which a written bench finds its truth again. part: that of the benchmark, where it has several. before:
+    what the portrait of a synthetic person shows, by default nothing. fault: why this task cannot be run, else empty.
+    levels: the intensities at which it is edited.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Task:
     box: Box | None = None
     identity: int | None = None
     style: str = ""
+    part: str = ""
+    before: Mix = Mix()
     truth: Truth | None = None
     fault: str = ""
     levels: Levels = STANDARD
@@ -79,7 +85,7 @@ class Task:
             return image
         if self.truth is None:
             raise DataError(f"task {self.name!r} has neither a picture nor a ground truth: give one")
-        return self.truth(Mix())
+        return self.truth(self.before)
 
     def face(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         """The face in an edit `image` of this portrait; `size` is the portrait's size, to which the box refers."""
@@ -88,12 +94,6 @@ class Task:
         across, down = image.width / size[0], image.height / size[1]
         left, top, right, bottom = self.box
         return image.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
-
-
-def spaced(tasks: Sequence[Task], count: int) -> list[Task]:
-    """`count` evenly spaced tasks, so that both domains and many expressions are among them."""
-    count = min(COUNT(count), len(tasks))
-    return [tasks[i * len(tasks) // count] for i in range(count)]
 
 
 def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
@@ -107,7 +107,8 @@ def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
     for task in tasks:
         image = save_png(task.open(), target / "images" / f"{task.name}.png", {})
         row = {"image": f"images/{image.name}", "box": task.box, "expression": task.expression, "prompt": task.prompt}
-        person = {} if task.identity is None else {"identity": task.identity, "style": task.style}
+        person = {} if task.identity is None else {"identity": task.identity, "style": task.style, "part": task.part}
+        person |= {"before": dict(task.before)} if task.before else {}
         rows.append({**row, "domain": task.domain} | person)
     replace_file(target / "tasks.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     return target / "tasks.jsonl"
@@ -116,15 +117,16 @@ def write_bench(tasks: Sequence[Task], folder: str | Path) -> Path:
 def load_bench(
     source: str | Path,
     domain: str = "human",
-    truth_of: Callable[[int, str], Truth] | None = None,
+    truth_of: TruthOf | None = None,
     pictures: str | Path | None = None,
 ) -> list[Task]:
     """Tasks from a folder or file in the layout of FFE-Bench, or from the hub id of a downloaded data set.
 
     Rows are JSONL, CSV or Parquet; fields are found under any of the names in FIELDS; `domain` holds for rows that name
-    none; `truth_of` gives the ground truth of a person's number and style, for rows that state both; `pictures` is the
-    folder that all pictures must lie in, by default the set's own. A row that cannot be used, or whose picture cannot,
-    by its header, becomes a task with a fault. Raises DataError if there are no rows, or none that can be used.
+    none; `truth_of` gives the ground truth of a person's number, style and part of the benchmark, for rows that state
+    them; `pictures` is the folder that all pictures must lie in, by default the set's own. A row that cannot be used,
+    or whose picture cannot, by its header, becomes a task with a fault. Raises DataError if there are no rows, or none
+    that can be used.
     """
     path = check_path(source)
     root = path if kind_of(path) else _downloaded(str(source))
@@ -223,7 +225,7 @@ def _task(
     find: Callable[[Any], Path | bytes],
     name: str,
     domain: str,
-    truth_of: Callable[[int, str], Truth] | None,
+    truth_of: TruthOf | None,
 ) -> Task:
     found = {field: next((row[n] for n in names if row.get(n) is not None), None) for field, names in FIELDS.items()}
     try:
@@ -235,11 +237,23 @@ def _task(
         number = found["identity"]
         style = str(row.get("style") or "")
         person = SEED.named("identity")(number) if isinstance(number, int) else None
-        truth = truth_of(person, style) if truth_of and person is not None and style in STYLES else None
+        part = str(row.get("part") or "")
+        truth = truth_of(person, style, part) if truth_of and person is not None and style in STYLES else None
+        before = _before(row) if person is not None else Mix()
         box = check_box(_box(found["box"]), upright_size(picture))
-        return Task(label, kind, word, str(text), picture, box, number, style, truth)
+        return Task(label, kind, word, str(text), picture, box, number, style, part, before, truth)
     except PxsError as error:
         return Task(name, domain, fault=str(error))
+
+
+def _before(row: Mapping[str, Any]) -> Mix:
+    """What the portrait of a synthetic person shows, as the row says."""
+    found = row.get("before")
+    if found is None:
+        return Mix()
+    if not isinstance(found, Mapping):
+        raise DataError(f'before {shown(found)} is not a mix: write for example {{"happy": 0.5}}')
+    return Mix({name: value for name, value in found.items() if value is not None})
 
 
 def _domain(value: Any, default: str) -> str:

@@ -105,10 +105,12 @@ SEED_RANGES = {
     "editor": range(0, 100_000),
     "judge": range(100_000, 200_000),
     "held_out": range(200_000, 300_000),
-    "bench": range(300_000, 400_000),
+    "dev": range(300_000, 350_000),
+    "test": range(350_000, 400_000),
     "gallery": range(400_000, 500_000),
 }
-"""Seeds by purpose: training the editor, training judges and encoders, checks, the benchmark, pictures to show."""
+"""Seeds by purpose: training the editor, training judges and encoders, checks, both parts of the benchmark, pictures to
+show. Settings are chosen on "dev", figures are reported on "test"."""
 
 
 def seeds(purpose: str, count: int, start: int = 0) -> list[int]:

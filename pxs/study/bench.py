@@ -26,7 +26,7 @@ SHOWN = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 Sweep = tuple[str, str]
 """A method and a task."""
 TRUTH, SOURCE = "truth", "source"
-REFERENCES = (TRUTH, SOURCE)
+REFERENCES = (SOURCE, TRUTH)
 """Methods of a bench that show what is right; the portrait is their picture at intensity 0."""
 
 

@@ -53,6 +53,7 @@ LIMITS: dict[str, Whole | Real] = {
     "save_every": OFTEN.named("save_every"),
     "validate_every": OFTEN.named("validate_every"),
     "sample_every": OFTEN.named("sample_every"),
+    "keep_every": OFTEN.named("keep_every"),
 }
 """What each number of the settings may be."""
 
@@ -69,6 +70,7 @@ class Settings:
     target is conditioned on, "category" for that of its category alone, as published, or "scores" for all of them,
     which teaches blends. start: an adapter to start from, of the same rank and alpha; empty for an untrained one.
     validation: fraction of the rows that is held back. save_every, validate_every, sample_every: in steps; 0 is never.
+    keep_every: after so many steps the adapter as it is then goes to adapters/, for learning curves; 0 is never.
     precision: "bf16" for mixed precision, or "no". checkpointing: recompute activations to save memory. recipe: "mini"
     for the steps of this workbench, "pixelsmile" for those of the public trainer; recipes.py says what differs. method:
     "pixelsmile", or another method of linear control, see rivals.py, for which rank, alpha and the losses say nothing.
@@ -97,6 +99,7 @@ class Settings:
     save_every: int = 200
     validate_every: int = 200
     sample_every: int = 0
+    keep_every: int = 0
     precision: str = "bf16"
     checkpointing: bool = False
     compile: bool = False

@@ -6,7 +6,7 @@
 Order, noise and noise levels derive from (seed, step, place in the batch). A saved state therefore needs only the LoRA
 weights, the optimiser state and the log. The output folder holds adapter.safetensors, results.json, settings.json,
 people.json (the numbers of synthetic people in the rows), encoders.json (the networks of the losses), log.jsonl (one
-line per step), checkpoints/, cache/ and, if `sample_every` is set, samples/.
+line per step), checkpoints/, cache/ and, if they are set, samples/ (`sample_every`) and adapters/ (`keep_every`).
 
 Several processes: `accelerate launch -m pxs train`.
 """
@@ -125,6 +125,8 @@ class _Training:
             for index in range(len(self.log.rows), self.settings.steps):
                 step = self._step(index)
                 done, stop = index + 1, self._any(sigterm.is_set())
+                if _due(done, self.settings.keep_every):
+                    self._write_adapter(self.folder / "adapters" / f"step-{done:07d}.safetensors")
                 if stop or done == self.settings.steps or _due(done, self.settings.save_every):
                     self._save(done)
                 yield replace(step, sample=self._sample(done), stopped=stop)
@@ -327,13 +329,18 @@ class _Training:
             self.checkpoints.save(done, groups, {**self.notes, "log": self.log.rows})
 
     def _finish(self) -> None:
-        """Write adapter.safetensors and results.json: all processes gather the weights, the main process writes."""
+        """Write adapter.safetensors and results.json."""
+        path = self.folder / "adapter.safetensors"
+        self._write_adapter(path)
+        if self.accelerator.is_main_process:
+            write_json(self.folder / "results.json", self._results(path))
+
+    def _write_adapter(self, path: Path) -> None:
+        """Write the adapter as it is now: all processes gather the weights, the main process writes."""
         expressions = sorted({target.category for row in self.training for target in row.targets})
         content = self.trainee.file(self.editor.checkpoint.fingerprint, expressions, self.log.figures())
         if self.accelerator.is_main_process:
-            path = self.folder / "adapter.safetensors"
             replace_file(path, content)
-            write_json(self.folder / "results.json", self._results(path))
 
     def _results(self, adapter: Path) -> dict[str, Any]:
         return {

@@ -17,7 +17,7 @@ ASKED = [0, 0.3, 0.75, 1, 1.4]
 def test_a_drawing_has_the_intensity_it_was_drawn_at(style):
     identity = Identity.sample(seeds("held_out", 1, 6_000)[0])
     drawings = truth(identity, sweep("sad", ASKED), style)
-    np.testing.assert_allclose(measured_intensity(drawings, identity, "sad", style), ASKED, atol=1e-9)
+    np.testing.assert_allclose(measured_intensity(drawings, identity, "sad", style), ASKED, atol=0.01)
 
 
 def test_noise_changes_the_measure_little():

@@ -47,7 +47,7 @@ def test_intensities_are_uniform_up_to_the_largest_and_hold_1_and_3(most):
 
 
 def test_levels_of_this_project_stay_as_they_were():
-    assert STANDARD.alphas == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5)
+    assert STANDARD.alphas == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.5, 3)
     with pytest.raises(ScaleError, match="alpha_max"):
         paper_levels(float("nan"))
 

@@ -35,7 +35,7 @@ def test_a_perfect_method_gets_perfect_figures(tasks, judges, fakes, tmp_path):
     assert row["id_sim"] == pytest.approx(0.8, abs=1e-3)
     assert row["hes"] == pytest.approx(2 * 0.8 / 1.8, abs=1e-3)
     assert row["intensity_error"] == pytest.approx(0, abs=1e-3)
-    assert (row["tasks"], row["failed"], row["psnr"]) == (24, 0, None)
+    assert (row["tasks"], row["failed"], row["changed_psnr"], row["measured"]) == (24, 0, None, None)
     assert row["beyond"]["1.5"] == {"score": 1.0, "id_sim": pytest.approx(0.8, abs=1e-3)}
 
 
@@ -90,7 +90,7 @@ def test_a_new_judge_edits_nothing_and_asks_no_old_judge(tasks, judges, fakes, t
     assert one(method, tasks[:2], Judges(Second(), Silent()), tmp_path) == first
     assert method.calls == 2 and asked == [len(STANDARD.alphas)] * 2
     assert {f.name for f in (tmp_path / "records").glob("*.jsonl")} == {
-        *("blue.jsonl", "brightness.jsonl", "brightness-2.jsonl", "psnr-against-truth.jsonl")
+        *("blue.jsonl", "brightness.jsonl", "brightness-2.jsonl", "pixels-against-truth.jsonl")
     }
 
 

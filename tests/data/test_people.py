@@ -5,7 +5,14 @@ import json
 import pytest
 from PIL import Image
 
-from pxs.data.people import number_of, people_of, person_of, refuse_test_people, refuse_trained_people
+from pxs.data.people import (
+    number_of,
+    people_of,
+    person_of,
+    refuse_people_but_of_tests,
+    refuse_test_people,
+    refuse_trained_people,
+)
 from pxs.errors import DataError
 from pxs.faces.identity import seeds
 from pxs.images import save_png
@@ -38,7 +45,7 @@ def test_equal_photographs_are_one_person_and_others_are_not(tmp_path):
         person_of(tmp_path / "gone.png")
 
 
-@pytest.mark.parametrize("purpose", ["bench", "held_out"])
+@pytest.mark.parametrize("purpose", ["dev", "test", "held_out"])
 def test_people_who_are_kept_for_tests_are_refused(purpose):
     number = seeds(purpose, 1, 5)[0]
     with pytest.raises(DataError, match=f"person {number} .1 in all. is kept for testing .{purpose}."):
@@ -67,3 +74,11 @@ def test_a_benchmark_of_trained_people_is_refused(tmp_path):
     (tmp_path / "people.json").write_text("[")
     with pytest.raises(DataError, match="cannot be read"):
         refuse_trained_people([2], adapter)
+
+
+def test_a_test_refuses_everybody_who_served_a_choice_or_a_training():
+    refuse_people_but_of_tests(seeds("test", 3))
+    for purpose in ("dev", "editor", "judge", "held_out", "gallery"):
+        number = seeds(purpose, 1, 7)[0]
+        with pytest.raises(DataError, match=f"person {number} .1 in all. is one of '{purpose}'"):
+            refuse_people_but_of_tests([seeds("test", 1)[0], number])

@@ -7,29 +7,57 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from pxs.data.synthetic_bench import mini_bench
-from pxs.data.tasks import Task, load_bench, spaced, write_bench
+from pxs.data.synthetic_bench import SyntheticTruth, mini_bench
+from pxs.data.tasks import Task, load_bench, write_bench
 from pxs.errors import DataError, ImageError
-from pxs.expressions import EXPRESSIONS
-from pxs.faces.identity import SEED_RANGES
+from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
+from pxs.faces.draw import draw
+from pxs.faces.identity import SEED_RANGES, Identity
 
 
-def test_mini_ffe_bench_has_98_human_and_100_anime_tasks_on_faces_of_their_own():
-    tasks = mini_bench()
-    assert Counter(t.domain for t in tasks) == {"human": 98, "anime": 100}
-    assert {t.expression for t in tasks[:24]} == set(EXPRESSIONS)
-    assert max(Counter(t.expression for t in tasks).values()) - min(Counter(t.expression for t in tasks).values()) <= 2
-    assert len({t.identity for t in tasks}) == len({t.name for t in tasks}) == 198
-    assert all(t.identity in SEED_RANGES["bench"] for t in tasks)
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_mini_ffe_bench_is_rich_in_confusable_expressions_and_balanced(split):
+    tasks = mini_bench(split)
+    confusable = {name for pair in CONFUSABLE for name in pair}
+    assert Counter(t.expression for t in tasks) == {e: 24 if e in confusable else 12 for e in EXPRESSIONS}
+    each = Counter((t.expression, t.part, t.style) for t in tasks)
+    assert len(each) == 72 and all(n == (4 if e in confusable else 2) for (e, _, _), n in each.items())
+    assert {t.expression for t in tasks[:12]} == set(EXPRESSIONS)
+    assert Counter(t.part for t in tasks[:48]) == {"plain": 16, "mixed": 16, "unusual": 16}
+    assert len({t.identity for t in tasks}) == len({t.name for t in tasks}) == 192
+    assert all(t.identity in SEED_RANGES[split] for t in tasks)
+
+
+def test_a_mixed_source_shows_another_expression_half_of_the_time_the_other_of_the_pair():
+    tasks = mini_bench("test")
+    partner = {a: b for pair in CONFUSABLE for a, b in (pair, pair[::-1])}
+    of_pair = 0
+    for task in tasks:
+        if task.part != "mixed":
+            assert not task.before
+            continue
+        ((name, value),) = task.before.items()
+        assert name != task.expression and 0.3 <= value <= 0.7
+        of_pair += partner.get(task.expression) == name
+    assert 10 <= of_pair <= 26  # of 32
+    task = next(t for t in tasks if t.part == "mixed")
+    assert task.open().tobytes() == draw(Identity.sample(task.identity), task.before, task.style).tobytes()
+    assert task.truth(Mix()).tobytes() == draw(Identity.sample(task.identity), Mix(), task.style).tobytes()
+
+
+def test_a_bench_has_one_of_two_splits():
+    with pytest.raises(DataError, match="unknown split 'train': choose from dev, test"):
+        mini_bench("train")
 
 
 def test_a_written_bench_is_the_same_to_the_byte_and_reads_back_as_it_was(tmp_path):
     tasks = mini_bench()[:6]
+    assert {t.part for t in tasks} == {"plain", "mixed", "unusual"}
     first, second = (write_bench(tasks, tmp_path / name).parent for name in "ab")
     files = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
     assert len(files) == 7
     assert all((first / f).read_bytes() == (second / f).read_bytes() for f in files)
-    loaded = load_bench(first)
+    loaded = load_bench(first, truth_of=SyntheticTruth)
     for read, task in zip(loaded, tasks, strict=True):
         assert (read.name, read.domain, read.expression, read.prompt) == (
             task.name,
@@ -38,6 +66,7 @@ def test_a_written_bench_is_the_same_to_the_byte_and_reads_back_as_it_was(tmp_pa
             task.prompt,
         )
         assert (read.box, read.identity) == (task.box, task.identity)
+        assert (read.part, read.before, read.truth) == (task.part, task.before, task.truth)
         assert read.open().tobytes() == task.open().tobytes()
 
 
@@ -161,11 +190,3 @@ def test_a_set_that_is_not_there_names_the_command_that_gets_it(monkeypatch, tmp
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(DataError, match="hf download --repo-type dataset PixelSmile/FFE-Bench"):
         load_bench("PixelSmile/FFE-Bench")
-
-
-def test_spaced_tasks_are_of_both_styles_and_most_expressions():
-    tasks = mini_bench()
-    chosen = spaced(tasks, 20)
-    assert len({t.name for t in chosen}) == 20 and {t.domain for t in chosen} == {"human", "anime"}
-    assert len({t.expression for t in chosen}) >= 8
-    assert spaced(tasks[:3], 20) == tasks[:3]

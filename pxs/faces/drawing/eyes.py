@@ -153,17 +153,24 @@ def _forehead(identity: Identity, action: Action, style: Style) -> str:
     return furrows + lines
 
 
+GLASSES = {
+    "round": (10, "#2b2522", "#ffffff", 0.05),
+    "square": (3.5, "#4a3b52", "#ffffff", 0.05),
+    "tinted": (7, "#a3182a", "#c9722b", 0.3),
+}
+"""Kinds of glasses: radius of the corners, colour of the frame, colour and opacity of the lenses."""
+
+
 def glasses(identity: Identity, style: Style) -> str:
-    """Round or square glasses, or none."""
+    """The glasses of a face, or none."""
     if identity.glasses == "none":
         return ""
     gap, y = identity.eye_gap, style.eye_y + 0.5
     rx, ry = (11.8, 10.4) if style.shaded else (12.8, 12.4)
-    corner = 10 if identity.glasses == "round" else 3.5
-    frame = "#2b2522" if identity.glasses == "round" else "#4a3b52"
+    corner, frame, lens, opacity = GLASSES[identity.glasses]
     rims = "".join(
         f'<rect x="{num(s * gap - rx)}" y="{num(y - ry)}" width="{num(2 * rx)}" height="{num(2 * ry)}" rx="{corner}" '
-        f'fill="#ffffff" fill-opacity="0.05" stroke="{frame}" stroke-width="1.3"/>'
+        f'fill="{lens}" fill-opacity="{opacity}" stroke="{frame}" stroke-width="1.3"/>'
         for s in (-1, 1)
     )
     bridge = path("M", -gap + rx, y - 2, "Q", 0, y - 5, gap - rx, y - 2)
