@@ -192,3 +192,9 @@ PORTRAIT_SIZE = Whole("size", 32, SIZE.most, SIZE.why)
 
 WORKERS = Whole("workers", 1, 256, "or None for one a core")
 """Of processes."""
+
+PRICE = Real("price", 0, 1e6)
+"""Of one picture, or of a million tokens, in any currency."""
+
+TIMEOUT = Real("timeout", 0.1, 7200, "in seconds")
+"""Of a request to a service."""

@@ -221,7 +221,7 @@ def test_results_are_written_as_json_markdown_and_csv(tasks, judges, fakes, tmp_
     lines = (tmp_path / "table.csv").read_text().splitlines()
     assert len({line.count(",") for line in lines}) == 1
     assert lines[1].startswith("measured,painter,1.0,") and lines[2].startswith("published,")
-    assert markdown(rows, published=False).count("\n") == 3
+    assert markdown(rows, published=False).count("\n") == 7
     assert comma_separated(rows) == (tmp_path / "table.csv").read_text()
 
 

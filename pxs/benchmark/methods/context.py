@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
 from pxs.editing.recipes import AUTO, FITTED
-from pxs.quantities import SEED, STEPS, Real
+from pxs.quantities import PRICE, SEED, STEPS, TIMEOUT
 
 if TYPE_CHECKING:
     from pxs.editing.adapters import Choice
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 
 BUNDLED = Path(__file__).parent / "weights"
-TIMEOUT = Real("editor-timeout", 0.1, 7200, "in seconds")
-PRICE = Real("editor-prices", 0, 1e6, "for one picture")
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,14 @@ class Local(General):
         with torch.random.fork_rng():  # JoyImage encodes the source with noise from the global generator
             torch.manual_seed(seed)
             generator = torch.Generator().manual_seed(seed)
-            return pipe(image=image, prompt=text, generator=generator, **call).images[0].convert("RGB")
+            return opaque(pipe(image=image, prompt=text, generator=generator, **call).images[0])
+
+
+def opaque(picture: Image.Image) -> Image.Image:
+    """A picture as RGB; one with opacity, as Qwen-Image-2.1 makes them, over white, as that model sees its sources."""
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def lacking(kind: str) -> str:
@@ -193,7 +200,7 @@ def load(spec: Pipeline, folder: Path, options: LoadOptions) -> Any:
     device = check_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = options.dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     mode = _mode(options.memory, folder, device)
-    given = {"torch_dtype": dtype, "local_files_only": True, "use_safetensors": True}
+    given = {"dtype": dtype, "local_files_only": True, "use_safetensors": True}
     try:
         with quiet():
             pipe = getattr(diffusers, spec.kind).from_pretrained(folder, **given)
