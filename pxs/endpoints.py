@@ -7,7 +7,6 @@ lost connections) with growing pauses, and waits as long as a service says.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,23 +55,14 @@ def key_in(variable: str, error: type[PxsError]) -> str:
     return key
 
 
-def open_client(
-    url: str,
-    key: str,
-    retries: int,
-    timeout: float,
-    extra: str,
-    error: type[PxsError],
-    headers: Mapping[str, Any] | None = None,
-) -> Any:
+def open_client(url: str, key: str, retries: int, timeout: float, extra: str, error: type[PxsError]) -> Any:
     """A client of openai for an address, to be closed. timeout: in seconds per request; extra: that brings openai.
 
     Raises `error` if the package is missing or the address cannot be used.
     """
     openai = require("openai", extra, error)
-    given = {"base_url": url, "api_key": key, "max_retries": retries, "timeout": timeout}
     try:
-        return openai.OpenAI(**given, default_headers=dict(headers or {}))
+        return openai.OpenAI(base_url=url, api_key=key, max_retries=retries, timeout=timeout)
     except Exception as problem:
         raise error(f"{url!r} cannot be used ({without_key(key, problem)}): check it") from None
 

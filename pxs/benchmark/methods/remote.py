@@ -90,7 +90,7 @@ class Remote(General):
         key = key_in(self.service.key, ServiceSetupError)
         with self._client(key) as client:
             try:
-                client.with_raw_response.get("/models", cast_to=object)
+                client.get("/models", cast_to=str, options={"headers": self.service.headers(key)})
             except openai.APIStatusError as error:
                 if error.status_code == 401 or error.status_code >= 500 or _key_is_refused(error):
                     raise self._failure(error, key) from None
@@ -112,12 +112,12 @@ class Remote(General):
         return found
 
     def _client(self, key: str) -> Any:
-        headers = self.service.headers(key)
-        return open_client(self.url, key, RETRIES, self.timeout, "remote", ServiceSetupError, headers)
+        return open_client(self.url, key, RETRIES, self.timeout, "remote", ServiceSetupError)
 
     def _asked(self, client: Any, key: str, image: Image.Image, text: str) -> tuple[bytes, Image.Image]:
         """A picture from the service, as its file and opened."""
-        request = Request(self.model, text, _png(image), self.service.frame(image.size))
+        size, headers = self.service.frame(image.size), self.service.headers(key)
+        request = Request(self.model, text, _png(image), size, headers)
         reason: Exception = UnusableError()
         for _ in range(TRIES):
             try:

@@ -28,12 +28,14 @@ FINISHED = ("STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED", "None", "OTHER")
 
 @dataclass(frozen=True)
 class Request:
-    """One picture to ask for: the model's id, the instruction, a PNG file, and the aspect or size that was chosen."""
+    """One picture to ask for: the model's id, the instruction, a PNG file, the aspect or size that was chosen, and
+    `Service.headers`."""
 
     model: str
     text: str
     png: bytes
     size: Size
+    headers: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Service:
 
     send: from a client and a request to the response's body. picture: from that body, as an object, to a picture file;
     raises RefusedError or UnusableError. frame: from a picture's size to the aspect or size to ask for. settings: what
-    is asked for beside; a picture depends on it. headers: from the key to headers beside the client's own.
+    is asked for beside; a picture depends on it. headers: from the key to the headers of a request that the client does
+    not know of.
     """
 
     title: str
@@ -64,12 +67,8 @@ def _send_gemini(client: Any, request: Request, settings: Mapping[str, Any]) -> 
         "contents": [{"role": "user", "parts": [{"text": request.text}, image]}],
         "generationConfig": {"responseModalities": ["TEXT", "IMAGE"], "imageConfig": config},
     }
-    return _raw(client, f"/models/{request.model}:generateContent", body)
-
-
-def _raw(client: Any, path: str, body: Mapping[str, Any]) -> str:
-    """Post to a path that the client has no method for."""
-    return str(client.with_raw_response.post(path, body=body, cast_to=object).http_response.text)
+    path, options = f"/models/{request.model}:generateContent", {"headers": request.headers}
+    return str(client.post(path, body=body, cast_to=str, options=options))
 
 
 def _send_gpt(client: Any, request: Request, settings: Mapping[str, Any]) -> str:
