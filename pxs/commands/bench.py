@@ -130,9 +130,9 @@ def run(args: argparse.Namespace) -> None:
     )
     absent = cannot_run(methods, tasks, args.out) if not args.estimate else {}
     ready = {name: method for name, method in methods.items() if name not in absent}
+    tell_costs(ready, tasks, args.out, args.estimate)
     if args.expression_judge == "endpoint":
         _print_estimate(args, judges, list(ready), tasks)
-    tell_costs(ready, tasks, args.out, args.estimate)
     if args.estimate:
         return
     records = compare(ready, tasks, judges, args.out, sys.stderr.isatty())
@@ -224,7 +224,7 @@ def _report(
     for name, row in rows.items():
         for task, reason in row["failures"].items():
             print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
-    for payee in (judges.expression, *methods.values()):
+    for payee in (judges.expression, *(method for name, method in methods.items() if name not in absent)):
         if usage := getattr(payee, "usage", None):
             print(f"pxs: {usage}", file=sys.stderr)
     print(Path(args.out) / ("paper.json" if paper else "results.json"))

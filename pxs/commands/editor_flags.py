@@ -103,14 +103,15 @@ def cannot_run(methods: Mapping[str, Method], tasks: Sequence[Task], out: str) -
 def tell_costs(methods: Mapping[str, Method], tasks: Sequence[Task], out: str, alone: bool) -> None:
     """Print what remote editors would cost: as the result where that was all that was asked for, else beside it.
 
-    Else their services are tried too. Raises ServiceSetupError for one that refuses the key, fails or hangs.
+    Else their services are tried first. Raises ServiceSetupError for one that refuses the key, fails or hangs.
     """
     from pxs.benchmark.estimate import edit_estimate
     from pxs.benchmark.methods.remote import Remote
 
-    for name, method in methods.items():
-        if isinstance(method, Remote):
-            found = edit_estimate(method, name, tasks, out)
-            print(found if alone else f"pxs: editing: {found}", file=sys.stdout if alone else sys.stderr)
-            if found.requests and not alone:
-                method.check()
+    remote = {name: method for name, method in methods.items() if isinstance(method, Remote)}
+    found = {name: edit_estimate(method, name, tasks, out) for name, method in remote.items()}
+    for name, method in remote.items():
+        if found[name].requests and not alone:
+            method.check()
+    for one in found.values():
+        print(one if alone else f"pxs: editing: {one}", file=sys.stdout if alone else sys.stderr)
