@@ -78,6 +78,14 @@ class UnjudgedError(JudgeError):
         self.found, self.reasons = list(found), dict(reasons)
 
 
+class ServiceError(PxsError):
+    """Raised when a remote editor gives no picture: it refuses, a filter withholds it, or nothing can be used."""
+
+
+class ServiceSetupError(ServiceError):
+    """Raised when a remote editor can give no picture at all: a key that is refused, a service that fails or hangs."""
+
+
 class DataError(PxsError):
     """Raised when a data set, a benchmark or one of their rows cannot be used."""
 

@@ -195,3 +195,9 @@ WORKERS = Whole("workers", 1, 256, "or None for one a core")
 
 PORT = Whole("port", 0, 65535, "0 for any that is free")
 """Of an address to listen on."""
+
+PRICE = Real("price", 0, 1e6)
+"""Of one picture, or of a million tokens, in any currency."""
+
+TIMEOUT = Real("timeout", 0.1, 7200, "in seconds")
+"""Of a request to a service."""

@@ -6,8 +6,9 @@ have the other sign. The p values of a run are corrected together (Holm).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from pxs.benchmark.outcome import COLUMNS, LIMITS, Outcome
 from pxs.judging.intervals import holm, mean_interval, sign_flip_test
 
 
-def compare(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
+def compare(
+    records: Mapping[str, Sequence[Record]], without: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[dict[str, Any]]:
     """Every two methods, first minus second: {"first", "second", measure: a test}.
 
     A test has "difference", "interval", "tasks", "p" and "holm"; the interval is the BCa bootstrap of the mean
-    difference (95%, of this measure alone). Only tasks that both have count, each as its value in `Outcome.values`; a
-    measure without such a task is left out.
+    difference (95%, of this measure alone). without: measures that methods do not have, by their names. Only tasks that
+    both have count, each as its value in `Outcome.values`; a measure without such a task is left out.
     """
     values = {name: _by_task(Outcome(r)) for name, r in records.items()}
     found: list[dict[str, Any]] = []
@@ -30,6 +33,8 @@ def compare(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
         shared = [task for task in values[first] if task in values[second]]
         found.append({"first": first, "second": second})
         for measure in COLUMNS:
+            if measure in without.get(first, ()) or measure in without.get(second, ()):
+                continue
             pairs = [(values[first][t].get(measure), values[second][t].get(measure)) for t in shared]
             d = np.array([a - b for a, b in pairs if a is not None and b is not None], dtype=np.float64)
             d = d[~np.isnan(d)]

@@ -26,7 +26,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from pxs.data.tasks import Task
-from pxs.errors import DataError, OutputError, PxsError, ScaleError, one_line
+from pxs.errors import DataError, OutputError, PxsError, ScaleError, ServiceSetupError, one_line
 from pxs.expressions import Mix, sweep
 from pxs.images import open_image, save_png
 from pxs.storage.files import output_folder
@@ -75,8 +75,8 @@ def edit_tasks(
 
     Tasks that another process is editing are left to it and waited for at the end. Until `claims` ends, no other
     process edits by the same method under other settings. Raises OutputError if one does already, or if `folder` cannot
-    be written to, and ModelError, AdapterError or ScaleError if a method cannot run at all. What goes wrong
-    within a task is recorded in its manifest.
+    be written to, and ModelError, AdapterError, ScaleError or ServiceSetupError if a method cannot run at all. What
+    goes wrong within a task is recorded in its manifest.
     """
     _check_names(tasks)
     root = output_folder(check_path(folder) / "edits")
@@ -144,12 +144,12 @@ def _edit_task(method: Method, task: Task, folder: Path, provenance: Mapping[str
         if not _supports(method, task.expression):
             reason = f"{folder.parent.name} does not support {task.expression}"
             return TaskEdits(folder, "", error=reason, supported=False)
-        key = _key(task, task.open(), provenance)
-        known = read_edits(folder)
-        if known and known.key == key and not known.error:
+        key = _key(task, task.open(), provenance, is_general(method))
+        known = _finished(folder, key)
+        if known:
             return known
         return _write(folder, key, task, _images(method, task), provenance)
-    except (ScaleError, OutputError):  # a number that all tasks share, a full disk: no other task would fare better
+    except (ScaleError, OutputError, ServiceSetupError):  # a number, a disk, a service: no other task would fare better
         raise
     except Exception as error:  # a foreign method can raise anything: the run goes on without this task
         kind = "" if isinstance(error, PxsError) else f"{type(error).__name__}: "
@@ -162,10 +162,28 @@ def _supports(method: Method, expression: str) -> bool:
     return own is None or bool(own(expression))
 
 
-def _key(task: Task, source: Image.Image, provenance: Mapping[str, str]) -> str:
-    """The hash of what the edits of a task depend on."""
+def is_general(method: Method) -> bool:
+    """Whether a method reads the task's prompt and has no intensity, see methods/general.py."""
+    return bool(getattr(method, "general", False))
+
+
+def has_edits(method: Method, task: Task, folder: str | Path, name: str) -> bool:
+    """Whether the edits of a task by the method `name` are finished in a results `folder`."""
+    key = _key(task, task.open(), _provenance(method), is_general(method))
+    return _finished(Path(folder) / "edits" / name / task.name, key) is not None
+
+
+def _finished(folder: Path, key: str) -> TaskEdits | None:
+    """The edits in a task's folder, if they are those of a key and nothing failed."""
+    known = read_edits(folder)
+    return known if known and known.key == key and not known.error else None
+
+
+def _key(task: Task, source: Image.Image, provenance: Mapping[str, str], by_prompt: bool) -> str:
+    """The hash of what the edits of a task depend on; by_prompt: with the task's own prompt."""
     picture = hashlib.sha256(source.tobytes()).hexdigest()
     parts = [task.name, task.expression, source.size, picture, dict(provenance), task.levels.alphas]
+    parts += [task.prompt] if by_prompt else []
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -1,4 +1,4 @@
-"""What judging by an endpoint would cost, before anything is sent."""
+"""What judging by an endpoint, and editing by a remote service, would cost, before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pxs.benchmark.edit import read_edits
+from pxs.benchmark.edit import has_edits, read_edits
+from pxs.benchmark.methods.remote import Remote
 from pxs.benchmark.raters import Shown
 from pxs.data.tasks import Task
 from pxs.errors import PxsError
@@ -54,6 +55,37 @@ def estimate(judge: EndpointJudge, methods: Sequence[str], tasks: Sequence[Task]
     answers = requests * ANSWER
     cost = None if judge.prices is None else (judge.prices[0] * tokens + judge.prices[1] * answers) / 1e6
     return Estimate(pictures, requests, tokens, answers, cost)
+
+
+@dataclass(frozen=True)
+class EditEstimate:
+    """tasks: all that are edited by `method`; requests: those without edits and answer yet. cost: None if unknown."""
+
+    method: str
+    tasks: int
+    requests: int
+    cost: float | None
+
+    def __str__(self) -> str:
+        cost = "" if self.cost is None else f", about {self.cost:.2f} in the currency of the prices"
+        return f"{self.method}: {self.tasks} tasks, {self.requests} requests at least{cost}"
+
+
+def edit_estimate(editor: Remote, name: str, tasks: Sequence[Task], folder: str | Path) -> EditEstimate:
+    """What is still to be asked of a remote editor, the method `name`, for the results `folder`."""
+    requests = lacking(editor, name, tasks, folder)
+    return EditEstimate(name, len(tasks), requests, None if editor.price is None else editor.price * requests)
+
+
+def lacking(editor: Remote, name: str, tasks: Sequence[Task], folder: str | Path) -> int:
+    """For how many tasks neither edits nor an answer are on disk. A task that no method can do is none of them."""
+    count = 0
+    for task in tasks:
+        try:
+            count += not (has_edits(editor, task, folder, name) or editor.knows(task))
+        except PxsError:
+            continue
+    return count
 
 
 def _faces(task: Task, folder: Path) -> list[Image.Image]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from pxs.benchmark.judge import Record
 from pxs.benchmark.outcome import Outcome
 from pxs.benchmark.published import PUBLISHED
+from pxs.benchmark.table import no_intensity, published_in
 from pxs.data.levels import FULL
 from pxs.expressions import EXPRESSIONS
 from pxs.judging import measures
@@ -39,25 +41,29 @@ GENERAL = {
     "hes_of_means": "HES of means ↑",
 }
 CONTROL = {"cls_6": "CLS-6 ↑", "cls_12": "CLS-12 ↑", "cls_2": "CLS-2 ↑", "area": "area ↑"}
+LINEAR = {**CONTROL, "hes": GENERAL["hes"], "id_sim": GENERAL["id_sim"]}
+"""The columns of linear control."""
 
 Figures = dict[str, Any]
 
 
-def measured(records: Sequence[Record]) -> Figures:
+def measured(records: Sequence[Record], general: bool = False) -> Figures:
     """The figures of one method: those of CONTROL, those of GENERAL by intensity in "at", and the points of "curve".
 
-    A figure that no task has anything to say about is None.
+    general: it is a general editor: one line in "at", and nothing of CONTROL. A figure that no task has anything to say
+    about is None.
     """
     o = Outcome(records)
-    counts = {"tasks": len(records), "failed": sum(bool(r.error) for r in records)}
+    counts = {"general": general, "tasks": len(records), "failed": sum(bool(r.error) for r in records)}
     if not o.names:
         return {**dict.fromkeys(CONTROL), "at": {}, "curve": [], **counts}
     scores, similar = o.target_scores.mean(axis=0), o.similarity.mean(axis=0)
     points = zip(o.alphas, scores.tolist(), similar.tolist(), strict=True)
+    control = {**_control(o), "area": _number(identity_area(scores, similar))}
+    at = AT[:1] if general else AT
     return {
-        **_control(o),
-        "area": _number(identity_area(scores, similar)),
-        "at": {f"{alpha:g}": _general(o, o.alphas.index(alpha)) for alpha in AT if alpha in o.alphas},
+        **(dict.fromkeys(CONTROL) if general else control),
+        "at": {f"{alpha:g}": _general(o, o.alphas.index(alpha)) for alpha in at if alpha in o.alphas},
         "curve": [[_number(value) for value in point] for point in points],
         **counts,
     }
@@ -88,12 +94,20 @@ def _general(o: Outcome, place: int) -> Figures:
     }
 
 
-def write_paper(records: Mapping[str, Sequence[Record]], folder: str | Path, judges: Mapping[str, Any]) -> str:
+def write_paper(
+    records: Mapping[str, Sequence[Record]],
+    folder: str | Path,
+    judges: Mapping[str, Any],
+    general: Collection[str] = (),
+    absent: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Write paper.json, paper.md and paper.csv to `folder`; return the table. Raises OutputError.
 
-    `judges` names who judged, and is written with the figures.
+    `judges` names who judged, and is written with the figures. general: which methods are general editors; absent: why
+    others were not run.
     """
-    rows = {name: measured(r) for name, r in records.items()}
+    rows = {name: measured(r, name in general) for name, r in records.items()}
+    rows |= {name: {**measured([], name in general), "not_run": reason} for name, reason in absent.items()}
     target = output_folder(folder)
     write_json(target / "paper.json", {"judges": judges, "methods": rows})
     table = markdown(rows)
@@ -109,17 +123,38 @@ def _names(judges: Mapping[str, Any]) -> str:
 
 
 def markdown(rows: Mapping[str, Figures]) -> str:
-    """The table: measured rows, a line for each intensity of AT; below them the published ones, of other judges."""
-    columns = {**GENERAL, **CONTROL}
-    lines = [f"| measured here | at | {' | '.join(columns.values())} |", "|---|---|" + "---|" * len(columns)]
-    for name, row in rows.items():
-        for alpha, general in row["at"].items():
-            cells = [general[c] for c in GENERAL] + [row[c] if alpha == f"{FULL:g}" else None for c in CONTROL]
-            lines.append(f"| **{name}** | {alpha} | {' | '.join(map(_cell, cells))} |")
-    lines.append(f"| *published: other pictures, other judges* | |{' |' * len(columns)}")
-    for name, known in PUBLISHED.items():
-        lines.append(f"| *{name}* | | {' | '.join(_cell(known.get(c)) for c in columns)} |")
-    return "\n".join(lines) + "\n"
+    """The table in its two groups, measured rows above the published ones, of other judges.
+
+    General editing has a line for each intensity of AT; linear control has HES and ID Sim at 1.
+    """
+    editing = [
+        (name, at, figures)
+        for name, row in rows.items()
+        for at, figures in (row["at"] or {_unmeasured(row): dict.fromkeys(GENERAL)}).items()
+    ]
+    control = [
+        (name, "" if row["at"] else _unmeasured(row), {**row["at"].get(f"{FULL:g}", {}), **row})
+        for name, row in rows.items()
+        if not row["general"]
+    ]
+    groups = [_group("general editing", GENERAL, editing), _group("linear control", LINEAR, control)]
+    return "\n".join([groups[0], *no_intensity(rows), groups[1]])
+
+
+def _unmeasured(row: Figures) -> str:
+    """Why a row has no figures, in place of an intensity."""
+    return f"not run: {row['not_run']}" if "not_run" in row else ""
+
+
+def _group(title: str, columns: Mapping[str, str], lines: Sequence[tuple[str, str, Figures]]) -> str:
+    """One group of the table, from the name, the intensity and the figures of each line."""
+    written = [f"| {title}, measured here | at | {' | '.join(columns.values())} |", "|---|---|" + "---|" * len(columns)]
+    for name, at, figures in lines:
+        written.append(f"| **{name}** | {at} | {' | '.join(_cell(figures.get(c)) for c in columns)} |")
+    written.append(f"| *published: other pictures, other judges* | |{' |' * len(columns)}")
+    for name, known in published_in(tuple(columns)):
+        written.append(f"| *{name}* | | {' | '.join(_cell(known.get(c)) for c in columns)} |")
+    return "\n".join(written) + "\n"
 
 
 def comma_separated(rows: Mapping[str, Figures]) -> str:

@@ -1,8 +1,9 @@
 """From records to figures: one row a method, with confidence intervals, as JSON, Markdown and CSV.
 
 General editing (Acc, mSCR, AUC, ID Sim, HES, PSNR, measured intensity) looks at intensity 1; linear control (CLS,
-errors of intensity, leakage) at 0, 0.1, ..., 1. What lies beyond 1, figures at equal strength, and those of the parts
-of a benchmark are reported apart. Pictures that failed count as 0: they show nothing, so Acc, CLS, ID Sim, HES and PSNR
+errors of intensity, leakage) at 0, 0.1, ..., 1. These are two groups of the table, as in the article; general editors,
+which have no intensity, are in the first only. What lies beyond 1, figures at equal strength, and those of the parts of
+a benchmark are reported apart. Pictures that failed count as 0: they show nothing, so Acc, CLS, ID Sim, HES and PSNR
 fall, while mSCR, error and leakage do not tell them from a picture without expression.
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,14 +31,29 @@ from pxs.storage.provenance import write_json
 
 Figures = dict[str, Any]
 
+GENERAL = (
+    *("acc_6", "acc_12", "mscr", "mscr_within", "separability", "id_sim", "hes"),
+    *("changed_psnr", "kept_psnr", "measured"),
+)
+CONTROL = ("cls_6", "cls_12", "hes", "id_sim", "intensity_error", "measured_error", "leakage")
+"""The columns of the two groups."""
+LINEAR = tuple(name for name in CONTROL if name not in GENERAL)
+"""The measures that need intensities."""
+NO_INTENSITY = (
+    "have no intensity: they make one edit by the task's own prompt, without words of intensity, for every intensity "
+    "above 0, and give the source at 0."
+)
 
-def measured(records: Sequence[Record]) -> Figures:
+
+def measured(records: Sequence[Record], general: bool = False) -> Figures:
     """The figures of one method without intervals; how many tasks were run, failed, and are left out (see `Record`).
 
-    A measure that no task has anything to say about is None.
+    general: it is a general editor. A measure that no task has anything to say about, or that needs an intensity which
+    the method does not have, is None.
     """
     o = Outcome(records)
     counts = {
+        "general": general,
         "tasks": len(records),
         "failed": sum(bool(r.error) for r in records),
         "failed_pictures": sum(r.failed for r in records),
@@ -47,7 +64,7 @@ def measured(records: Sequence[Record]) -> Figures:
         return {**dict.fromkeys(COLUMNS), **counts}
     full = o.scores[:, o.full]
     figures = {name: _mean(values) for name, values in o.values().items()}
-    figures |= dict.fromkeys(_not_measured(records))
+    figures |= dict.fromkeys((*_not_measured(records), *(LINEAR if general else ())))
     of_pairs = {name: _number(measure(full, o.targets)) for name, measure in OF_PAIRS.items()}
     return {
         **{name: {**figures, **of_pairs}[name] for name in COLUMNS},
@@ -56,9 +73,9 @@ def measured(records: Sequence[Record]) -> Figures:
         "beyond": {
             f"{a:g}": {"score": _mean(o.target_scores[:, i]), "id_sim": _mean(o.similarity[:, i])}
             for i, a in enumerate(o.alphas)
-            if a > 1
+            if a > 1 and not general
         },
-        "strength": at_strength(o),
+        "strength": {} if general else at_strength(o),
         "confusion": measures.confusion_matrix(full, o.targets).round(5).tolist(),
         "requested": np.bincount(o.targets, minlength=len(EXPRESSIONS)).tolist(),
     }
@@ -77,14 +94,14 @@ OF_PAIRS: dict[str, Callable[..., float]] = {
 }
 
 
-def summary(records: Sequence[Record]) -> Figures:
+def summary(records: Sequence[Record], general: bool = False) -> Figures:
     """`measured`, with 95% intervals over tasks: exact for shares, else BCa (judging/intervals.py)."""
     o = Outcome(records)
-    found = _intervals(o) if o.names else {}
+    found = {n: ends for n, ends in (_intervals(o) if o.names else {}).items() if not (general and n in LINEAR)}
     parts = [part for part in dict.fromkeys(r.part for r in records) if part]
     return {
-        **measured(records),
-        "parts": {part: measured([r for r in records if r.part == part]) for part in parts},
+        **measured(records, general),
+        "parts": {part: measured([r for r in records if r.part == part], general) for part in parts},
         "intervals": {name: [_number(v) for v in ends] for name, ends in found.items()},
     }
 
@@ -99,7 +116,7 @@ def _intervals(o: Outcome) -> dict[str, intervals.Interval]:
         "mscr": _interval_of_pairs(o, measures.directed_confusion),
         "mscr_within": _interval_of_pairs(o, measures.directed_within),
         "separability": intervals.bca_interval(_separability, sides, (0, 1)),
-        **{name: intervals.mean_interval(v, LIMITS.get(name, (0, 1))) for name, v in values.items()},
+        **{name: intervals.mean_interval(v, LIMITS.get(name, (0, 1))) for name, v in values.items() if len(v)},
     }
 
 
@@ -114,9 +131,19 @@ def _separability(*sides: np.ndarray, axis: int = -1) -> Any:
     return np.mean([measures.auc(a, b, axis) for a, b in zip(sides[::2], sides[1::2], strict=True)], axis=0)
 
 
-def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -> dict[str, Figures]:
-    """Write results.json, comparisons.json, table.md and table.csv to `folder`; return the rows. Raises OutputError."""
-    rows, pairs = {name: summary(r) for name, r in records.items()}, compare(records)
+def write_results(
+    records: Mapping[str, Sequence[Record]],
+    folder: str | Path,
+    general: Collection[str] = (),
+    absent: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Figures]:
+    """Write results.json, comparisons.json, table.md and table.csv to `folder`; return the rows. Raises OutputError.
+
+    general: which methods are general editors; absent: why others were not run, each a row without figures.
+    """
+    rows = {name: summary(r, name in general) for name, r in records.items()}
+    rows |= {name: {**summary([], name in general), "not_run": reason} for name, reason in absent.items()}
+    pairs = compare(records, dict.fromkeys(general, LINEAR))
     target = output_folder(folder)
     write_json(target / "results.json", rows)
     write_json(target / "comparisons.json", {"pairs": pairs})
@@ -127,19 +154,34 @@ def write_results(records: Mapping[str, Sequence[Record]], folder: str | Path) -
 
 
 def markdown(rows: Mapping[str, Figures], published: bool = True) -> str:
-    """The table with intervals; below the measured rows the published ones, marked as other data and judges."""
+    """The table in its two groups, with intervals; below the measured rows of each the published ones, marked as other
+    data and judges."""
+    graded = {name: row for name, row in rows.items() if not row["general"]}
+    groups = [_group("general editing", GENERAL, rows, published), _group("linear control", CONTROL, graded, published)]
+    return "\n".join([groups[0], *no_intensity(rows), groups[1]])
+
+
+def no_intensity(rows: Mapping[str, Figures]) -> list[str]:
+    """What alpha means to the general editors among the rows, as a paragraph; none without any."""
+    names = [name for name, row in rows.items() if row["general"]]
+    return [f"{', '.join(names)}: general editors {NO_INTENSITY}\n"] if names else []
+
+
+def _group(title: str, columns: Sequence[str], rows: Mapping[str, Figures], published: bool) -> str:
+    """One group of the table."""
     count = max((int(row["tasks"]) for row in rows.values()), default=0)
+    heads = [COLUMNS[c] for c in columns]
     lines = [
-        f"| measured here, {count} tasks | {' | '.join(COLUMNS.values())} | failed |",
-        "|---|" + "---|" * (len(COLUMNS) + 1),
+        f"| {title}, measured here, {count} tasks | {' | '.join(heads)} | failed |",
+        "|---|" + "---|" * (len(heads) + 1),
     ]
     for name, row in rows.items():
-        cells = [_cell(row[c], row["intervals"].get(c)) for c in COLUMNS]
-        lines.append(f"| **{name}** | {' | '.join(cells)} | {row['failed']} |")
+        cells = [_cell(row[c], row["intervals"].get(c)) for c in columns]
+        lines.append(f"| **{name}** | {' | '.join(cells)} | {failed(row)} |")
     if published:
-        lines.append(f"| *published: other pictures, other judges* |{' |' * (len(COLUMNS) + 1)}")
-        for name, known in PUBLISHED.items():
-            lines.append(f"| *{name}* | {' | '.join(_published(known, c) for c in COLUMNS)} | |")
+        lines.append(f"| *published: other pictures, other judges* |{' |' * (len(columns) + 1)}")
+        for name, known in published_in(columns):
+            lines.append(f"| *{name}* | {' | '.join(_published(known, c) for c in columns)} | |")
     return "\n".join(lines) + "\n"
 
 
@@ -155,19 +197,35 @@ def by_part(rows: Mapping[str, Figures]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def published_in(columns: Sequence[str]) -> list[tuple[str, dict[str, float]]]:
+    """The published rows of the group with these columns: those with a figure that only this group has."""
+    own = {"acc_6"} if "acc_6" in columns else {"cls_6", "cls_2"}
+    return [(name, known) for name, known in PUBLISHED.items() if own & set(known)]
+
+
+def failed(row: Figures) -> str:
+    """How many tasks failed, or why none was run."""
+    return f"not run: {row['not_run']}" if "not_run" in row else str(row["failed"])
+
+
 def comma_separated(rows: Mapping[str, Figures]) -> str:
     """The same as CSV: the ends of the intervals, the source, and the published CLS of two expressions are columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["source", "method", *(f"{c}{e}" for c in COLUMNS for e in ("", "_low", "_high")), "tasks", "failed", "cls_2"]
+        [
+            *("source", "method", *(f"{c}{e}" for c in COLUMNS for e in ("", "_low", "_high"))),
+            *("tasks", "failed", "cls_2", "general", "not_run"),
+        ]
     )
     for name, row in rows.items():
         cells = [v for c in COLUMNS for v in (row[c], *row["intervals"].get(c, (None, None)))]
-        writer.writerow(["measured", name, *cells, row["tasks"], row["failed"], None])
+        writer.writerow(
+            ["measured", name, *cells, row["tasks"], row["failed"], None, row["general"], row.get("not_run")]
+        )
     for name, known in PUBLISHED.items():
         cells = [v for c in COLUMNS for v in (known.get(c), None, None)]
-        writer.writerow(["published", name, *cells, None, None, known.get("cls_2")])
+        writer.writerow(["published", name, *cells, None, None, known.get("cls_2"), None, None])
     return text.getvalue()
 
 

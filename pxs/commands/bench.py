@@ -19,32 +19,38 @@ from pxs.commands.arguments import (
     load_options,
     path,
 )
+from pxs.commands.editor_flags import GENERAL, REMOTE, add_editors, cannot_run, editors_of, tell_costs
 from pxs.data.levels import MOST
 from pxs.editing.sliders import NAMES
 from pxs.errors import DataError, UsageError, shown
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
-from pxs.quantities import COUNT, SEED, STEPS, WORKERS, Real
+from pxs.quantities import COUNT, PRICE, SEED, STEPS, WORKERS
 from pxs.storage.paths import check_path
 
 if TYPE_CHECKING:
     from pxs.benchmark.judge import Judges, Record
+    from pxs.benchmark.methods import Method
     from pxs.data.tasks import Task
 
 PROTOCOLS = ("own", "paper")
 SPLITS = ("dev", "test")
 PARALLEL = WORKERS.named("judge-parallel")
-PRICE = Real("judge-prices", 0, 1e6, "per million tokens")
 WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
-METHODS = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
-ALL = tuple(name for name in METHODS if name != "words")  # words mean nothing to the text encoder of mini
+OWN = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
+METHODS = (*OWN, *GENERAL)
+ALL = tuple(name for name in OWN if name != "words")  # words mean nothing to the text encoder of mini
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
     command.add_argument(
-        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, all, or NAME=FOLDER"
+        "--methods",
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help=f"{', '.join(METHODS)}, NAME=FOLDER, or all: {', '.join(ALL)}",
     )
     command.add_argument(
         "--weights",
@@ -53,6 +59,7 @@ def add(commands: Commands) -> None:
         metavar="NAME=FILE",
         help="weights of methods, by pxs train --method",
     )
+    add_editors(command)
     command.add_argument("--out", type=path, required=True, help="folder for results; a second run continues there")
     command.add_argument(
         "--tasks", type=argument(COUNT.named("tasks")), help="how many tasks, from the first (default all)"
@@ -99,12 +106,12 @@ def _add_protocol(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--judge-prices",
-        type=argument(PRICE),
+        type=argument(PRICE.named("judge-prices")),
         nargs=2,
         metavar=("IN", "OUT"),
         help="of the endpoint, per million tokens in and out",
     )
-    command.add_argument("--estimate", action="store_true", help="print what an endpoint would cost, and do nothing")
+    command.add_argument("--estimate", action="store_true", help="print what endpoints would cost, and do nothing")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -132,14 +139,18 @@ def run(args: argparse.Namespace) -> None:
         steps=args.steps,
         seed=args.seed,
         options=load_options(args),
+        editors=editors_of(args),
     )
+    absent = cannot_run(methods, tasks, args.out) if not args.estimate else {}
+    ready = {name: method for name, method in methods.items() if name not in absent}
+    tell_costs(ready, tasks, args.out, args.estimate)
     if args.expression_judge == "endpoint":
-        _print_estimate(args, judges, list(methods), tasks)
+        _print_estimate(args, judges, list(ready), tasks)
     if args.estimate:
         return
-    records = compare(methods, tasks, judges, args.out, sys.stderr.isatty())
+    records = compare(ready, tasks, judges, args.out, sys.stderr.isatty())
     _refuse_failed(records)
-    _report(args, records, judges)
+    _report(args, records, judges, methods, absent)
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
@@ -162,8 +173,10 @@ def _judges(args: argparse.Namespace) -> Judges:
     from pxs.benchmark.judge import Judges
     from pxs.judging import expression_judge, identity_judge, recognisers
 
-    if args.estimate and args.expression_judge != "endpoint":
-        raise UsageError(f"--estimate is for --expression-judge endpoint: {args.expression_judge} costs nothing")
+    if args.estimate and args.expression_judge != "endpoint" and not set(REMOTE) & set(args.methods):
+        raise UsageError(
+            f"--estimate is for --expression-judge endpoint and remote editors: {args.expression_judge} costs nothing"
+        )
     named = args.identity_judge or ([] if args.protocol == "paper" else ["mini"])
     for name in named:
         if named.count(name) > 1:
@@ -200,25 +213,35 @@ def _print_estimate(args: argparse.Namespace, judges: Judges, methods: Sequence[
     print(found if args.estimate else f"pxs: judging: {found}", file=sys.stdout if args.estimate else sys.stderr)
 
 
-def _report(args: argparse.Namespace, records: Mapping[str, Sequence[Record]], judges: Judges) -> None:
-    """Write the results and print the table, what failed, and what an endpoint was paid."""
+def _report(
+    args: argparse.Namespace,
+    records: Mapping[str, Sequence[Record]],
+    judges: Judges,
+    methods: Mapping[str, Method],
+    absent: Mapping[str, str],
+) -> None:
+    """Write the results and print the table, what failed or could not run, and what was paid."""
+    from pxs.benchmark.edit import is_general
     from pxs.benchmark.paper import write_paper
     from pxs.benchmark.strength import by_strength
     from pxs.benchmark.table import by_part, markdown, write_results
 
-    rows = write_results(records, args.out)
+    general = {name for name, method in methods.items() if is_general(method)}
+    rows = write_results(records, args.out, general, absent)
     who = {"expression": judges.expression.name, "identity": [judge.name for judge in judges.recognisers]}
-    paper = write_paper(records, args.out, who) if args.protocol == "paper" else ""
+    paper = write_paper(records, args.out, who, general, absent) if args.protocol == "paper" else ""
     own = filter(None, (markdown(rows, published=False), by_strength(rows), by_part(rows)))
     print(paper or "\n".join(own), end="")
     if paper:
         print(f"expression: {who['expression']}; identity: the mean of {', '.join(who['identity'])}")
+    for name, reason in absent.items():
+        print(f"pxs: {name} was not run: {reason}", file=sys.stderr)
     for name, row in rows.items():
         for task, reason in row["failures"].items():
             print(f"pxs: {name} failed on {task}: {reason}", file=sys.stderr)
-    usage = getattr(judges.expression, "usage", None)
-    if usage:
-        print(f"pxs: {usage}", file=sys.stderr)
+    for payee in (judges.expression, *(method for name, method in methods.items() if name not in absent)):
+        if usage := getattr(payee, "usage", None):
+            print(f"pxs: {usage}", file=sys.stderr)
     print(Path(args.out) / ("paper.json" if paper else "results.json"))
 
 

@@ -24,7 +24,16 @@ APOLOGY = re.compile(
     r"i (can['’]?t|cannot|can not|won['’]?t|will not|must decline|am (not able|unable|sorry)))\b",
     re.IGNORECASE,
 )
-FILTERS = ("content_filter", "content_policy_violation", "responsibleaipolicyviolation", "content management policy")
+FILTERS = (
+    "content_filter",
+    "content_policy_violation",
+    "responsibleaipolicyviolation",
+    "content management policy",
+    "moderation_blocked",
+    "safety system",
+    "sensitivecontentdetected",
+)
+"""Words in the errors of content filters: of OpenAI, Azure and Ark."""
 
 
 class UnusableError(Exception):
@@ -129,7 +138,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def refuse_filtered(error: Any) -> None:
-    """Raise RefusedError if the error of a response says that a filter withheld picture or answer."""
+    """Raise RefusedError if the error of a response says that a content filter withheld picture or answer."""
     said = json.dumps(error, default=str).lower()
     if any(word in said for word in FILTERS):
         raise RefusedError(f"a content filter withheld the answer ({error_text(error)})")

@@ -10,18 +10,18 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 from PIL import Image
 
-from pxs.errors import JudgeError, JudgeSetupError, one_line, without_passwords
+from pxs import endpoints
+from pxs.endpoints import OF_A_PICTURE, checked_name, key_in, open_client, without_key
+from pxs.errors import JudgeError, JudgeSetupError
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging.answers import (
     EndpointError,
@@ -54,7 +54,6 @@ COMPLAINTS = {
 """Words by which endpoints say that they do not take an option."""
 REPEATS = 2  # how often an unusable answer is requested again
 PATIENCE = 20  # pictures in a row without an answer, after which the judge gives up; a task has 13
-OF_A_PICTURE = (400, 413, 415, 422)  # statuses that may be about the picture
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ class EndpointJudge:
         parallel: int = 1,
     ) -> None:
         self.base_url = checked_address(base_url)
-        if not model.strip() or not model.isprintable():
-            raise JudgeSetupError(f"the model {model!r} is no name: give the model's name as the endpoint lists it")
+        checked_name(model, JudgeSetupError)
         if retries < 0:
             raise JudgeSetupError(f"retries {retries!r} is below 0: give 0 or more")
         self.name = f"{model} {PROMPT_VERSION}"
@@ -183,21 +181,10 @@ class EndpointJudge:
         return failed
 
     def _key(self) -> str:
-        if self.key_variable is None:
-            return "no-key-is-needed"
-        key = os.environ.get(self.key_variable, "").strip()
-        if not key:
-            raise JudgeSetupError(f"no API key: set the environment variable {self.key_variable}")
-        if not (key.isascii() and key.isprintable()):
-            raise JudgeSetupError(f"the API key in {self.key_variable} has signs that no key has: copy it again")
-        return key
+        return "no-key-is-needed" if self.key_variable is None else key_in(self.key_variable, JudgeSetupError)
 
     def _client(self, key: str) -> Any:
-        openai = require("openai", "judges", JudgeSetupError)
-        try:
-            return openai.OpenAI(base_url=self.base_url, api_key=key, max_retries=self.retries, timeout=self.timeout)
-        except Exception as error:
-            raise JudgeSetupError(f"{self.base_url!r} cannot be used ({_without(key, error)}): check it") from None
+        return open_client(self.base_url, key, self.retries, self.timeout, "judges", JudgeSetupError)
 
     def _answer(
         self, client: Any, key: str, image: Image.Image, name: str, label: str, failed: Mapping[str, JudgeError]
@@ -233,9 +220,9 @@ class EndpointJudge:
             except UnusableError as error:
                 reason = error
             except RefusedError as error:
-                raise RefusedError(f"{label}: {_without(key, error)}: judge it by another model") from None
+                raise RefusedError(f"{label}: {without_key(key, error)}: judge it by another model") from None
         many = f"{tries} tries" if tries > 1 else "1 try"
-        said = f"{label}: no usable answer from {self.model!r} in {many} ({_without(key, reason)})"
+        said = f"{label}: no usable answer from {self.model!r} in {many} ({without_key(key, reason)})"
         if isinstance(reason, EndpointError) and not self._known:
             raise JudgeSetupError(f"{said}: check base_url and model")
         raise JudgeError(f"{said}: try another model")
@@ -262,7 +249,7 @@ class EndpointJudge:
 
     def _failure(self, error: Any, key: str, label: str) -> JudgeError:
         """What a failed request means: a fault of this picture, or an endpoint that fails."""
-        said = f"{label}: the endpoint {self.base_url} failed ({_without(key, error)})"
+        said = f"{label}: the endpoint {self.base_url} failed ({without_key(key, error)})"
         if getattr(error, "status_code", None) in OF_A_PICTURE and self._known:
             return JudgeError(f"{said}: check the picture")
         return JudgeSetupError(f"{said}: check base_url, model and key")
@@ -302,24 +289,9 @@ class EndpointJudge:
 
 
 def checked_address(url: str) -> str:
-    """The address of an endpoint, without a final "/chat/completions".
-
-    Raises JudgeSetupError for one that is no web address, or holds a password, a query or a fragment. The message does
-    not repeat the address, since what is wrong with it may be a password.
-    """
-    if any(sign in url for sign in "@?#%"):
-        raise JudgeSetupError(
-            "the judge's address has a name, a password or a query in it, which could be shown or stored: give the "
-            "address alone, and the key in the environment variable OPENAI_API_KEY"
-        )
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
-    except ValueError:
-        sound = False
-    if not sound or not url.isprintable() or " " in url:
-        raise JudgeSetupError("the judge's address is not a web address: give one such as https://api.openai.com/v1")
-    return url.rstrip("/").removesuffix("/chat/completions")
+    """The address of an endpoint, without a final "/chat/completions". Raises JudgeSetupError, see endpoints.py."""
+    sound = endpoints.checked_address(url, "the judge's", "https://api.openai.com/v1", JudgeSetupError)
+    return sound.removesuffix("/chat/completions")
 
 
 def _content(image: Image.Image) -> list[dict[str, Any]]:
@@ -334,9 +306,3 @@ def _rejected(error: Any) -> set[str]:
     """The options of a request that an error status complains of."""
     said = f"{error} {error.body}".lower()
     return {name for name, words in COMPLAINTS.items() if error.status_code < 500 and any(w in said for w in words)}
-
-
-def _without(key: str, error: BaseException) -> str:
-    """The message of an error on one line; key and passwords, which an endpoint may repeat, are replaced."""
-    said = str(error).replace(key, "***") or type(error).__name__
-    return one_line(ValueError(without_passwords(said)))

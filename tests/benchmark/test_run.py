@@ -195,7 +195,7 @@ def test_a_judge_of_training_losses_must_not_score(judges, fakes):
 
 
 def test_the_truth_is_the_drawing_and_photographs_have_none(judges, tasks, tmp_path):
-    drawn, photo = mini_bench()[1], tasks[0]
+    drawn, photo = mini_bench()[0], tasks[0]
     assert Truth().edit(drawn, [Mix()])[0].tobytes() == drawn.open().tobytes()
     (record,) = one(Truth(), [photo], judges, tmp_path)
     assert "no ground truth" in record.error
@@ -221,7 +221,7 @@ def test_results_are_written_as_json_markdown_and_csv(tasks, judges, fakes, tmp_
     lines = (tmp_path / "table.csv").read_text().splitlines()
     assert len({line.count(",") for line in lines}) == 1
     assert lines[1].startswith("measured,painter,1.0,") and lines[2].startswith("published,")
-    assert markdown(rows, published=False).count("\n") == 3
+    assert markdown(rows, published=False).count("\n") == 7
     assert comma_separated(rows) == (tmp_path / "table.csv").read_text()
 
 

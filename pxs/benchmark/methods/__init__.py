@@ -14,8 +14,19 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from pxs.benchmark.methods import attributecontrol, flowslider, folder, interpolation, reference, sliders, words
+from pxs.benchmark.methods import (
+    attributecontrol,
+    flowslider,
+    folder,
+    interpolation,
+    local,
+    reference,
+    remote,
+    sliders,
+    words,
+)
 from pxs.benchmark.methods.context import Context
+from pxs.benchmark.methods.services import SERVICES
 from pxs.data.tasks import Task
 from pxs.editing.sliders import NAMES
 from pxs.errors import DataError
@@ -23,7 +34,9 @@ from pxs.expressions import Mix
 
 
 class Method(Protocol):
-    """What edits. An optional attribute `provenance`, strings, tells apart edits made under other settings."""
+    """What edits. Optional attributes: `provenance`, strings, tells apart edits made under other settings;
+    `supports(expression)` says whether it can edit towards one; `general` is true for an editor that reads the task's
+    prompt and has no intensity, see general.py."""
 
     def edit(self, task: Task, mixes: Sequence[Mix]) -> Sequence[Image.Image]:
         """One RGB image a mix, edited from `task.open()`."""
@@ -40,6 +53,8 @@ METHODS: dict[str, Callable[[Context], Method]] = {
     "flowslider": flowslider.FlowSlider,
     "attributecontrol_naive": attributecontrol.NaiveAttributeControl,
     **{name: partial(sliders.Trained, name=name) for name in NAMES},
+    **{name: partial(local.Local, name=name) for name in local.EDITORS},
+    **{name: partial(remote.Remote, name=name) for name in SERVICES},
 }
 
 
