@@ -21,7 +21,7 @@ from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
 from pxs.images import to_array
 
-LADDER = np.linspace(0, 2, 81)
+LADDER = np.linspace(0, 2, 81).round(3)
 """The intensities of the drawings that an edit is compared with."""
 
 
