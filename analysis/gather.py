@@ -155,9 +155,7 @@ def _report(args: argparse.Namespace) -> list[tuple[str, str]]:
         try:
             found.to_csv(args.out, index=False)
         except OSError as error:
-            raise OutputError(
-                f"{str(args.out)!r} cannot be written ({one_line(error)}): choose another file"
-            ) from None
+            raise OutputError(f"{str(args.out)!r} cannot be written ({one_line(error)}): choose another file") from None
         print(args.out)
     return [(row.run, row.state) for row in found.itertuples() if row.state != FINISHED]
 

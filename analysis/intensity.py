@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+import pxs
 from pxs.expressions import COLOURS, Mix, check_expression
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
-from pxs.images import to_array
+from pxs.images import psnr, to_array
 
 LADDER = np.linspace(0, 2, 81).round(3)
 """The intensities of the drawings that an edit is compared with."""
@@ -37,6 +39,23 @@ def measured_intensity(
     errors = np.stack([((rungs - _pixels(image)) ** 2).mean(axis=(1, 2, 3)) for image in images])
     found: NDArray[np.float64] = LADDER[errors.argmin(axis=1)]
     return found
+
+
+def compare_with_truth(
+    edits: pxs.Edits, requested: Sequence[float], identity: Identity | None, expression: str, style: str = "human"
+) -> pd.DataFrame:
+    """One row an edit of a sweep: intensity requested, and measured; PSNR in dB to the drawing of the same mix; change.
+
+    The change is the mean absolute difference to the source, 0..255. Without an identity, a picture of your own,
+    measured and psnr_db are missing (None).
+    """
+    change = [float(255 * abs(to_array(e) - to_array(edits.source)).mean()) for e in edits]
+    table = pd.DataFrame({"requested": list(requested), "measured": None, "psnr_db": None, "change": change})
+    if identity is None:
+        return table
+    drawings = truth(identity, edits.mixes, style, edits.source.width)
+    fidelity = [psnr(to_array(e), to_array(d)) for e, d in zip(edits, drawings, strict=True)]
+    return table.assign(measured=measured_intensity(list(edits), identity, expression, style), psnr_db=fidelity)
 
 
 def truth(identity: Identity, mixes: Sequence[Mix], style: str = "human", size: int = 128) -> list[Image.Image]:

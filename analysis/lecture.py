@@ -79,3 +79,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     return value
+
+
+def write_tables(folder: Path, **tables: pd.DataFrame) -> None:
+    """Write each table, named by its keyword, as a CSV file: what is too long for the page."""
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 import pxs
 from analysis.confusion import Matrix, soft_confusion
@@ -80,7 +81,7 @@ def judged_edits(
     mixes = [Mix({name: 1}) for name in EXPRESSIONS]
     pictures = [
         picture
-        for face in faces
+        for face in tqdm(faces, desc="faces", leave=False)
         for picture in editor.open(face.picture, face.style).edit(mixes, seed, steps, progress=False)
     ]
     return soft_confusion(judge.judge(pictures), list(EXPRESSIONS) * len(faces))
