@@ -8,6 +8,7 @@ NEEDED = {
     "faces": {"--out": ("out",)},
     "train": {"--data": ("rows.jsonl",), "--out": ("out",)},
     "bench": {"--methods": ("truth",), "--out": ("out",)},
+    "notebooks": {"--out": ("out",)},
     "download": {},
     "info": {},
 }
