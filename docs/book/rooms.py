@@ -78,7 +78,9 @@ def _inline(text: str) -> str:
     for found in CODE.finditer(text):
         parts += [MEANINGFUL.sub(r"\\\1", text[end : found.start()]), f"``{' '.join(found[2].split())}``"]
         end = found.end()
-    return re.sub(r"``(?=\w)", r"``\\ ", "".join([*parts, MEANINGFUL.sub(r"\\\1", text[end:])]))
+        if text[end : end + 1].isalnum():
+            parts.append("\\ ")  # ends the code without a space
+    return "".join([*parts, MEANINGFUL.sub(r"\\\1", text[end:])])
 
 
 def _docstring(app: Sphinx, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
