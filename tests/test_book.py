@@ -50,6 +50,7 @@ def entries() -> list[str]:
     """All entries of the tables of contents in the root of the book, relative to the checkout."""
     blocks = re.findall(r"```\{toctree\}\n(.*?)```", (BOOK / "index.md").read_text(), re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+    lines = [re.sub(r".*<(.*)>", r"\1", line) for line in lines]
     return [line[1:] if line.startswith("/") else f"docs/book/{line}" for line in lines]
 
 

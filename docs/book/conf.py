@@ -39,6 +39,7 @@ nb_ipywidgets_js = {}  # of a network; pictures of the widgets stand in the page
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 
+highlight_language = "none"  # of indented blocks in docstrings; others name theirs
 suppress_warnings = ["ref.python"]  # of two classes with one name, such as Settings
 
 html_theme = "furo"
@@ -47,6 +48,7 @@ html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_extra_path = ["static/index.html"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 templates_path = []
 
