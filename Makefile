@@ -8,7 +8,7 @@ READY := .venv/.installed
 CLEAN := build/clean
 PIP := -m pip -q --disable-pip-version-check
 
-.PHONY: help app demo test lab lint lock sbom audit release
+.PHONY: help app demo test lab lint docs lock sbom audit release
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
@@ -33,6 +33,11 @@ lint: $(READY) ## check style, types and the order of the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml --no-logo
 
+docs: .venv/.docs ## make the book in build/book; RUN=all or RUN="01 02" runs notebooks for it, LINKS=1 tries links to the web
+	BOOK_RUN="$(RUN)" OMP_NUM_THREADS=1 $(BIN)/sphinx-build --fail-on-warning --keep-going -q -c docs/book . build/book
+	$(if $(LINKS),$(BIN)/sphinx-build -b linkcheck -q -c docs/book . build/links)
+	@echo "Made: build/book/index.html"
+
 lock: $(READY) ## write the files of hashes anew; CPU_TORCH is a wheel of the CPU build of torch
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --constraint constraints.txt --python $(BIN)/python \
 	    --generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
@@ -53,6 +58,10 @@ sbom: $(CLEAN)/.installed ## write the bill of materials of the wheel and all th
 
 audit: $(READY) ## look the packages up in the public list of known faults
 	$(BIN)/pip-audit --disable-pip --require-hashes --strict -r requirements.txt
+
+.venv/.docs: $(READY)
+	$(BIN)/python $(PIP) install --no-build-isolation -c constraints.txt -e ".[dev,docs]"
+	@touch $@
 
 $(CLEAN)/.installed: $(READY) $(shell find pxs -type f -not -path '*/__pycache__/*')
 	rm -rf dist $(CLEAN)

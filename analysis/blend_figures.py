@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,22 @@ from analysis.blends import PUBLISHED_COHERENT, Batch
 from analysis.figures import VERDICT_COLOURS, bare, label_at_right
 from pxs.expressions import COLOURS, Pair
 from pxs.judging.blends import KINDS, BlendThresholds, JudgedBlend
+
+
+def named_pairs(batches: Sequence[Batch], pairs: Iterable[Pair]) -> tuple[list[list[Image.Image]], pd.DataFrame]:
+    """The pictures of some pairs, a row a pair, a picture a batch; and a table of their verdicts in the same order.
+
+    `batches` as for `pair_sheet`. Pairs that were not blended are skipped; without any that was, the first four.
+    """
+    blended = {frozenset((one.first, one.second)): index for index, one in enumerate(batches[0].judged)}
+    chosen = [blended[frozenset(pair)] for pair in pairs if frozenset(pair) in blended] or [*blended.values()][:4]
+    names = [f"{one.first} + {one.second}" for one in (batches[0].judged[index] for index in chosen)]
+    words = {batch.method: [_words(batch.judged[index]) for index in chosen] for batch in batches}
+    return [[batch.images[index] for batch in batches] for index in chosen], pd.DataFrame(words, names)
+
+
+def _words(one: JudgedBlend) -> str:
+    return f"→ {one.verdict.dominant}" if one.verdict.dominant else one.verdict.kind
 
 
 def pair_sheet(batches: Sequence[Batch], columns: int = 3) -> Figure:
@@ -44,8 +60,7 @@ def _pictures(axes: Axes, images: Sequence[Image.Image], judged: Sequence[Judged
         axes.imshow(np.asarray(image), extent=(i + 0.02, i + 0.98, 1, 0))
         colour = VERDICT_COLOURS[one.verdict.kind]
         axes.fill_between([i + 0.02, i + 0.98], 1.0, 1.045, color=colour, linewidth=0)
-        words = f"→ {one.verdict.dominant}" if one.verdict.dominant else one.verdict.kind
-        axes.text(i + 0.5, 1.08, words, ha="center", va="top", fontsize=8)
+        axes.text(i + 0.5, 1.08, _words(one), ha="center", va="top", fontsize=8)
     axes.set(xlim=(0, len(images)), ylim=(1.24, 0))
     axes.set_title(f"{judged[0].first} + {judged[0].second}", fontsize=10, weight="bold", pad=6)
 
@@ -53,11 +68,13 @@ def _pictures(axes: Axes, images: Sequence[Image.Image], judged: Sequence[Judged
 def grid_figure(grids: Mapping[str, Sequence[Image.Image]], pair: Pair, scales: Sequence[float]) -> Figure:
     """Each method's blends at all pairs of intensities, the first expression upwards, the second to the right.
 
+    One method below the other, so that the faces are large.
+
     Each value of `grids` holds len(scales) ** 2 pictures, the first expression changes slowest.
     """
-    figure = Figure(figsize=(4.2 * len(grids), 4.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 6.6 * len(grids)), layout="constrained")
     count = len(scales)
-    for axes, (method, images) in zip(figure.subplots(1, len(grids), squeeze=False).flat, grids.items(), strict=True):
+    for axes, (method, images) in zip(figure.subplots(len(grids), 1, squeeze=False).flat, grids.items(), strict=True):
         for i, image in enumerate(images):
             row, column = divmod(i, count)
             axes.imshow(np.asarray(image), extent=(column + 0.02, column + 0.98, row + 0.02, row + 0.98))

@@ -7,9 +7,11 @@ per pair, or per block and step. For two editors of the same faces a test shows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import pandas as pd
 from sklearn.metrics import silhouette_samples
+from tqdm.auto import tqdm
 
 from analysis.features import Collection, Place, explained
 from analysis.separation import Array, Labels, Measured, Space, against_chance, angle, pair_rows, sign_flip
@@ -41,13 +43,13 @@ def measure_places(
 ) -> pd.DataFrame:
     """All expressions at once: one row for each editor, place and measure of MEASURES, with its chance level and p."""
     rows = []
-    for editor, collection in collections.items():
-        faces, labels = collection.table.face.to_numpy(), collection.table.expression.to_numpy(dtype=str)
-        for place in places:
-            space = Space(collection.points(place), faces)
-            for name in MEASURES:
-                found = against_chance(getattr(space, name), labels, faces, permutations)
-                rows.append({"editor": editor, "place": str(place), "measure": name, **vars(found)})
+    for editor, place in tqdm(list(product(collections, places)), desc="places", leave=False):
+        table = collections[editor].table
+        faces, labels = table.face.to_numpy(), table.expression.to_numpy(dtype=str)
+        space = Space(collections[editor].points(place), faces)
+        for name in MEASURES:
+            found = against_chance(getattr(space, name), labels, faces, permutations)
+            rows.append({"editor": editor, "place": str(place), "measure": name, **vars(found)})
     return pd.DataFrame(rows)
 
 
@@ -63,12 +65,10 @@ def measure_pairs(
     Raises ExpressionError for two names that are not a pair, DataError for a pair that was not collected.
     """
     rows = []
-    for editor, collection in collections.items():
-        for place in places:
-            for pair in pairs:
-                for name, found in _measure_pair(collection, place, pair, permutations).items():
-                    where = {"editor": editor, "place": str(place), "first": pair[0], "second": pair[1]}
-                    rows.append({**where, "measure": name, **vars(found)})
+    for editor, place, pair in tqdm(list(product(collections, places, pairs)), desc="pairs", leave=False):
+        for name, found in _measure_pair(collections[editor], place, pair, permutations).items():
+            where = {"editor": editor, "place": str(place), "first": pair[0], "second": pair[1]}
+            rows.append({**where, "measure": name, **vars(found)})
     return pd.DataFrame(rows)
 
 

@@ -24,6 +24,11 @@ def check_parameters(namespace: Mapping[str, Any]) -> None:
             raise DataError(f"parameter {name} {shown(namespace[name])} is not {KINDS[kind]}: {_advice(name, kind)}")
 
 
+def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a notebook and their values: the variables of `globals()` that have a kind beside them."""
+    return {name: namespace[name] for name in namespace.get("__annotations__", {}) if name in namespace}
+
+
 def _is(value: object, kind: type) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 import pxs
 from analysis.faces import Face
@@ -143,7 +144,7 @@ def measure_patches(
         count = len(layers_of(editor.pipe.transformer))
         blocks = range(count) if plan.blocks is None else sorted(set(plan.blocks))
         check_blocks(blocks, count)
-        for face in faces:
+        for face in tqdm(faces, desc=f"patches of {name}", leave=False):
             portrait = editor.open(face.picture, face.style)
             for pair in plan.pairs:
                 where = {"editor": name, "face": face.name, "first": pair[0], "second": pair[1]}

@@ -8,6 +8,7 @@ expressions. A value is YAML, as for papermill: `[0, 1]` is a list. Each run has
     DIR/expression=happy,seed=1/run.ipynb     the executed notebook
     DIR/expression=happy,seed=1/run.json      parameters, hash of the notebook, error: written last
     DIR/expression=happy,seed=1/...           what the notebook writes, results.json among it
+    DIR/plan.json                             all runs and their parameters: written first
     DIR/sweep.csv                             one row a run: parameters, error, results
 
 The same command goes on: a run is skipped if it ended without an error, with these parameters and this notebook. A run
@@ -33,7 +34,7 @@ import pandas as pd
 import yaml
 from tqdm.auto import tqdm
 
-from analysis.gather import RESULTS, flat, read_results
+from analysis.gather import MANIFEST, PLAN, RESULTS, flat, read_results, spread
 from pxs.errors import DataError, UsageError, one_line, shown
 from pxs.expressions import EXPRESSIONS
 from pxs.parsing import Parser, argument, parsed
@@ -46,7 +47,6 @@ from pxs.storage.provenance import write_json
 
 MOST_RUNS = 10_000
 OUT_DIR = "out_dir"  # the parameter of every notebook that names the folder of its results
-MANIFEST = "run.json"
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def table(runs: Iterable[Run]) -> pd.DataFrame:
     rows = []
     for run in runs:
         file = run.folder / RESULTS
-        results = dict(flat(read_results(file))) if file.is_file() and not run.error else {}
+        results = spread(dict(flat(read_results(file)))) if file.is_file() and not run.error else {}
         rows.append({"run": run.folder.name, **run.parameters, "error": run.error, **results})
     return pd.DataFrame(rows)
 
@@ -191,6 +191,7 @@ def _sweep(args: argparse.Namespace) -> list[Run]:
     runs = plan(args.notebook, {name: values_of(text) for name, text in args.parameter}, args.out)
     folder = output_folder(args.out)
     with writing(folder):
+        write_json(folder / PLAN, {"runs": {run.folder.name: dict(run.parameters) for run in runs}})
         ended = sweep(args.notebook, runs, args.workers, sys.stderr.isatty())
         replace_file(folder / "sweep.csv", table(ended).to_csv(index=False).encode())
     print(folder / "sweep.csv")

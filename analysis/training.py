@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 import pxs
 from analysis.confusion import Matrix, soft_confusion
 from analysis.faces import Face
 from analysis.figures import bare
+from pxs.data.synthetic_ffe import write_synthetic_set
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging.expression import ExpressionJudge
+from pxs.storage.hashes import file_hash
+from pxs.training.settings import Settings
 from pxs.training.trainer import TrainingStep
 
 COLOURS = {"flow": "#0072B2", "contrast": "#D55E00", "identity": "#009E73"}
+
+
+def drawn_table(folder: Path, count: int, seed: int) -> Path:
+    """The FFE file of `count` drawn rows below `folder`; drawn if it is not there. Each count and seed has its own."""
+    table = folder / f"data_{count}_seed{seed}" / "train.jsonl"
+    if not table.exists():
+        write_synthetic_set(table.parent, count, seed=seed)
+    return table
+
+
+def training_folder(folder: Path, settings: Settings, table: Path) -> Path:
+    """Where a training with these settings and rows writes: each combination has a folder of its own.
+
+    So a second run of a notebook continues its training, and one with another setting does not meet the first one.
+    """
+    key = json.dumps({**vars(settings), "rows": file_hash(table)}, sort_keys=True)
+    return folder / f"adapter_{settings.contrast}_{sha256(key.encode()).hexdigest()[:6]}"
 
 
 def loss_figure(steps: Sequence[TrainingStep], window: int = 10) -> Figure:
@@ -57,7 +81,7 @@ def judged_edits(
     mixes = [Mix({name: 1}) for name in EXPRESSIONS]
     pictures = [
         picture
-        for face in faces
+        for face in tqdm(faces, desc="faces", leave=False)
         for picture in editor.open(face.picture, face.style).edit(mixes, seed, steps, progress=False)
     ]
     return soft_confusion(judge.judge(pictures), list(EXPRESSIONS) * len(faces))

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor
+from tqdm.auto import tqdm
 
 import pxs
 from analysis.faces import Face
@@ -140,7 +141,7 @@ def measure_attention(
     rows = []
     mixes = [Mix(), *(Mix({name: strength}) for name in expressions)]
     for editor, model in editors.items():
-        for face in faces:
+        for face in tqdm(faces, desc=f"attention of {editor}", leave=False):
             maps, changes = word_maps(model.open(face.picture, face.style), mixes, seed, steps)
             for name, own, change in zip(expressions, maps[1:], changes[1:, -1], strict=True):
                 for block, step in np.ndindex(own.shape[:2]):

@@ -12,6 +12,7 @@ pxs train --data ffe/train.jsonl --steps 300 --out adapter
 pxs bench --methods truth source base pixelsmile --out out/bench
 pxs judges
 pxs study make out/bench --out out/study --raters 10
+pxs notebooks --out notebooks
 pxs download --dry-run
 pxs info
 """
@@ -28,7 +29,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from pxs import __version__
-from pxs.commands import app, bench, blend, download, edit, faces, info, judges, study, train
+from pxs.commands import app, bench, blend, download, edit, faces, info, judges, notebooks, study, train
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.parsing import Parser
 
@@ -116,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
-    for command in (app, edit, blend, faces, bench, judges, study, train, download, info):
+    for command in (app, edit, blend, faces, bench, judges, study, train, notebooks, download, info):
         command.add(commands)
     return top
 

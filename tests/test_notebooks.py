@@ -3,13 +3,21 @@
 papermill does not report errors in widgets and threads, or cells that did not run; `hidden_failures` finds them.
 """
 
+import ast
 import json
 import re
+import shlex
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
+from exercises import solutions
+from nbconvert import SlidesExporter
+
+from analysis import sweep
+from analysis.parameters import check_parameters
+from pxs.cli import parser
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {
@@ -31,6 +39,8 @@ SMALL = {
         "permutations": 9,
     },
 }
+
+KINDS = {"int": int, "float": float, "str": str, "list": list}
 
 
 def hidden_failures(notebook: nbformat.NotebookNode) -> list[str]:
@@ -62,11 +72,14 @@ def pictures_without_text(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def run(path: Path, out: Path, parameters: dict) -> nbformat.NotebookNode:
-    """Execute with papermill; unknown parameters and hidden failures fail the test."""
+    """Execute with papermill, and the code of the solutions after it; unknown parameters and hidden failures fail."""
     known = papermill.inspect_notebook(str(path))
     assert set(parameters) <= set(known)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells += [nbformat.v4.new_code_cell(code) for code in solutions(notebook, known).cells]
+    nbformat.write(notebook, out / f"solved_{path.name}")
     executed = papermill.execute_notebook(
-        str(path),
+        str(out / f"solved_{path.name}"),
         str(out / path.name),
         parameters={**parameters, "out_dir": str(out)},
         kernel_name="python3",
@@ -90,6 +103,59 @@ def test_notebook_is_clean(path):
     assert path.stem in SMALL, "give every notebook small parameters above"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_tells_a_reader_what_to_expect_and_what_is_seen(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert all(f"**{word}" in notebook.cells[0].source for word in ("You learn", "Time:", "Needs:"))
+    told = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    figures = [c for c in notebook.cells if c.cell_type == "code" and "save_figure(" in c.source]
+    assert figures
+    for cell in figures:
+        after = notebook.cells[notebook.cells.index(cell) + 1 :]
+        text = next(c.source for c in after if c.cell_type == "markdown")
+        assert "**See:**" in text and "**It means:**" in " ".join(text.split()), cell.source
+    assert any(text.startswith("## Exercises") for text in told)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_solutions_of_exercises_can_be_run(path, monkeypatch, tmp_path):
+    """Their code runs with the notebook, see `run`; here the parameters and the commands are checked."""
+    monkeypatch.chdir(NOTEBOOKS[0].parents[1])
+    known = papermill.inspect_notebook(str(path))
+    found = solutions(nbformat.read(path, as_version=4), known)
+    assert found.parameters and found.commands
+    defaults = {name: ast.literal_eval(about["default"]) for name, about in known.items()}
+    kinds = {
+        name: {"int": int, "float": float, "str": str, "list": list}[a["inferred_type_name"]]
+        for name, a in known.items()
+    }
+    for values in found.parameters:
+        check_parameters({**defaults, **values, "__annotations__": kinds})
+        assert any(defaults[name] != value for name, value in values.items())
+    for line in found.commands:
+        program, *words = shlex.split(line)
+        if program == "pxs":
+            parser().parse_args(words)
+        elif program == "papermill":
+            named = papermill.inspect_notebook(words[0])
+            assert {words[i + 1] for i, word in enumerate(words) if word in ("-p", "-r")} <= named.keys()
+        elif program == "python" and words[:2] == ["-m", "analysis.sweep"]:
+            pairs = [words[i + 1 : i + 3] for i, word in enumerate(words) if word == "-p"]
+            assert sweep.plan(Path(words[2]), {name: sweep.values_of(text) for name, text in pairs}, tmp_path)
+        else:
+            assert program in ("mkdir",) or program.startswith("ADAPTER=")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_is_a_talk(path):
+    notebook = nbformat.read(path, as_version=4)
+    kinds = [cell.metadata.slideshow.slide_type for cell in notebook.cells]
+    assert set(kinds) <= {"slide", "subslide", "fragment", "skip", "-"} and kinds[0] == "slide"
+    assert all(kind == "skip" for cell, kind in zip(notebook.cells, kinds, strict=True) if cell.metadata.get("tags"))
+    page, _ = SlidesExporter(exclude_input=True).from_notebook_node(notebook)
+    assert page.count("<section>") >= kinds.count("slide") and "You learn" in page and "import pxs" not in page
+
+
 @pytest.fixture(scope="module")
 def edit_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("edit")
@@ -99,8 +165,10 @@ def edit_run(tmp_path_factory):
 def test_edit_notebook_writes_its_results_and_pictures(edit_run):
     _, out = edit_run
     results = json.loads((out / "results.json").read_text())
-    assert results["scales"] == [0, 1]
-    assert results["expression"] == "surprised"
+    known = {name: json.loads(json.dumps(value)) for name, value in results["parameters"].items()}
+    assert known.keys() == papermill.inspect_notebook(str(NOTEBOOKS[0])).keys()
+    assert known["scales"] == [0, 1] and known["expression"] == "surprised" and results["versions"]["pxs"]
+    assert results["picture"] == "drawn face 400003"
     assert len(results["measured_intensity"]) == len(results["psnr_to_truth_db"]) == 2
     assert results["provenance"]["model"] == "mini"
     for name in [*results["files"], "sweep.png", "differences.png", "truth.png", "intensity.png", "animation.png"]:
@@ -110,7 +178,7 @@ def test_edit_notebook_writes_its_results_and_pictures(edit_run):
 def test_edit_notebook_shows_its_pictures(edit_run):
     executed, _ = edit_run
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
-    assert shown.count("image/png") == 6  # face, sweep, differences, truth, intensity, animation
+    assert shown.count("image/png") == 7  # face, sweep, differences, truth, intensity, animation, solution
 
 
 def test_edit_notebook_edits_a_picture_file(tmp_path):
@@ -120,7 +188,7 @@ def test_edit_notebook_edits_a_picture_file(tmp_path):
     parameters = {**SMALL["01_edit"], "image_path": str(tmp_path / "mine.png"), "domain": "anime", "steps": 1}
     run(NOTEBOOKS[0], tmp_path, parameters)
     results = json.loads((tmp_path / "results.json").read_text())
-    assert results["measured_intensity"] is None
+    assert results["measured_intensity"] == [None, None] and results["picture"] == str(tmp_path / "mine.png")
     assert len(results["mean_change"]) == 2
 
 
@@ -131,7 +199,7 @@ def by_name(name):
 def test_blend_notebook_judges_every_pair(tmp_path):
     run(by_name("02_blend"), tmp_path, SMALL["02_blend"])
     results = json.loads((tmp_path / "results.json").read_text())
-    assert len(results["pairs"]) == 15
+    assert len(results["blended_pairs"]) == 15
     assert len(results["verdicts"]) == 2 * 15  # the base, and the drawings
     assert all(sum(kinds.values()) == 15 for kinds in results["counts"].values())
     for name in ("pairs", "balance", "present", "identity", "compatibility", "grid"):
@@ -188,13 +256,13 @@ def test_training_notebook_trains_an_adapter_and_shows_both_sides(tmp_path):
     for name in ("loss.png", "loss.svg", "sweep.png", "confusion.png"):
         assert (tmp_path / name).stat().st_size > 1000
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
-    assert shown.count("image/png") == 4  # data, losses, sweep, confusion
+    assert shown.count("image/png") == 7  # three rows of data, before, losses, sweep, confusion
 
 
 def test_bench_notebook_writes_its_table_and_figures(tmp_path):
     path = next(p for p in NOTEBOOKS if p.stem == "05_bench")
     executed = run(path, tmp_path, SMALL["05_bench"])
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text())["methods"]
     assert results.keys() == {"truth", "source", "base"}
     assert all((row["tasks"], row["failed"]) == (2, 0) for row in results.values())
     assert results["truth"]["cls_12"] > 0.9 > results["source"]["cls_12"]
@@ -208,7 +276,7 @@ def test_rivals_notebook_shows_a_row_a_method_and_writes_its_figures(tmp_path):
     path = next(p for p in NOTEBOOKS if p.stem == "06_rivals")
     executed = run(path, tmp_path, SMALL["06_rivals"])
     results = json.loads((tmp_path / "results.json").read_text())
-    assert list(results) == SMALL["06_rivals"]["methods"]
+    assert list(results["measured"]) == results["parameters"]["methods"] == SMALL["06_rivals"]["methods"]
     assert (tmp_path / "response.png").stat().st_size > 1000 and (tmp_path / "identity.svg").stat().st_size > 1000
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
     assert shown.count("image/png") == 3 and shown.count("text/markdown") == 2
@@ -216,7 +284,7 @@ def test_rivals_notebook_shows_a_row_a_method_and_writes_its_figures(tmp_path):
 
 def test_study_notebook_finds_the_faults_that_are_there(tmp_path):
     executed = run(by_name("08_study"), tmp_path, SMALL["08_study"])
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text())["study"]
     methods, counts = results["methods"], results["raters"]
     assert (counts["asked"], counts["counted"], len(counts["set_apart"])) == (5, 4, 1)
     assert methods["jumpy"]["continuity"]["mean"] < methods["even"]["continuity"]["mean"]

@@ -246,10 +246,13 @@ def test_wheel_holds_the_package_with_its_model_and_nothing_else(wheel: Path) ->
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     here = {
         file.relative_to(ROOT).as_posix()
-        for file in (ROOT / "pxs").rglob("*")
+        for part in ("pxs", "analysis", "notebooks")
+        for file in (ROOT / part).rglob("*")
         if file.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(file.parts)
     }
-    assert inside == here
+    data = {name.split("/data/share/pxs/")[-1] for name in inside}
+    assert {name.partition("/")[0] for name in inside} == {"pxs", f"pxs-{pxs.__version__}.data"}
+    assert data == here
     assert {"pxs/__init__.py", "pxs/cli.py", "pxs/mini/weights/model_index.json"} <= inside
     for part in ("transformer", "text_encoder", "vae"):
         assert any(re.fullmatch(rf"pxs/mini/weights/{part}/.*\.safetensors", name) for name in inside), part
@@ -298,6 +301,38 @@ def test_installed_wheel_edits_a_face(installed: Path, tmp_path: Path) -> None:
         with Image.open(file) as picture:
             picture.load()
     assert not list(empty.iterdir())
+
+
+def test_installed_wheel_writes_notebooks_that_run(installed: Path, tmp_path: Path) -> None:
+    def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        full = [sys.executable, "-m", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(installed)}
+        return subprocess.run(full, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert command("pxs", "notebooks", "--out", "mine").returncode == 0
+    made = {f.relative_to(tmp_path / "mine") for f in (tmp_path / "mine").rglob("*.ipynb")}
+    assert made == {f.relative_to(ROOT / "notebooks") for f in (ROOT / "notebooks").glob("*.ipynb")}
+    changed = tmp_path / "mine" / "01_edit.ipynb"
+    changed.write_text("changed")
+    refused = command("pxs", "notebooks", "--out", "mine")
+    assert refused.returncode == 2 and "may hold changes of yours" in refused.stderr
+    assert changed.read_text() == "changed"
+    assert command("pxs", "notebooks", "--out", "mine", "--overwrite").returncode == 0
+
+    small = ("-y", "scales: [0, 1]", "-p", "steps", "1", "-p", "out_dir", tmp_path / "out", "--cwd", "mine")
+    done = command("papermill", changed, "run.ipynb", "-k", "python3", *small)
+    assert done.returncode == 0, done.stderr
+    where = "import pxs, analysis; print(pxs.__file__, analysis.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", where],
+        cwd=tmp_path / "mine",
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == [str(installed / "pxs/__init__.py"), str(tmp_path / "mine/analysis/__init__.py")]
+    assert (tmp_path / "out" / "results.json").is_file()
 
 
 def test_the_version_is_the_same_in_citation_changelog_and_package():

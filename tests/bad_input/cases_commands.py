@@ -9,6 +9,7 @@ NEEDED = {
     "train": {"--data": ("rows.jsonl",), "--out": ("out",)},
     "bench": {"--methods": ("truth",), "--out": ("out",)},
     "app": {},
+    "notebooks": {"--out": ("out",)},
     "download": {},
     "info": {},
 }

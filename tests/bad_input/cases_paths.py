@@ -32,6 +32,7 @@ PATH_FLAGS = {
     "blend --out": ("blend", "--image-path", "face.png", "--out"),
     "faces --out": ("faces", "--count", "1", "--out"),
     "faces --ffe --out": ("faces", "--ffe", "1", "--out"),
+    "notebooks --out": ("notebooks", "--out"),
     "train --data": ("train", "--out", "out", "--data"),
     "train --out": ("train", "--data", "rows.jsonl", "--out"),
     "train --config": ("train", "--data", "rows.jsonl", "--out", "out", "--config"),
@@ -47,7 +48,15 @@ WRONG = {
     "a name of 256 bytes": (LONG, "too long"),
 }
 
-OUTPUTS = ("edit --output-dir", "blend --out", "faces --out", "faces --ffe --out", "train --out", "bench --out")
+OUTPUTS = (
+    "edit --output-dir",
+    "blend --out",
+    "faces --out",
+    "faces --ffe --out",
+    "notebooks --out",
+    "train --out",
+    "bench --out",
+)
 
 
 def ffe_row(source="face.png", first="face.png", second="face.png"):
