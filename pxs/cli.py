@@ -27,7 +27,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from pxs import __version__
-from pxs.commands import bench, blend, download, edit, faces, info, judges, study, train
+from pxs.commands import bench, blend, download, edit, faces, ffe, info, judges, study, train
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.parsing import Parser
 
@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
-    for command in (edit, blend, faces, bench, judges, study, train, download, info):
+    for command in (edit, blend, faces, bench, judges, study, ffe, train, download, info):
         command.add(commands)
     return top
 

@@ -93,14 +93,14 @@ def run_serve(args: argparse.Namespace) -> None:
     from pxs.optional import require
 
     require("tornado", "study", UsageError)
-    from pxs.study.serve import is_open, serve
+    from pxs.study.serve import is_open, serve, study_of
 
     def ready(link: str) -> None:
         if is_open(args.host):
             print("pxs: warning: the connection is not encrypted: serve only where all may read along", file=sys.stderr)
         print(link, flush=True)
 
-    serve(args.folder, args.host, args.port, ready)
+    serve(study_of(args.folder), args.folder, args.host, args.port, ready)
 
 
 def run_score(args: argparse.Namespace) -> None:
