@@ -39,7 +39,7 @@ def add_collect(step: argparse.ArgumentParser) -> None:
     step.add_argument("--terms", type=path, metavar="FILE", help="CSV with file,licence,origin: of files or folders")
     step.add_argument("--domain", default="human", choices=tuple(DOMAINS), help="of pictures that do not say theirs")
     step.add_argument(
-        "--reject", nargs="+", default=[], metavar="NAME", help="names on the sheet to leave out, for good"
+        "--reject", nargs="+", default=[], metavar="NAME", help="pictures on the sheet to leave out, for good"
     )
 
 

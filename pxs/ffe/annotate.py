@@ -73,7 +73,7 @@ def annotate(
     names = [one.name for one in passes]
     by = [*names, getattr(recogniser, "name", "")]
     keys = {made.name: manifest.key_of(made.sha256, made.expression, by) for made in pictures}
-    with writing(folder):
+    with writing(folder), manifest.unless_empty(folder, STAGE, Label):
         before = manifest.recover(folder, STAGE, Label)
         known = {n: before[n] for n in keys if n in before and before[n].key == keys[n] and not before[n].error}
         settings = {"judges": names, "recogniser": by[-1], "rules": asdict(rules)}
@@ -90,8 +90,8 @@ def annotate(
                 bar.set_postfix(failed=sum(bool(one.error) for one in found.values()), refresh=False)
         done = _doubted([found[made.name] for made in pictures], rules)
         manifest.write(folder, STAGE, len(done), settings, done)
-    if all(label.error for label in done):
-        raise DataError(f"none of {len(done)} pictures got scores, the first: {done[0].error}")
+        if all(label.error for label in done):
+            raise DataError(f"none of {len(done)} pictures got scores, the first: {done[0].error}")
     return done
 
 

@@ -37,7 +37,8 @@ def card(folder: Path, use: str, splits: Mapping[str, Split], agreed: Mapping[st
         _header(used, splits),
         "# Faces with continuous scores of 12 expressions",
         "Rows of a source picture and two targets of different expressions, each with 12 scores from 0 (absent) to 1 "
-        "(as strong as this face could show it), in the layout of FFE (PixelSmile, arXiv 2603.25728). Built by `pxs ffe`.",
+        "(as strong as this face could show it), in the layout of FFE (PixelSmile, arXiv 2603.25728). Built by "
+        "`pxs ffe`.",
         _counts(splits),
         "## How it came to be",
         _stage(

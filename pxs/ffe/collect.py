@@ -2,7 +2,7 @@
 
     FOLDER/identities.jsonl     a record a picture that was given, also of those left out, with the reason
     FOLDER/sources/NAME.png     the pictures that are kept: upright, sRGB, without what the file said about its camera
-    FOLDER/sheet.webp           all that are kept, with their names, for people to reject from
+    FOLDER/sheet.webp           all that are kept, by the ends of their names, for people to reject from
 
 A picture is left out if it cannot be read, has no face or several, is too small, blurred or turned, is the same file or
 a near duplicate of another, or was rejected. Pictures of one person are kept, under the name of that person.
@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,14 @@ from pxs.ffe.faces import Limits, Measured, fault, measure, near
 from pxs.ffe.grouping import people
 from pxs.images import open_image, save_picture, save_png, saved_text, wrapped_sheet
 from pxs.judging.identity import IdentityJudge
+from pxs.storage.hashes import file_hash
 from pxs.storage.locks import writing
 
 STAGE, SOURCES, SHEET = "identities", "sources", "sheet.webp"
 KEPT = ("identity", "style", "mix", "pxs")  # what the text of a synthetic picture says
 THUMBNAIL, COLUMNS, ON_SHEET = 112, 12, 600
+REJECTED = "rejected"
+DIGITS = 6  # at the end of a name, which tell it from others
 
 
 @dataclass(frozen=True)
@@ -96,29 +100,33 @@ def collect(
     """The records of all pictures, which are then in the manifest.
 
     terms: by the name of a picture below the folder that all have in common, by the folders above it, or for all by "".
-    rejected: names that people took off the sheet; those of an earlier run stay rejected. Raises DataError for a
-    rejected name that is not there, and if nothing is kept; the manifest then tells why.
+    rejected: names that people took off the sheet, or their last DIGITS; those of an earlier run stay rejected. Raises
+    DataError for one that is not there, and if nothing is kept.
     """
-    with writing(folder):
+    files = [_file(picture) for picture in pictures]
+    names = {file.name for file in files}
+    if unknown := set(rejected) - names - {name[-DIGITS:] for name in names}:
+        raise DataError(f"no picture has the name {sorted(unknown)[0]!r}: take the names from {SHEET}")
+    with writing(folder), manifest.unless_empty(folder, STAGE, Subject):
         known = manifest.recover(folder, STAGE, Subject)
-        out = {subject.name for subject in known.values() if subject.dropped == "rejected"} | set(rejected)
+        out = {subject.name for subject in known.values() if subject.dropped == REJECTED} | set(rejected)
         settings = {"limits": asdict(choice.limits), "same": choice.same, "recogniser": getattr(recogniser, "name", "")}
-        manifest.write(folder, STAGE, len(pictures), settings, known.values())
+        manifest.write(folder, STAGE, len(files), settings, known.values())
         found = []
-        for picture in tqdm(pictures, "collect", leave=False, disable=not progress):
-            subject = _looked_at(picture, folder, known, finder, _terms_of(picture.name, terms), choice)
+        for file in tqdm(files, "collect", leave=False, disable=not progress):
+            subject = _looked_at(
+                file, folder, known.get(file.name), finder, _terms_of(file.picture.name, terms), choice
+            )
             found.append(subject)
-            if subject.name not in known or known[subject.name] != subject:
+            if known.get(file.name) != subject:
                 manifest.add(folder, STAGE, subject)
-        if unknown := out - {subject.name for subject in found}:
-            raise DataError(f"no picture has the name {sorted(unknown)[0]!r}: take the names from {SHEET}")
         done = _rejected(_grouped(_without_duplicates(found), folder, recogniser, choice.same), out)
+        if all(subject.dropped for subject in done):
+            reasons = ", ".join(f"{why}: {count}" for why, count in manifest.counted(s.dropped for s in done).items())
+            raise DataError(f"none of {len(done)} pictures is kept ({reasons}): give others, or change the limits")
         manifest.write(folder, STAGE, len(done), settings, done)
         _remove_others(folder, done)
         _write_sheet(folder, done)
-    if all(subject.dropped for subject in done):
-        reasons = ", ".join(f"{reason} {count}" for reason, count in manifest.counted(s.dropped for s in done).items())
-        raise DataError(f"none of {len(done)} pictures is kept ({reasons}): give others, or change the limits")
     return done
 
 
@@ -137,44 +145,55 @@ def _terms_of(name: str, terms: Mapping[str, Terms]) -> Terms:
     return next((terms[place] for place in places if place in terms), Terms())
 
 
-def _looked_at(
-    picture: Found, folder: Path, known: Mapping[str, Subject], finder: FaceFinder, terms: Terms, choice: Choice
-) -> Subject:
-    """The record of one picture by itself, whose copy is written if it is kept; that of an earlier run if it holds."""
+class File(NamedTuple):
+    """A picture that was given, the hash of its content (empty if it cannot be read), and its name in the data set."""
+
+    picture: Found
+    sha256: str
+    name: str
+
+
+def _file(picture: Found) -> File:
+    """The name is the stem of the file in plain letters, and DIGITS that tell it from others."""
     try:
-        sha256 = hashlib.sha256(picture.path.read_bytes()).hexdigest()
+        sha256 = file_hash(picture.path)
     except OSError:
         sha256 = ""
-    name = _name(picture, sha256)
-    key = manifest.key_of(sha256, asdict(choice.limits), choice.domain, asdict(terms))
-    copy = f"{SOURCES}/{name}.png"
-    before = known.get(name)
-    if before and before.key == key and (not before.picture or saved_text(folder / copy).get("sha256") == sha256):
-        return replace(before, dropped="" if before.picture else before.dropped)
+    stem = re.sub(r"[^A-Za-z0-9]+", "_", picture.path.stem)[:40]
+    digits = hashlib.sha256(f"{picture.name} {sha256}".encode()).hexdigest()[:DIGITS]
+    return File(picture, sha256, f"{stem}-{digits}")
+
+
+def _looked_at(
+    file: File, folder: Path, before: Subject | None, finder: FaceFinder, terms: Terms, choice: Choice
+) -> Subject:
+    """The record of one picture by itself, whose copy is written if it is kept; that of an earlier run if it holds."""
+    key = manifest.key_of(file.sha256, asdict(choice.limits), choice.domain, asdict(terms))
+    copy = f"{SOURCES}/{file.name}.png"
+    if before and before.key == key and (not before.picture or _is_copy(folder / copy, file.sha256)):
+        return replace(before, person=before.name, dropped="" if before.picture else before.dropped)
+    path, said = str(file.picture.path), (terms.licence, terms.origin)
     blank = Subject(
-        name, key, str(picture.path), sha256, "", name, choice.domain, [], 0.0, 0.0, 0.0, "", -1, "",
-        terms.licence, terms.origin, "",
-    )  # fmt: skip
+        file.name, key, path, file.sha256, "", file.name, choice.domain, [], 0.0, 0.0, 0.0, "", -1, "", *said, ""
+    )
     try:
-        image = open_image(picture.path)
+        image = open_image(file.picture.path)
     except ImageError as error:
         return replace(blank, dropped=f"unreadable: {error}")
     measured, reason = measure(image, finder)
     if measured is None:
         return replace(blank, dropped=reason)
     reason = fault(measured, choice.limits)
-    text = {entry: value for entry, value in saved_text(picture.path).items() if entry in KEPT}
+    text = {entry: value for entry, value in saved_text(file.picture.path).items() if entry in KEPT}
     subject = _described(blank, measured, text, reason)
     if reason:
         return subject
-    save_png(image, folder / copy, {**text, "sha256": sha256}, overwrite=True)
+    save_png(image, folder / copy, {**text, "sha256": file.sha256}, overwrite=True)
     return replace(subject, picture=copy)
 
 
-def _name(picture: Found, sha256: str) -> str:
-    """The stem of the file in plain letters, and six digits that tell it from others."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "_", picture.path.stem)[:40]
-    return f"{stem}-{hashlib.sha256(f'{picture.name} {sha256}'.encode()).hexdigest()[:6]}"
+def _is_copy(copy: Path, sha256: str) -> bool:
+    return saved_text(copy).get("sha256") == sha256
 
 
 def _described(blank: Subject, measured: Measured, text: Mapping[str, str], reason: str) -> Subject:
@@ -228,7 +247,7 @@ def _grouped(subjects: Sequence[Subject], folder: Path, recogniser: IdentityJudg
 
 
 def _rejected(subjects: Sequence[Subject], names: set[str]) -> list[Subject]:
-    return [replace(s, dropped="rejected") if s.name in names else s for s in subjects]
+    return [replace(s, dropped=REJECTED) if {s.name, s.name[-DIGITS:]} & names else s for s in subjects]
 
 
 def _remove_others(folder: Path, subjects: Sequence[Subject]) -> None:
@@ -252,5 +271,4 @@ def _write_sheet(folder: Path, subjects: Sequence[Subject]) -> None:
         square = Image.new("RGB", (side, side), "white")
         square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
         small.append(square.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS))
-    labels = [s.name.removesuffix("-" + s.name[-6:])[-14:] + " " + s.name[-6:] for s in shown]
-    save_picture(wrapped_sheet(small, labels, COLUMNS), folder / SHEET, {}, overwrite=True)
+    save_picture(wrapped_sheet(small, [s.name[-DIGITS:] for s in shown], COLUMNS), folder / SHEET, {}, overwrite=True)

@@ -99,7 +99,7 @@ def generate(
     wanted = plan(kept(folder), library(folder), amount)
     seed, provenance = generator.context.seed, generator.provenance()
     keys = {one.name: _key(one, provenance, seed, attempts) for one in wanted}
-    with writing(folder):
+    with writing(folder), manifest.unless_empty(folder, STAGE, Made):
         before = manifest.recover(folder, STAGE, Made)
         known = {name: before[name] for name in keys if name in before and _holds(before[name], keys[name], folder)}
         settings = {"generator": provenance, "pairs": amount.pairs, "each": amount.each, "attempts": attempts}
@@ -115,8 +115,8 @@ def generate(
                 bar.set_postfix(failed=sum(bool(m.error) for m in found.values()), refresh=False)
         done = [found[one.name] for one in wanted]
         manifest.write(folder, STAGE, len(done), settings, done)
-    if all(made.error for made in done):
-        raise DataError(f"none of {len(done)} pictures could be made, the first: {done[0].error}")
+        if all(made.error for made in done):
+            raise DataError(f"none of {len(done)} pictures could be made, the first: {done[0].error}")
     return done
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_origin, get_type_hints
@@ -117,6 +118,23 @@ def write(folder: PathName, stage: str, count: int, settings: Mapping[str, Any],
 def add(folder: PathName, stage: str, record: Record) -> None:
     """Append a record, flushed to the disk. Raises OutputError where it cannot be written."""
     append_line(file_of(folder, stage), json.dumps(asdict(record)))
+
+
+@contextmanager
+def unless_empty(folder: PathName, stage: str, kind: type[R]) -> Iterator[None]:
+    """When the block ends with an error, remove a manifest that it began and that holds no success."""
+    begun = not file_of(folder, stage).exists()
+    try:
+        yield
+    except BaseException:
+        if begun and all(failure(record) for record in recover(folder, stage, kind).values()):
+            file_of(folder, stage).unlink(missing_ok=True)
+        raise
+
+
+def failure(record: Record) -> str:
+    """Why a record is that of something which failed or was left out; empty for a success."""
+    return str(getattr(record, "error", "") or getattr(record, "dropped", ""))
 
 
 def counted(reasons: Iterable[str]) -> dict[str, int]:
