@@ -14,7 +14,6 @@ from PIL import Image
 import pxs
 from analysis.figures import bare
 from analysis.simulated_vlm import PARTNER
-from pxs.batch.finding import find_pictures
 from pxs.data.ffe import Row, Target
 from pxs.data.synthetic_bench import SyntheticTruth
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix
@@ -45,8 +44,8 @@ def write_people(folder: Path, count: int, style: str, size: int) -> list[str]:
     for number in seeds("gallery", count):
         file = folder / f"{style}_{number}.png"
         if not file.exists():
-            save_png(render_one(Drawing(number, Mix(), style), size), file, {"identity": str(number), "style": style})
-    find_pictures([str(folder)], folder / "none")
+            text = {"identity": str(number), "style": style, "mix": str(Mix())}
+            save_png(render_one(Drawing(number, Mix(), style), size), file, text)
     return [str(folder)]
 
 
