@@ -29,7 +29,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from pxs import __version__
-from pxs.commands import app, bench, blend, download, edit, faces, info, judges, notebooks, study, train
+from pxs.commands import app, bench, blend, download, edit, faces, ffe, info, judges, notebooks, study, train
 from pxs.errors import OutputError, PxsError, one_line
 from pxs.parsing import Parser
 
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"pxs {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
 
-    for command in (app, edit, blend, faces, bench, judges, study, train, notebooks, download, info):
+    for command in (app, edit, blend, faces, bench, judges, study, ffe, train, notebooks, download, info):
         command.add(commands)
     return top
 

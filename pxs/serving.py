@@ -17,6 +17,7 @@ import re
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -167,3 +168,10 @@ async def until_stopped(ready: Callable[[], object]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
     ready()
     await ended.wait()
+
+
+def announce(host: str, address: str) -> None:
+    """Print the link, and on standard error a warning to who lets other machines in."""
+    if is_open(host):
+        print(f"pxs: warning: {NOT_ENCRYPTED}", file=sys.stderr)
+    print(address, flush=True)

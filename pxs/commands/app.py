@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import DEFAULT_ADAPTER, Commands, add_model, add_recipe, load_editor
@@ -49,7 +48,7 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """`pxs app`: take a port, load the model, print the address and open it; serve until it is stopped."""
     require("tornado", "app", UsageError)
-    from pxs.serving import ALL, NOT_ENCRYPTED, check_token, is_open, link, new_token
+    from pxs.serving import ALL, announce, check_token, link, new_token
 
     token = new_token() if args.token is None else check_token(args.token)
     from pxs.app.desk import Desk, Limits
@@ -63,9 +62,7 @@ def run(args: argparse.Namespace) -> None:
         address = link(args.host, sockets, token)
 
         def ready() -> None:
-            if is_open(args.host):
-                print(f"pxs: warning: {NOT_ENCRYPTED}", file=sys.stderr)
-            print(address, flush=True)
+            announce(args.host, address)
             if args.host in ALL:
                 print("from other machines:", link(socket.gethostname(), sockets, token), flush=True)
             if not args.no_browser:

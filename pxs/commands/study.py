@@ -92,15 +92,10 @@ def run_serve(args: argparse.Namespace) -> None:
     from pxs.optional import require
 
     require("tornado", "study", UsageError)
-    from pxs.serving import NOT_ENCRYPTED, is_open
-    from pxs.study.serve import serve
+    from pxs.serving import announce
+    from pxs.study.serve import serve, study_of
 
-    def ready(link: str) -> None:
-        if is_open(args.host):
-            print(f"pxs: warning: {NOT_ENCRYPTED}", file=sys.stderr)
-        print(link, flush=True)
-
-    serve(args.folder, args.host, args.port, ready)
+    serve(study_of(args.folder), args.folder, args.host, args.port, announce)
 
 
 def run_score(args: argparse.Namespace) -> None:

@@ -34,19 +34,12 @@ from pxs.judging.answers import (
     tokens_of,
 )
 from pxs.judging.each import judge_each
-from pxs.judging.rubric import PROMPT, PROMPT_VERSION, SCHEMA
+from pxs.judging.rubric import RUBRIC, Rubric, rubric
 from pxs.optional import require
 from pxs.quantities import WORKERS
 from pxs.storage.files import output_folder
 from pxs.storage.provenance import write_json
 
-OPTIONS: dict[str, Any] = {
-    "temperature": 0,
-    "response_format": {
-        "type": "json_schema",
-        "json_schema": {"name": "expressions", "strict": True, "schema": SCHEMA},
-    },
-}
 COMPLAINTS = {
     "temperature": ("temperature",),
     "response_format": ("response_format", "json_schema", "json schema", "structured output", "grammar"),
@@ -103,12 +96,13 @@ class EndpointJudge:
         prices: tuple[float, float] | None = None,
         timeout: float = 120,
         parallel: int = 1,
+        rubric: Rubric = RUBRIC,
     ) -> None:
         self.base_url = checked_address(base_url)
         checked_name(model, JudgeSetupError)
         if retries < 0:
             raise JudgeSetupError(f"retries {retries!r} is below 0: give 0 or more")
-        self.name = f"{model} {PROMPT_VERSION}"
+        self.name, self.rubric = f"{model} {rubric.version}", rubric
         self.model, self.key_variable = model, key_variable
         self.cache = None if cache is None else Path(cache)
         self.retries, self.prices, self.timeout, self.parallel = retries, prices, timeout, WORKERS(parallel)
@@ -117,6 +111,11 @@ class EndpointJudge:
         self._lock = Lock()
         self._failed_in_a_row = 0
         self._usage = Usage(cost=None if prices is None else 0.0)
+
+    def in_order(self, order: Sequence[str]) -> EndpointJudge:
+        """The same model, asked with the expressions in another order."""
+        more = (self.key_variable, self.cache, self.retries, self.prices, self.timeout, self.parallel)
+        return EndpointJudge(self.base_url, self.model, *more, rubric=rubric(order))
 
     @property
     def usage(self) -> Usage:
@@ -230,9 +229,9 @@ class EndpointJudge:
     def _request(self, client: Any, key: str, image: Image.Image, label: str) -> str:
         """The body of one response; what the endpoint rejects is left out of the request, now and later."""
         openai = require("openai", "judges", JudgeSetupError)
-        content = _content(image)
+        content = _content(image, self.rubric.prompt)
         while True:
-            options = {name: value for name, value in OPTIONS.items() if name not in self.rejected}
+            options = {name: value for name, value in _options(self.rubric).items() if name not in self.rejected}
             try:
                 response = client.chat.completions.with_raw_response.create(
                     model=self.model, messages=[{"role": "user", "content": content}], **options
@@ -269,7 +268,7 @@ class EndpointJudge:
     def _digest(self, image: Image.Image) -> str:
         """What an answer depends on, as a hash."""
         picture = image.convert("RGB")
-        digest = hashlib.sha256(f"{picture.size} {self.model} {PROMPT_VERSION} ".encode() + picture.tobytes())
+        digest = hashlib.sha256(f"{picture.size} {self.model} {self.rubric.version} ".encode() + picture.tobytes())
         return digest.hexdigest()
 
     def _recall(self, name: str) -> Mix | None:
@@ -284,7 +283,7 @@ class EndpointJudge:
         self._known[name] = mix
         if self.cache is not None:
             intensities = dict(zip(EXPRESSIONS, mix.vector(), strict=True))
-            content = {"model": self.model, "prompt": PROMPT_VERSION, "without": sorted(self.rejected)}
+            content = {"model": self.model, "prompt": self.rubric.version, "without": sorted(self.rejected)}
             write_json(self.cache / f"{name}.json", {**content, "intensities": intensities})
 
 
@@ -294,12 +293,18 @@ def checked_address(url: str) -> str:
     return sound.removesuffix("/chat/completions")
 
 
-def _content(image: Image.Image) -> list[dict[str, Any]]:
+def _options(rubric: Rubric) -> dict[str, Any]:
+    """What a request asks for beside its content."""
+    form = {"name": "expressions", "strict": True, "schema": rubric.schema}
+    return {"temperature": 0, "response_format": {"type": "json_schema", "json_schema": form}}
+
+
+def _content(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
     """The content of the user message: the picture as a PNG data URL, then the prompt."""
     png = io.BytesIO()
     image.convert("RGB").save(png, format="PNG")
     url = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
-    return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": PROMPT}]
+    return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
 
 
 def _rejected(error: Any) -> set[str]:

@@ -18,7 +18,7 @@ from pxs.errors import JudgeError, JudgeSetupError, one_line
 from pxs.expressions import Mix
 from pxs.judging.answers import RefusedError, UnusableError, mix_of
 from pxs.judging.each import judge_each
-from pxs.judging.rubric import PROMPT, PROMPT_VERSION
+from pxs.judging.rubric import RUBRIC, Rubric, rubric
 
 TOKENS = 1024  # of an answer, thoughts included
 
@@ -31,11 +31,17 @@ class LocalVlmJudge:
 
     role = "score"
 
-    def __init__(self, model: Any, processor: Any, name: str = "local-vlm", tokens: int = TOKENS) -> None:
+    def __init__(
+        self, model: Any, processor: Any, name: str = "local-vlm", tokens: int = TOKENS, rubric: Rubric = RUBRIC
+    ) -> None:
         if not getattr(processor, "chat_template", None):
             raise JudgeSetupError(f"the processor of {name} has no chat template: give an instruction-tuned model")
         self.model, self.processor, self.tokens = model, processor, tokens
-        self.name = f"{name} {PROMPT_VERSION}"
+        self.name, self.rubric, self._called = f"{name} {rubric.version}", rubric, name
+
+    def in_order(self, order: Sequence[str]) -> LocalVlmJudge:
+        """The same model, asked with the expressions in another order."""
+        return LocalVlmJudge(self.model, self.processor, self._called, self.tokens, rubric(order))
 
     @classmethod
     def from_folder(cls, folder: str | Path, device: str | None = None) -> LocalVlmJudge:
@@ -76,7 +82,7 @@ class LocalVlmJudge:
 
     def answer(self, image: Image.Image) -> str:
         """The text that the model answers about an image."""
-        content = [{"type": "image", "image": image.convert("RGB")}, {"type": "text", "text": PROMPT}]
+        content = [{"type": "image", "image": image.convert("RGB")}, {"type": "text", "text": self.rubric.prompt}]
         inputs = self.processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from pxs.expressions import CONFUSABLE, EXPRESSIONS
 
@@ -24,23 +26,45 @@ CUES = {
     "sleepy": "heavy eyelids, a yawn",
     "confused": "knitted brows, a look to the side, a tilted head",
 }
-PROMPT = (
-    "Rate the expression of the face in this picture. For each of the 12 expressions below give its intensity as a "
-    "number from 0 to 1: 0 is absent, 0.25 a trace, 0.5 clearly there, 0.75 strong, 1 as strong as this face could "
-    "show it. Several can be present together; for a neutral face all are near 0. Judge what the face shows, not what "
-    "the scene suggests. What to look for:\n"
-    + "\n".join(f"- {name}: {CUES[name]}" for name in EXPRESSIONS)
-    + "\nTake care to tell apart "
-    + " and ".join(f"{a} from {b}" for a, b in CONFUSABLE)
-    + ". Answer with one JSON object that has exactly these keys: "
-    + ", ".join(EXPRESSIONS)
-    + "."
-)
-SCHEMA = {
-    "type": "object",
-    "properties": {name: {"type": "number", "minimum": 0, "maximum": 1} for name in EXPRESSIONS},
-    "required": list(EXPRESSIONS),
-    "additionalProperties": False,
-}
-PROMPT_VERSION = hashlib.sha256(json.dumps([PROMPT, SCHEMA]).encode()).hexdigest()[:8]
-"""A hash of prompt and schema, so that answers to another prompt are not reused."""
+
+
+class Rubric(NamedTuple):
+    """A question about a face: its text, the schema of the answer, and a hash of both, so that answers to another
+    question are not taken for answers to this one."""
+
+    prompt: str
+    schema: dict[str, Any]
+    version: str
+
+
+def rubric(order: Sequence[str] = EXPRESSIONS) -> Rubric:
+    """The question with the expressions in some order, which must name each of the 12 once; else ValueError.
+
+    Models lean towards what comes first or last: asked in two orders, they show how much.
+    """
+    if sorted(order) != sorted(EXPRESSIONS):
+        raise ValueError(f"an order names each of the 12 expressions once, not {order}")
+    prompt = (
+        "Rate the expression of the face in this picture. For each of the 12 expressions below give its intensity as a "
+        "number from 0 to 1: 0 is absent, 0.25 a trace, 0.5 clearly there, 0.75 strong, 1 as strong as this face could "
+        "show it. Several can be present together; for a neutral face all are near 0. Judge what the face shows, not "
+        "what the scene suggests. What to look for:\n"
+        + "\n".join(f"- {name}: {CUES[name]}" for name in order)
+        + "\nTake care to tell apart "
+        + " and ".join(f"{a} from {b}" for a, b in CONFUSABLE)
+        + ". Answer with one JSON object that has exactly these keys: "
+        + ", ".join(order)
+        + "."
+    )
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "number", "minimum": 0, "maximum": 1} for name in order},
+        "required": list(order),
+        "additionalProperties": False,
+    }
+    return Rubric(prompt, schema, hashlib.sha256(json.dumps([prompt, schema]).encode()).hexdigest()[:8])
+
+
+RUBRIC = rubric()
+"""The question in the order of EXPRESSIONS."""
+PROMPT, SCHEMA, PROMPT_VERSION = RUBRIC

@@ -86,8 +86,8 @@ def read_answers(key: Key, files: Sequence[PathName], folder: PathName) -> Given
     found: Given = {}
     origins: dict[tuple[str, str], str] = {}
     sent = Path(folder) / DATABASE
-    sources = [(str(file), *_of_file(key, file)) for file in files]
-    sources += [(str(sent), rater, said) for rater, said in _sent(sent).items()] if kind_of(sent) == "file" else []
+    sources = [(str(file), *file_of_answers(file, key.study)) for file in files]
+    sources += [(str(sent), rater, said) for rater, said in stored(sent).items()] if kind_of(sent) == "file" else []
     for origin, rater, said in sources:
         for answer in _checked(key, rater, said, origin):
             known = found.setdefault(rater, {}).setdefault(answer.item, answer)
@@ -113,8 +113,11 @@ def _checked(key: Key, rater: str, said: Iterable[object], origin: str) -> list[
     return answers
 
 
-def _of_file(key: Key, file: PathName) -> tuple[str, list[object]]:
-    """The rater of a file, and what it holds as answers."""
+def file_of_answers(file: PathName, study: str) -> tuple[str, list[object]]:
+    """The rater of a file that a page saved, and what it holds as answers.
+
+    Raises DataError for a file that cannot be read, is none, or belongs to another study than this hash.
+    """
     path = check_path(file)
     try:
         with open(path, encoding="utf-8") as stream:
@@ -129,13 +132,13 @@ def _of_file(key: Key, file: PathName) -> tuple[str, list[object]]:
         raise DataError(f"{path} is {error}") from None
     if not isinstance(said, Mapping) or not isinstance(said.get("answers"), list):
         raise DataError(f"{path} is no file of answers: take the file as it was saved")
-    if said.get("study") != key.study:
-        raise DataError(f"{path} belongs to another study ({shown(said.get('study'))}, not {key.study}): leave it out")
+    if said.get("study") != study:
+        raise DataError(f"{path} belongs to another study ({shown(said.get('study'))}, not {study}): leave it out")
     return str(said.get("rater")), said["answers"]
 
 
-def _sent(path: Path) -> dict[str, list[object]]:
-    """What `serve` took, by rater; nothing is written."""
+def stored(path: Path) -> dict[str, list[object]]:
+    """What `serve` took, by rater, from its database; nothing is written. Raises DataError if it cannot be read."""
     found: dict[str, list[object]] = {}
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:

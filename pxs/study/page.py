@@ -67,18 +67,23 @@ def _embedded(path: Path) -> str:
 
 def page(data: Mapping[str, Any]) -> str:
     """The HTML of one rater's page; `data` as script.js reads it."""
+    return filled(_part("page.html"), _part("style.css"), _part("script.js"), data)
+
+
+def filled(template: str, style: str, script: str, data: Mapping[str, Any]) -> str:
+    """The HTML of a page with its style, script and data in the places {style}, {script} and {data}."""
     said = json.dumps(data).replace("<", "\\u003c")  # so that no text can end the script element
-    parts = {"{style}": _part("style.css"), "{script}": _part("script.js"), "{data}": said}
-    text = _part("page.html")
+    parts = {"{style}": style, "{script}": script, "{data}": said}
+    text = template
     for place, content in parts.items():
         before, _, after = text.partition(place)
         text = before + content + after
     return text
 
 
-def entry(content: str) -> str:
+def entry(title: str, content: str) -> str:
     """A small page of `serve` around HTML."""
-    return _part("entry.html").replace("{content}", content)
+    return _part("entry.html").replace("{title}", title).replace("{content}", content)
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""Serving a study: one link for all raters, a page for each, and their answers into one SQLite file.
+"""Serving pages that ask people (`Served`): one link for all raters, a page for each, their answers in one SQLite file.
 
     http://127.0.0.1:8765/TOKEN/            "Take part": gives the next free place
     http://127.0.0.1:8765/TOKEN/RATER/      the page of a rater; answers are sent to TOKEN/RATER/answers, one at a time
@@ -13,8 +13,9 @@ import asyncio
 import contextlib
 import html
 import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from tornado.web import Application, HTTPError
 
@@ -36,11 +37,30 @@ WELCOME = (
     '<form method="post"><button>Take part</button></form>'
 )
 FULL = "<p>All places in this study are taken. Thank you for coming.</p>"
+TITLE = "Faces: a rating study"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is served.
+
+    study: a hash that tells its answers from those of others. raters: the codes of the places. page: the HTML of a
+    rater's page; raises OSError where it is gone. check: of a rater and a JSON value, the item that it answers and what
+    is stored; raises DataError for what is no answer. title, welcome: of the page for everybody, the second as HTML.
+    """
+
+    study: str
+    raters: Collection[str]
+    page: Callable[[str], str]
+    check: Callable[[str, object], tuple[str, Mapping[str, Any]]]
+    title: str
+    welcome: str
 
 
 class _Plain(Handler):
     """What all pages share, also those for strangers."""
 
+    title = TITLE
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
         "form-action 'self'"
@@ -48,39 +68,51 @@ class _Plain(Handler):
 
     def refusal(self, reason: str) -> str:
         """A small page."""
-        return entry(f"<p>{html.escape(reason)}.</p>")
+        return entry(self.title, f"<p>{html.escape(reason)}.</p>")
+
+
+class _Stranger(Stranger, _Plain):
+    """Answers what is not under the token."""
 
 
 class _Handler(_Plain):
-    """The base of what is served; `study` is that."""
+    """The base of what is served: what that is, and where answers are kept."""
 
-    def initialize(self, study: _Study) -> None:
-        self.study = study
+    def initialize(self, served: Served, store: Store) -> None:
+        self.served, self.store, self.title = served, store, served.title
+
+    def known(self, rater: str) -> None:
+        """Raise a 404 for a code that is nobody's."""
+        if rater not in self.served.raters:
+            raise HTTPError(404)
+
+    def finish_entry(self, content: str) -> None:
+        """End the response with a small page around HTML."""
+        self.finish(entry(self.served.title, content))
 
 
 class _Entry(_Handler):
     """The link for everybody. A place is given to who presses the button, not to programs that look at links."""
 
     def get(self) -> None:
-        self.finish(entry(WELCOME))
+        self.finish_entry(self.served.welcome)
 
     def post(self) -> None:
-        rater = self.study.store.take_place()
+        rater = self.store.take_place()
         if rater is None:
             self.set_status(409)
-            self.finish(entry(FULL))
+            self.finish_entry(FULL)
         else:
-            self.redirect(f"/{self.study.store.token}/{rater}/", status=303)
+            self.redirect(f"/{self.store.token}/{rater}/", status=303)
 
 
 class _Page(_Handler):
     """The page of a rater."""
 
     def get(self, rater: str) -> None:
-        if rater not in self.study.key.raters:
-            raise HTTPError(404)
+        self.known(rater)
         try:
-            text = (self.study.folder / PAGES / f"{rater}.html").read_text(encoding="utf-8")
+            text = self.served.page(rater)
         except OSError:
             raise HTTPError(410, reason="The page of this place is gone") from None
         self.finish(text.replace('<meta name="answers" content="">', '<meta name="answers" content="answers">', 1))
@@ -90,67 +122,67 @@ class _Answers(_Handler):
     """The answers of a rater: GET all, POST one, DELETE all."""
 
     def get(self, rater: str) -> None:
-        self._known(rater)
+        self.known(rater)
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps(self.study.store.of(rater)))
+        self.finish(json.dumps(self.store.of(rater)))
 
     def post(self, rater: str) -> None:
-        self._known(rater)
+        self.known(rater)
         try:
             said = parse_json(self.request.body.decode())
-            answer = check_answer(self.study.key, rater, said)
+            item, kept = self.served.check(rater, said)
         except (DataError, UnicodeDecodeError):
             raise HTTPError(400, reason="This is no answer to a question of this place") from None
-        self.study.store.put(rater, answer.item, {name: said[name] for name in STORED if name in said})
+        self.store.put(rater, item, kept)
         self.set_status(204)
 
     def delete(self, rater: str) -> None:
-        self._known(rater)
-        self.study.store.forget(rater)
+        self.known(rater)
+        self.store.forget(rater)
         self.set_status(204)
 
-    def _known(self, rater: str) -> None:
-        if rater not in self.study.key.raters:
-            raise HTTPError(404)
+
+def _application(served: Served, store: Store) -> Application:
+    """The pages, under the token."""
+    pages = {"": _Entry, "([0-9a-f-]+)/": _Page, "([0-9a-f-]+)/answers": _Answers}
+    return application(store.token, pages, {"served": served, "store": store}, _Stranger)
 
 
-class _Study:
-    """What is served."""
+def study_of(folder: PathName) -> Served:
+    """The study in a folder. Raises DataError for a folder without one."""
+    root = check_path(folder)
+    key = read_key(root)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.key = folder, read_key(folder)
-        self.store = Store(folder, self.key)
+    def page(rater: str) -> str:
+        return (root / PAGES / f"{rater}.html").read_text(encoding="utf-8")
 
-    def application(self) -> Application:
-        """The pages, under the token."""
-        pages = {"": _Entry, "([0-9a-f-]+)/": _Page, "([0-9a-f-]+)/answers": _Answers}
-        return application(self.store.token, pages, {"study": self}, _Stranger)
+    def check(rater: str, said: object) -> tuple[str, Mapping[str, Any]]:
+        answer = check_answer(key, rater, said)
+        assert isinstance(said, Mapping)
+        return answer.item, {name: said[name] for name in STORED if name in said}
 
-
-class _Stranger(Stranger, _Plain):
-    """Answers what is not under the token."""
+    return Served(key.study, key.raters, page, check, TITLE, WELCOME)
 
 
-def serve(folder: PathName, host: str, port: int, ready: Callable[[str], object] = print) -> None:
-    """Serve the study in `folder` until the process is told to end (Ctrl-C, SIGTERM); `ready` is given the link.
+def serve(served: Served, folder: PathName, host: str, port: int, ready: Callable[[str, str], object]) -> None:
+    """Serve until the process is told to end (Ctrl-C, SIGTERM), with answers in `folder`.
 
-    Raises DataError for a folder without a study, OutputError for an address that cannot be listened on, or if the
-    study is being served already.
+    ready: called with `host` and the link when all is set up. Raises OutputError for an address that cannot be listened
+    on, or if the folder is being served already.
     """
     root = check_path(folder)
-    read_key(root)
     with locked(root / LOCK) as own:
         if not own:
             raise OutputError(f"the study in {str(folder)!r} is being served already: stop that, or use it")
         with contextlib.ExitStack() as ends:
             ends.callback(remove_locked, root / LOCK)
             sockets = [ends.enter_context(one) for one in listen(host, port)]
-            study = _Study(root)
-            ends.callback(study.store.close)
-            address = link(host, sockets, study.store.token)
+            store = Store(root, served.study, served.raters)
+            ends.callback(store.close)
+            address = link(host, sockets, store.token)
 
             async def run() -> None:
-                async with serving(study.application(), sockets, LONGEST):
-                    await until_stopped(lambda: ready(address))
+                async with serving(_application(served, store), sockets, LONGEST):
+                    await until_stopped(lambda: ready(host, address))
 
             asyncio.run(run())

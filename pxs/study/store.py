@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pxs.errors import DataError, OutputError, one_line
 from pxs.serving import new_token
 from pxs.study.answers import DATABASE
-from pxs.study.key import Key
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -27,9 +26,12 @@ CREATE TABLE IF NOT EXISTS answers (
 
 
 class Store:
-    """The database of one study. Raises DataError for that of another, OutputError where it cannot be written."""
+    """The database in a folder, of the study with this hash, with a place for each of the raters.
 
-    def __init__(self, folder: Path, key: Key) -> None:
+    Raises DataError for that of another study, OutputError where it cannot be written.
+    """
+
+    def __init__(self, folder: Path, study: str, raters: Iterable[str]) -> None:
         path = folder / DATABASE
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # its owner alone may read answers
@@ -37,8 +39,8 @@ class Store:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
                 self.database.execute(f"PRAGMA {pragma}")
             self.database.executescript(TABLES)
-            self.database.executemany("INSERT OR IGNORE INTO places (rater) VALUES (?)", [(r,) for r in key.raters])
-            study = self._fact("study", key.study)
+            self.database.executemany("INSERT OR IGNORE INTO places (rater) VALUES (?)", [(r,) for r in raters])
+            known = self._fact("study", study)
             self.token = self._fact("token", new_token())
         except sqlite3.DatabaseError as error:
             raise DataError(
@@ -46,7 +48,7 @@ class Store:
             ) from None
         except OSError as error:
             raise OutputError(f"{path} cannot be written ({one_line(error)}): check the folder") from None
-        if study != key.study:
+        if known != study:
             self.close()
             raise DataError(f"{path} holds answers to another study: move it away")
 

@@ -15,7 +15,8 @@ from PIL import Image
 from pxs.errors import JudgeError, JudgeSetupError, OutputError, UnjudgedError
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging import endpoint as judging
-from pxs.judging.endpoint import PROMPT, PROMPT_VERSION, EndpointJudge, Usage
+from pxs.judging.endpoint import EndpointJudge, Usage
+from pxs.judging.rubric import PROMPT, PROMPT_VERSION
 
 VARIABLE = "PXS_TEST_KEY"
 
@@ -150,15 +151,14 @@ def test_an_answer_in_the_cache_costs_no_request(endpoint, tmp_path, monkeypatch
     assert judge.usage == Usage(cached=2, cost=0)
 
 
-def test_an_answer_is_cached_for_its_picture_model_and_prompt_alone(endpoint, tmp_path, monkeypatch, picture):
+def test_an_answer_is_cached_for_its_picture_model_and_prompt_alone(endpoint, tmp_path, picture):
     endpoint.answers = [json.dumps(GOOD)]
     pictures = [picture(), picture(1), Image.new("RGB", (4, 9)), Image.new("RGB", (9, 4))]
     judge_at(endpoint, cache=tmp_path).judge(pictures)
     assert len(list(tmp_path.iterdir())) == len(endpoint.requests) == 4
     EndpointJudge(endpoint.url, "other", VARIABLE, cache=tmp_path).judge([picture()])
     assert len(endpoint.requests) == 5
-    monkeypatch.setattr(judging, "PROMPT_VERSION", "another")
-    judge_at(endpoint, cache=tmp_path).judge([picture()])
+    judge_at(endpoint, cache=tmp_path).in_order(EXPRESSIONS[::-1]).judge([picture()])
     assert len(endpoint.requests) == 6
 
 
