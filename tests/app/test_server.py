@@ -7,6 +7,7 @@ import re
 import zipfile
 
 import pytest
+from fake_faces import FakeFinder, face, smooth
 from PIL import Image
 
 import pxs
@@ -371,3 +372,30 @@ def test_samples_and_mixes_are_what_they_say():
         assert opened(offers.png(Sample("anime", number))).tobytes() == drawn.tobytes()
     for mix in offers.MIXES.values():
         assert 1 <= len(mix) <= 2 and Request(mix, 0, 1).check()
+
+
+def test_one_of_several_faces_is_edited_alone_and_others_can_be_chosen(tabs, app, editor, monkeypatch):
+    faces = FakeFinder(face(110, 150, 180), face(290, 150, 160), face(200, 330, 90))
+    for name in ("pxs.app.choice", "pxs.editing.photographs.opening"):
+        monkeypatch.setattr(f"{name}.finder", lambda: faces)
+        monkeypatch.setattr(f"{name}.installed", lambda: True)
+
+    async def run(tab):
+        await tab.until("finished")
+        await tab.fetch("picture", "POST", png(smooth()), X_Name="two.png")
+        first = await tab.until("picture")
+        tab.wish("face", face=3)  # there is none such
+        tab.wish("face", face=1)
+        second = await tab.until("picture")
+        event = await edited(tab)
+        alone = (await tab.fetch("edit.png")).body
+        tab.wish("face", face=None)
+        return first, second, event, alone, await tab.until("picture")
+
+    first, second, event, alone, whole = tabs(run, app)
+    assert [shown["face"] for shown in (first, second, whole)] == [0, 1, None]
+    boxes = [[x / 400 for x in one.box] for one in faces.faces]
+    assert first["faces"] == boxes and first["boxed"]
+    expected = editor.open(smooth(), face=faces.faces[1]).edit(Mix(happy=1), 7, STEPS, progress=False)
+    assert opened(alone).tobytes() == expected[0].tobytes()
+    assert "face=1" in event["python"] and "--face 1 " in event["command"]
