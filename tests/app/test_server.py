@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+import shlex
 import zipfile
 
 import pytest
@@ -14,6 +15,7 @@ import pxs
 from pxs.app import offers
 from pxs.app.offers import Sample
 from pxs.app.session import START
+from pxs.cli import main
 from pxs.editing.request import Request
 from pxs.expressions import Mix
 from pxs.images import read_text
@@ -79,7 +81,9 @@ def test_the_page_may_load_nothing_from_elsewhere(tabs, app):
     assert page.headers["Referrer-Policy"] == "no-referrer" and page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_edit_is_that_of_the_package_and_its_line_and_file_say_so(tabs, app, editor):
+def test_an_edit_is_that_of_the_package_and_its_line_command_and_file_say_so(
+    tabs, app, editor, tmp_path, monkeypatch, capsys
+):
     async def run(tab):
         tab.wish("sample", style="anime", number=2)
         await tab.until("picture", domain="anime")
@@ -98,6 +102,11 @@ def test_an_edit_is_that_of_the_package_and_its_line_and_file_say_so(tabs, app, 
         "pxs faces --out faces --style anime --seed 2 --count 1 && pxs edit --image-path faces/anime_002_neutral.png "
         f"--mix happy=1 --seed 7 --steps {STEPS} --domain anime --output-dir edits"
     )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pxs.editing.editor.load", lambda *_, **__: editor)
+    assert [main(shlex.split(each)[1:]) for each in event["command"].split(" && ")] == [0, 0]
+    made = (tmp_path / capsys.readouterr().out.splitlines()[-1]).read_bytes()
+    assert opened(made).tobytes() == expected[0].tobytes()
 
 
 def test_a_file_of_ours_brings_back_picture_sliders_and_seed(tabs, app):
@@ -167,7 +176,7 @@ def test_kept_edits_are_downloaded_removed_and_animated(tabs, app):
         assert found.read(names[1]) == single
         assert found.read("commands.txt").decode().count("pxs edit") == 2
     with Image.open(io.BytesIO(gif)) as moving:
-        assert moving.format == "GIF" and moving.n_frames == 2
+        assert moving.format == "GIF" and moving.n_frames == 2 and b"compositeWithTrained" in moving.info["comment"]
     assert [one["name"] for one in left] == names[1:] and gone.code == 404
 
 

@@ -68,7 +68,7 @@ export function showKept(kept) {
     const again = () => tried(fetched(path).then((answer) => answer.blob()).then((blob) => open(blob, name)));
     return make("li", {},
       button(make("img", { src: image, alt: label }), again, { className: "again", title: "set sliders and picture to this edit" }),
-      make("span", { textContent: label }),
+      make("span", { textContent: label.replaceAll(" + ", " +\n") }),
       make("div", { className: "small" },
         button("Save", () => saved(path), { ariaLabel: `save ${label}` }),
         button("Remove", () => wish("remove", { name }), { ariaLabel: `remove ${label}` })));
