@@ -100,7 +100,7 @@ def open_choice(editor: Editor, choice: Choice) -> Opened:
     if choice.face != AUTO:
         portrait, more = _open(editor, picture, choice, faces, choice.face)
         return Opened(choice, portrait, faces.found, choice.face, (*remarks, *more))
-    if not (faces and doubt(faces)):
+    if len(faces) < 2 and not (faces and doubt(faces)):
         portrait, more = _open(editor, picture, choice, faces, None)
         if not (faces and more):
             return Opened(choice, portrait, faces.found, None, (*remarks, *more))

@@ -27,8 +27,8 @@ from pxs.images import picture_hash
 
 MOST_PREVIEWED = 2_000_000
 """Pixels of the largest picture whose unfinished edits are shown."""
-REMEMBERED = 12
-"""Pictures of a session that are found again by an edit of them."""
+REMEMBERED, REMEMBERED_BYTES = 12, 40_000_000
+"""Pictures of a session that are found again by an edit of them: so many of the last, and bytes of their files."""
 
 FIRST, START = Sample("human", 0), Request(Mix(), 42, 20)
 """What a new session shows."""
@@ -212,11 +212,18 @@ class Session:
                 self.engine.ask(self)
             return None
         self.edits, self.opened = None, opened  # in this order: an edit is always one of the opened picture
-        self._sources[Origin.of(opened.portrait.provenance)] = wanted.choice
-        for oldest in list(self._sources)[:-REMEMBERED]:
-            del self._sources[oldest]
+        self._remember(Origin.of(opened.portrait.provenance), wanted.choice)
         self.tell(**picture_event(opened))
         return opened
+
+    def _remember(self, origin: Origin, choice: Choice) -> None:
+        self._sources.pop(origin, None)  # so that it is the newest
+        self._sources[origin] = choice
+        while len(self._sources) > REMEMBERED or self._remembered_bytes() > REMEMBERED_BYTES:
+            del self._sources[next(iter(self._sources))]
+
+    def _remembered_bytes(self) -> int:
+        return sum(len(one.content) for one in self._sources.values())
 
     def _edit(self, opened: Opened, wanted: Wanted) -> Iterator[None]:
         request = wanted.request._replace(steps=DRAFT_STEPS) if wanted.draft else wanted.request

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import shutil
 import threading
+import weakref
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,9 @@ from pxs.editing.edits import Edits
 from pxs.errors import OutputError
 from pxs.images import animate
 
-MOST = 60
-"""Edits that one session can keep."""
-THUMBNAIL = 224  # longest side of a thumbnail, in pixels
+MOST, MOST_BYTES = 60, 200_000_000
+"""Edits that one session can keep, and bytes of their files."""
+THUMBNAIL, FRAME = 224, 768  # longest side of a thumbnail, and of a frame of an animation, in pixels
 ANIMATIONS = {"gif": "image/gif", "webp": "image/webp"}
 
 
@@ -44,21 +46,23 @@ class Shelf:
         self.folder = folder
         self.kept: list[Kept] = []
         self._count = 0
-        self._newest: Edits | None = None
+        self._newest: Callable[[], Edits | None] = lambda: None
         self._lock = threading.Lock()
 
     def keep(self, edits: Edits, stem: str, command: str) -> None:
         """Keep an edit, once. Raises OutputError where there is no more room."""
         with self._lock:
-            if edits is self._newest:
+            if edits is self._newest():
                 return
-            if len(self.kept) >= MOST:
-                raise OutputError(f"{MOST} edits are kept, which is the most: download them and remove some")
+            if len(self.kept) >= MOST or sum(one.file.stat().st_size for one in self.kept) > MOST_BYTES:
+                raise OutputError(
+                    f"{len(self.kept)} edits are kept, and there is no room for more: download them and remove some"
+                )
             mix, self._count = edits.mixes[0], self._count + 1
             [file] = edits.save(self.folder, names=[f"{self._count:02d}_{stem}_{mix.slug}.png"])
             image = data_url(edits[0], THUMBNAIL)
             self.kept.append(Kept(file, str(mix), command, image))
-            self._newest = edits
+            self._newest = weakref.ref(edits)
 
     def remove(self, name: str) -> None:
         """Remove a kept edit and its file; nothing happens if there is none of this name."""
@@ -66,7 +70,7 @@ class Shelf:
             for one in [one for one in self.kept if one.file.name == name]:
                 self.kept.remove(one)
                 one.file.unlink(missing_ok=True)
-                self._newest = None
+                self._newest = lambda: None
 
     def clear(self) -> None:
         """Remove all."""
@@ -101,7 +105,7 @@ class Shelf:
             return buffer.getvalue()
 
     def animation(self, kind: str) -> bytes:
-        """The kept edits as an animation, "gif" or "webp", there and back.
+        """The kept edits as an animation, "gif" or "webp", there and back, of at most FRAME pixels a side.
 
         Raises OutputError for fewer than two, and where their sizes differ.
         """
@@ -109,10 +113,12 @@ class Shelf:
             if len(self.kept) < 2:
                 raise OutputError("an animation needs two kept edits or more: keep another one")
             frames = [_read(one.file) for one in self.kept]
-            file = animate(frames, self.folder / f"animation.{kind}", seconds=0.4 * len(frames))
+            file = animate(frames, self.folder / f"animation.{kind}", seconds=0.4 * len(frames), edited=True)
             return file.read_bytes()
 
 
 def _read(file: Path) -> Image.Image:
     with Image.open(file) as image:
-        return image.convert("RGB")
+        frame = image.convert("RGB")
+    frame.thumbnail((FRAME, FRAME), Image.Resampling.LANCZOS)
+    return frame

@@ -4,15 +4,18 @@ import asyncio
 import io
 import json
 import re
+import shlex
 import zipfile
 
 import pytest
+from fake_faces import FakeFinder, face, smooth
 from PIL import Image
 
 import pxs
 from pxs.app import offers
 from pxs.app.offers import Sample
 from pxs.app.session import START
+from pxs.cli import main
 from pxs.editing.request import Request
 from pxs.expressions import Mix
 from pxs.images import read_text
@@ -78,7 +81,9 @@ def test_the_page_may_load_nothing_from_elsewhere(tabs, app):
     assert page.headers["Referrer-Policy"] == "no-referrer" and page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_edit_is_that_of_the_package_and_its_line_and_file_say_so(tabs, app, editor):
+def test_an_edit_is_that_of_the_package_and_its_line_command_and_file_say_so(
+    tabs, app, editor, tmp_path, monkeypatch, capsys
+):
     async def run(tab):
         tab.wish("sample", style="anime", number=2)
         await tab.until("picture", domain="anime")
@@ -97,6 +102,11 @@ def test_an_edit_is_that_of_the_package_and_its_line_and_file_say_so(tabs, app, 
         "pxs faces --out faces --style anime --seed 2 --count 1 && pxs edit --image-path faces/anime_002_neutral.png "
         f"--mix happy=1 --seed 7 --steps {STEPS} --domain anime --output-dir edits"
     )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pxs.editing.editor.load", lambda *_, **__: editor)
+    assert [main(shlex.split(each)[1:]) for each in event["command"].split(" && ")] == [0, 0]
+    made = (tmp_path / capsys.readouterr().out.splitlines()[-1]).read_bytes()
+    assert opened(made).tobytes() == expected[0].tobytes()
 
 
 def test_a_file_of_ours_brings_back_picture_sliders_and_seed(tabs, app):
@@ -166,7 +176,7 @@ def test_kept_edits_are_downloaded_removed_and_animated(tabs, app):
         assert found.read(names[1]) == single
         assert found.read("commands.txt").decode().count("pxs edit") == 2
     with Image.open(io.BytesIO(gif)) as moving:
-        assert moving.format == "GIF" and moving.n_frames == 2
+        assert moving.format == "GIF" and moving.n_frames == 2 and b"compositeWithTrained" in moving.info["comment"]
     assert [one["name"] for one in left] == names[1:] and gone.code == 404
 
 
@@ -371,3 +381,30 @@ def test_samples_and_mixes_are_what_they_say():
         assert opened(offers.png(Sample("anime", number))).tobytes() == drawn.tobytes()
     for mix in offers.MIXES.values():
         assert 1 <= len(mix) <= 2 and Request(mix, 0, 1).check()
+
+
+def test_one_of_several_faces_is_edited_alone_and_others_can_be_chosen(tabs, app, editor, monkeypatch):
+    faces = FakeFinder(face(110, 150, 180), face(290, 150, 160), face(200, 330, 90))
+    for name in ("pxs.app.choice", "pxs.editing.photographs.opening"):
+        monkeypatch.setattr(f"{name}.finder", lambda: faces)
+        monkeypatch.setattr(f"{name}.installed", lambda: True)
+
+    async def run(tab):
+        await tab.until("finished")
+        await tab.fetch("picture", "POST", png(smooth()), X_Name="two.png")
+        first = await tab.until("picture")
+        tab.wish("face", face=3)  # there is none such
+        tab.wish("face", face=1)
+        second = await tab.until("picture")
+        event = await edited(tab)
+        alone = (await tab.fetch("edit.png")).body
+        tab.wish("face", face=None)
+        return first, second, event, alone, await tab.until("picture")
+
+    first, second, event, alone, whole = tabs(run, app)
+    assert [shown["face"] for shown in (first, second, whole)] == [0, 1, None]
+    boxes = [[x / 400 for x in one.box] for one in faces.faces]
+    assert first["faces"] == boxes and first["boxed"]
+    expected = editor.open(smooth(), face=faces.faces[1]).edit(Mix(happy=1), 7, STEPS, progress=False)
+    assert opened(alone).tobytes() == expected[0].tobytes()
+    assert "face=1" in event["python"] and "--face 1 " in event["command"]

@@ -52,13 +52,13 @@ function showFaces({ faces, face, boxed }) {
   const pick = (number) => () => wish("face", { face: number });
   $("faces").hidden = faces.length < 2 || !boxed;
   $("faces").replaceChildren(...faces.map(([left, top, right, bottom], number) => {
-    const box = button(String(number + 1), pick(number), { ariaLabel: `edit face ${number + 1} alone`, ariaPressed: number === face });
+    const box = button(String(number), pick(number), { ariaLabel: `edit face ${number} alone`, ariaPressed: number === face });
     const shares = { left, top, width: right - left, height: bottom - top };
     for (const [side, share] of Object.entries(shares)) box.style[side] = `${100 * share}%`;
     return box;
   }));
   $("choose").hidden = !faces.length;
-  const choices = [["whole picture", null], ...faces.map((_, i) => [`face ${i + 1} alone`, i])];
+  const choices = [["whole picture", null], ...faces.map((_, i) => [`face ${i} alone`, i])];
   $("choose").replaceChildren(...choices.map(([words, number]) => button(words, pick(number), { ariaPressed: number === face })));
 }
 
@@ -68,7 +68,7 @@ export function showKept(kept) {
     const again = () => tried(fetched(path).then((answer) => answer.blob()).then((blob) => open(blob, name)));
     return make("li", {},
       button(make("img", { src: image, alt: label }), again, { className: "again", title: "set sliders and picture to this edit" }),
-      make("span", { textContent: label }),
+      make("span", { textContent: label.replaceAll(" + ", " +\n") }),
       make("div", { className: "small" },
         button("Save", () => saved(path), { ariaLabel: `save ${label}` }),
         button("Remove", () => wish("remove", { name }), { ariaLabel: `remove ${label}` })));
