@@ -115,7 +115,11 @@ def test_every_dependency_has_a_pin_that_its_range_allows() -> None:
 
 
 def test_constraints_hold_all_that_is_brought_in_and_nothing_else() -> None:
-    assert names(pins()) == brought_in(requirements("dependencies", *EXTRAS))
+    wanted, pinned = brought_in(requirements("dependencies", *EXTRAS)), names(pins())
+    assert wanted <= pinned
+    there = {canonicalize_name(found.metadata["Name"]) for found in metadata.distributions()}
+    if names(requirements("docs")) <= there:  # only then is it known what they bring; `make docs` alone installs them
+        assert wanted == pinned
 
 
 def test_constraints_suit_any_build_of_torch() -> None:
