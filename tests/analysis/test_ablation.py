@@ -144,3 +144,20 @@ def test_a_cell_is_trained_measured_along_its_training_and_not_done_twice(data, 
     assert ablation.ablate(work, [cell], 1) == json.loads(json.dumps(first))
     with pytest.raises(DataError, match="other data, settings or tasks"):
         ablation.ablate(ablation.Work(data, SETTINGS.updated({"lr": 0.1}), 4, tmp_path), [cell], 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "none.jsonl"], "'none.jsonl' is not a file"),
+        (["--tasks", "3"], "tasks 3 hold no confusable pairs"),
+        (["--plan", "all"], "invalid choice: 'all'"),
+        (["--seeds", "-1"], "seed -1 is too small"),
+        (["--workers", "0"], "workers 0 is too small"),
+    ],
+)
+def test_a_mistake_is_one_line_with_status_2_and_nothing_written(data, tmp_path, capsys, arguments, says):
+    out = tmp_path / "out"
+    assert ablation.main(["--data", str(data), "--out", str(out), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1 and not out.exists()
