@@ -99,7 +99,7 @@ def _intervals(o: Outcome) -> dict[str, intervals.Interval]:
         "mscr": _interval_of_pairs(o, measures.directed_confusion),
         "mscr_within": _interval_of_pairs(o, measures.directed_within),
         "separability": intervals.bca_interval(_separability, sides, (0, 1)),
-        **{name: intervals.mean_interval(v, LIMITS.get(name, (0, 1))) for name, v in values.items()},
+        **{name: intervals.mean_interval(v, LIMITS.get(name, (0, 1))) for name, v in values.items() if len(v)},
     }
 
 

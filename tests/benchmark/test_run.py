@@ -195,7 +195,7 @@ def test_a_judge_of_training_losses_must_not_score(judges, fakes):
 
 
 def test_the_truth_is_the_drawing_and_photographs_have_none(judges, tasks, tmp_path):
-    drawn, photo = mini_bench()[1], tasks[0]
+    drawn, photo = mini_bench()[0], tasks[0]
     assert Truth().edit(drawn, [Mix()])[0].tobytes() == drawn.open().tobytes()
     (record,) = one(Truth(), [photo], judges, tmp_path)
     assert "no ground truth" in record.error
