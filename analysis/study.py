@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -63,5 +64,5 @@ class Stranger:
     def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
         """One picture a mix."""
         person = _person(task)
-        other = SyntheticTruth(person.number + 1, person.style)
+        other = replace(person, number=person.number + 1)
         return [Image.blend(person(mix), other(mix), min(1.0, max(mix.values(), default=0))) for mix in mixes]
