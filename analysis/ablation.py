@@ -71,17 +71,17 @@ CONTRASTS: dict[str, dict[str, object]] = {
 PAPER: dict[str, dict[str, object]] = {
     "full": {},
     "no contrast": {"contrast": "none"},
-    "no identity loss": {"identity_weight": 0.0},
+    "no identity loss": CONTRASTS["symmetric"],
     "not symmetric": {"contrast": "one_sided"},
     "log ratio": {"form": "log_ratio"},
     "hinge": {"form": "hinge"},
 }
-"""The rows of the article's ablation, all on clean scores."""
+"""The rows of the article's ablation, all on clean scores; that without identity loss is a cell of the other plan."""
 SWAPPED = 0.3
 """The share of confused rows, as in the labels of the base model (pxs/mini/data.py)."""
 PLANS = ("factorial", "paper")
-CURVED = ("clean, scores, one-sided", "clean, scores, symmetric")
-"""The cells whose adapters are measured along the training."""
+CURVED = (CONTRASTS["one-sided"], CONTRASTS["symmetric"])
+"""Of the cells with clean scores those whose adapters are measured along the training."""
 POINTS = 5
 """How many adapters along a training are measured."""
 SWEEP = Levels((0.0, 0.25, 0.5, 0.75, 1.0))
@@ -99,6 +99,11 @@ class Cell:
     kind: str
     changes: Mapping[str, object]
     seed: int
+
+    @property
+    def curved(self) -> bool:
+        """Whether its adapters are measured along the training."""
+        return (self.labels, self.kind) == ("clean", "scores") and self.changes in CURVED
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,12 @@ def dev_tasks(count: int, levels: Levels) -> list[Task]:
 
 
 def place(work: Work, cell: Cell) -> Path:
-    """The folder of a cell."""
-    return work.folder / "cells" / cell.name.replace(", ", "_").replace(" ", "-") / str(cell.seed)
+    """The folder of a cell, named by what is trained: two plans share a cell."""
+    s = work.settings.updated(cell.changes)
+    parts = [cell.labels, cell.kind, s.contrast]
+    parts += [s.form] if s.contrasts else []
+    parts += ["identity"] if s.identifies else []
+    return work.folder / "cells" / "_".join(parts) / str(cell.seed)
 
 
 def train_cell(work: Work, cell: Cell) -> Path:
@@ -165,7 +174,7 @@ def train_cell(work: Work, cell: Cell) -> Path:
     rows = read(work.data)
     rows = confused(rows, cell.seed) if cell.labels == "confused" else rows
     rows = one_hot(rows) if cell.kind == "one-hot" else rows
-    kept = max(1, work.settings.steps // POINTS) if cell.name in CURVED else 0
+    kept = max(1, work.settings.steps // POINTS) if cell.curved else 0
     settings = work.settings.updated({**cell.changes, "seed": cell.seed, "keep_every": kept})
     folder = place(work, cell) / "training"
     if not exists(folder / "results.json"):
@@ -260,9 +269,9 @@ def _claim(work: Work) -> None:
 
 
 def finished(work: Work, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
-    """The content of each cell.json."""
+    """The content of each cell.json, under the name that the plan gives it."""
     for cell in cells:
-        yield json.loads((place(work, cell) / "cell.json").read_text())
+        yield {**json.loads((place(work, cell) / "cell.json").read_text()), "cell": asdict(cell)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

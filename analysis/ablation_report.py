@@ -113,7 +113,7 @@ def _cell(effect: Effect, p: float) -> str:
 def curves(cells: Sequence[Content]) -> dict[str, dict[int, list[float]]]:
     """mSCR along the training by group and step: one value a seed."""
     found: dict[str, dict[int, list[float]]] = {}
-    for content in cells:
+    for content in (c for c in cells if c["cell"]["name"].count(", ") == 2):
         for step, row in content["curve"].items():
             if row["mscr"] is not None:
                 found.setdefault(content["cell"]["name"], {}).setdefault(int(step), []).append(float(row["mscr"]))

@@ -1,7 +1,7 @@
 """Measure the calibration of an editor of drawn faces: python -m analysis.calibration --out FILE.
 
 The intensity that an edit shows is that of the nearest drawing (analysis.intensity): no judge takes part, so a judge
-can measure afterwards what calibration is worth. The people are "held_out": neither in a training nor in the benchmark.
+can measure afterwards what calibration is worth. The people are those of "dev", as for the choice of any setting.
 Curves are means over people, made to rise by isotonic regression.
 """
 
@@ -28,7 +28,7 @@ from pxs.storage.files import replace_file
 from pxs.storage.paths import check_path
 
 ASKED = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
-FIRST = 5_000  # number of the first person among those held out
+FIRST = 5_000  # number of the first person among those of "dev"; the tasks have others
 LEAST = 1e-3  # by which a point of a curve must exceed the one before to be kept
 
 
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(args: argparse.Namespace) -> None:
     editor = load("mini")
-    shown = measure(editor, seeds("held_out", args.people, FIRST), args.steps)
+    shown = measure(editor, seeds("dev", args.people, FIRST), args.steps)
     calibration = fit(editor.checkpoint.adapter_hash, shown)
     replace_file(args.out, calibration.content())
     for name in calibration.asked:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,5 +109,5 @@ class Stranger:
     def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
         """One picture a mix."""
         person = _person(task)
-        other = SyntheticTruth(person.number + 1, person.style)
+        other = replace(person, number=person.number + 1)
         return [Image.blend(person(mix), other(mix), min(1.0, max(mix.values(), default=0))) for mix in mixes]

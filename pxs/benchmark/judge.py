@@ -139,12 +139,11 @@ def judge_edits(
 
 
 def _rate(rater: Rater, shown: Mapping[str, Sequence[Shown]], log: Log, progress: bool) -> dict[str, list[Line]]:
-    """The lines of one rater, by method and in the order of the tasks."""
+    """The lines of one rater, by method and in the order of the tasks; all methods of a task follow each other."""
     with tqdm(total=sum(map(len, shown.values())), desc=rater.name, leave=False, disable=not progress) as bar:
-        found: dict[str, list[Line]] = {}
-        for name, of_method in shown.items():
-            found[name] = []
-            for one in of_method:
+        found: dict[str, list[Line]] = {name: [] for name in shown}
+        for of_task in zip(*shown.values(), strict=True):
+            for name, one in zip(shown, of_task, strict=True):
                 found[name].append(_line(rater, name, one, log))
                 bar.update()
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -133,10 +133,22 @@ class Pixels:
 
     name = "pixels against truth"
 
+    def __init__(self) -> None:
+        self._truth: Truth | None = None
+        self._pictures: dict[tuple[Mix, int], Image.Image] = {}
+
+    def _picture(self, truth: Truth, mix: Mix, size: int) -> Image.Image:
+        """The true picture of a mix; those of one truth are kept, since methods are rated task by task."""
+        if truth is not self._truth:
+            self._truth, self._pictures = truth, {}
+        if (mix, size) not in self._pictures:
+            self._pictures[mix, size] = truth(mix, size)
+        return self._pictures[mix, size]
+
     def __call__(self, shown: Shown) -> Values:
         if shown.task.truth is None:
             return [], {}
-        picture = _drawn(shown.task.truth, shown.images[0].width)
+        picture = partial(self._picture, shown.task.truth, size=shown.images[0].width)
         source = to_array(shown.source.resize(shown.images[0].size))
         measured = nearest_intensity(shown.images, picture, shown.task.expression)
         rows = []
@@ -146,11 +158,6 @@ class Pixels:
             parts = [_psnr(to_array(image), truth, mask) for mask in (changed, ~changed)]
             rows.append([*parts, round(float(intensity), 4)])
         return rows, {}
-
-
-def _drawn(truth: Truth, size: int) -> Callable[[Mix], Image.Image]:
-    """The true picture of a mix at one size; each is made once."""
-    return lru_cache(maxsize=None)(lambda mix: truth(mix, size))
 
 
 def _psnr(image: NDArray[np.float32], truth: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:

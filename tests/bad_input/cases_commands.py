@@ -98,6 +98,7 @@ CHOICES = [
     Case("an unknown method", command("bench", methods=("magic",)), "unknown method 'magic'"),
     Case("an empty method", command("bench", methods=("",)), "unknown method ''"),
     Case("a method with a line end", command("bench", methods=("truth\n",)), "unknown method"),
+    Case("an unknown split", command("bench", split=("train",)), "'train'"),
     Case("a method named twice", command("bench", methods=("truth", "source", "truth")), "named twice"),
     Case("a revision of two repositories", ("download", "--revision", "v1"), "--model or --adapter"),
 ]

@@ -21,6 +21,11 @@ def _curve(folder):
     (folder / "weights").write_text('{"adapter": "x", "curves": {"happy": {"asked": [0, 1], "shown": [0, -1]}}}')
 
 
+def _trained(folder):
+    (folder / "weights").write_text("nothing")
+    (folder / "people.json").write_text('{"people": [300000]}')
+
+
 def _rows(folder):
     (folder / "rows.jsonl").write_text("{}")
 
@@ -40,6 +45,7 @@ CASES = [
     Case("a calibration that is missing", bench("pixelsmile_calibrated", "none"), "no calibration"),
     Case("a calibration that is text", bench("pixelsmile_calibrated", "weights"), "no calibration", _text),
     Case("a calibration that falls", bench("pixelsmile_calibrated", "weights"), "does not rise from 0", _curve),
+    Case("weights trained on people of the tasks", bench("kslider", "weights"), "is in the training set", _trained),
     Case("all methods twice", ("bench", "--methods", "all", "all", "--out", "out"), "named twice"),
     Case("an unknown method to train", train("--method", "slider"), "invalid choice"),
     Case("a start for another method", train("--set", "start=default"), "are not for method", _rows),

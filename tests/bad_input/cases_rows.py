@@ -144,6 +144,8 @@ TABLES = [
         lambda folder: os.mkfifo(folder / "tasks.jsonl"),
     ),
     tasks("an empty table", "", "no tasks"),
+    tasks("a number for a mix before", TASK | {"identity": 3, "before": 0.5}, "before 0.5 is not a mix"),
+    tasks("a mix before of no expression", TASK | {"identity": 3, "before": {"glad": 1}}, "'glad'"),
     tasks("a table cut off", json.dumps(TASK)[:-3], "not JSON"),
     tasks("a table in Latin 1", b'{"image": "f\xfcr.png"}', "cannot be read"),
     tasks("a table of numbers", "1\n2\n", "not an object"),

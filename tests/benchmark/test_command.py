@@ -9,6 +9,8 @@ from PIL import Image
 from pxs.benchmark.methods import METHODS
 from pxs.cli import main
 from pxs.commands import bench as command
+from pxs.data.synthetic_bench import SPLITS, mini_bench
+from pxs.data.tasks import write_bench
 from pxs.errors import JudgeError
 from pxs.expressions import EXPRESSIONS
 
@@ -22,8 +24,8 @@ def bench(out, *more, methods=("truth", "source")):
     return main(["bench", "--methods", *methods, "--out", str(out), *map(str, more)])
 
 
-def test_the_command_names_all_methods_there_are():
-    assert set(command.METHODS) == set(METHODS)
+def test_the_command_names_all_methods_and_splits_there_are():
+    assert set(command.METHODS) == set(METHODS) and command.SPLITS == SPLITS
 
 
 def test_it_writes_the_table_that_it_prints_and_goes_on_where_it_was(tmp_path, capsys):
@@ -36,6 +38,18 @@ def test_it_writes_the_table_that_it_prints_and_goes_on_where_it_was(tmp_path, c
     before = _files(tmp_path)
     assert bench(tmp_path, "--tasks", 2) == 0
     assert _files(tmp_path) == before
+
+
+def test_the_two_splits_are_of_other_people_and_a_test_refuses_those_of_dev(tmp_path, capsys):
+    for split in command.SPLITS:
+        assert bench(tmp_path / split, "--tasks", 1, "--split", split, methods=["truth"]) == 0
+        assert [f.name for f in (tmp_path / split / "edits" / "truth").glob(f"{split}_*")] == [f"{split}_human_000"]
+    capsys.readouterr()
+    written = write_bench(mini_bench("dev")[:2], tmp_path / "set").parent
+    assert bench(tmp_path / "out", "--bench", written, "--split", "test", methods=["truth"]) == 2
+    said = capsys.readouterr().err
+    assert "person 300000 (2 in all) is one of 'dev'" in said and not (tmp_path / "out").exists()
+    assert bench(tmp_path / "out", "--bench", written, methods=["truth"]) == 0
 
 
 def test_a_set_of_which_nothing_can_be_used_is_refused(tmp_path, capsys):
