@@ -121,7 +121,8 @@ EDITORS = {
 class Local(General):
     """An editor of EDITORS, loaded at the first use. Alpha: see general.py.
 
-    Steps are the published ones unless `context.editors.steps` is given; one seed is one picture, on any device.
+    Steps are the published ones unless `context.editors.steps` is given. One seed is one noise, on any device; only
+    JoyImage also draws noise on the device, when it encodes the source.
     Raises ModelError for a model that is not there (with the command that fetches it) or of another kind.
     """
 
