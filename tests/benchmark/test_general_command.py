@@ -102,7 +102,7 @@ def test_a_refusal_is_a_failed_task_and_another_prompt_is_another_edit(tmp_path,
     service.answers = [openai(picture_file()), blocked]
     assert bench(tmp_path / "out", service) == 0
     said = capsys.readouterr()
-    assert "pxs: gpt_image failed on dev_anime_001: GPT-Image-1.5 refused: " in said.err
+    assert "pxs: gpt_image failed on dev_anime_001: GPT-Image refused: " in said.err
     row = json.loads((tmp_path / "out" / "results.json").read_text())["gpt_image"]
     assert (row["failed"], row["failed_pictures"]) == (1, 13)
     asked = len(service.requests)

@@ -12,7 +12,7 @@ from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit as lon
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as qwen_edit
 from diffusers.pipelines.qwenimage21 import pipeline_qwenimage21 as qwen21
 from PIL import Image
-from tiny_pipelines import BUILDERS, MINI, build
+from tiny_pipelines import BUILDERS, MINI, build, save
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
 from pxs.benchmark.methods.context import Context, Editors
@@ -194,6 +194,21 @@ def test_a_pipeline_is_loaded_from_its_folder_and_one_of_another_kind_is_refused
     (tmp_path / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"cut")
     with pytest.raises(ModelError, match="cannot be loaded .*: install what is missing, or download the model again"):
         load(EDITORS["flux2_klein"], tmp_path, LoadOptions())
+
+
+def test_longcat_is_loaded_without_torchvision(tmp_path, monkeypatch, source):
+    save(build("longcat_edit"), tmp_path)
+    editor = Local(Context(editors=Editors(models={"longcat_edit": str(tmp_path)}, steps=1)), "longcat_edit")
+    (loaded,) = editor.edit(task(source), [Mix(happy=1)])
+    (built,) = method(monkeypatch, "longcat_edit", steps=1).edit(task(source), [Mix(happy=1)])
+    assert editor.lacks == "" and loaded.tobytes() == built.tobytes()
+
+
+def test_a_package_that_is_missing_is_told(monkeypatch):
+    monkeypatch.setattr("pxs.benchmark.methods.local.find", lambda model, spec: MINI)
+    monkeypatch.setattr("pxs.benchmark.methods.local.find_spec", lambda name: None)
+    assert Local(Context(), "joyimage_edit").lacks == "not installed: pip install torchvision"
+    assert Local(Context(), "flux2_klein").lacks == ""
 
 
 def test_a_class_that_diffusers_lacks_and_a_model_that_is_not_there_are_told(monkeypatch):

@@ -64,7 +64,7 @@ def test_nano_banana_pro_is_asked_as_googles_rest_format_says(service, source):
     service.answers = [gemini(picture_file())]
     edited(editor_at(service, "nano_banana_pro"), source)
     (asked,) = service.requests
-    assert asked.path == "/v1/models/gemini-3-pro-image-preview:generateContent"
+    assert asked.path == "/v1/models/gemini-3-pro-image:generateContent"
     assert asked.headers["x-goog-api-key"] == KEY and "authorization" not in asked.headers
     text, image = asked.fields["contents"][0]["parts"]
     assert text == {"text": TEXT} and image["inlineData"]["mimeType"] == "image/png"
@@ -89,6 +89,10 @@ def test_gpt_image_is_asked_by_the_form_that_edits(service, source):
         "output_format": "png",
         "n": "1",
     }
+    later = editor_at(service, "gpt_image", models={"gpt_image": "gpt-image-2"})
+    edited(later, source)
+    assert service.requests[-1].fields["model"] == "gpt-image-2"
+    assert "input_fidelity" not in service.requests[-1].fields  # which later models reject
 
 
 def test_seedream_is_asked_by_the_address_that_generates(service, source):
@@ -230,7 +234,7 @@ def test_a_service_that_hangs_is_given_up_after_the_timeout(name, service, sourc
     service.answers, service.listed = [Service.HANG], Service.HANG
     editor = editor_at(service, name, timeout=0.3)
     for ask in (editor.check, lambda: edited(editor, source)):
-        with pytest.raises(ServiceSetupError, match="timed out"):
+        with pytest.raises(ServiceSetupError, match="timed out.*--editor-timeout"):
             ask()
     assert (len(service.requests), service.looked) == (2, 2)
 

@@ -73,7 +73,7 @@ def test_sliders_of_two_expressions_are_marked_as_such():
     for name in ("ConceptSlider", "AttributeControl"):
         assert "cls_2" in PUBLISHED[name] and "cls_6" not in PUBLISHED[name]
     table = markdown({})
-    assert "| *ConceptSlider* | – | – | – | – | – | 0.316 (2 expressions) |" in table
+    assert "| *ConceptSlider* | 0.316 (2 expressions) | – | 0.366 | 0.625 |" in table
 
 
 def test_the_row_without_training_and_the_ablation_are_in_the_record():

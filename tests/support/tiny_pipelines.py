@@ -5,6 +5,9 @@
 Words and pictures are those of mini's tokenizer and processor, whose stock classes need torchvision for videos.
 """
 
+import json
+import shutil
+
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -208,3 +211,16 @@ def build(name):
     for part in ("vae", "text_encoder", "transformer"):
         getattr(pipe, part).eval()
     return pipe
+
+
+def save(pipe, folder):
+    """Save a pipeline in the layout of diffusers; a processor is mini's, under the name of its stock class."""
+    index = {"_class_name": type(pipe).__name__}
+    for name, part in pipe.components.items():
+        if isinstance(part, Processor):
+            shutil.copytree(MINI / "processor", folder / name)
+            index[name] = ["transformers", "Qwen2VLProcessor"]
+        else:
+            part.save_pretrained(folder / name)
+            index[name] = [type(part).__module__.split(".")[0], type(part).__name__]
+    (folder / "model_index.json").write_text(json.dumps(index))

@@ -6,9 +6,10 @@ EDITORS is the table of what differs between them. Nothing is downloaded: `pxs d
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,8 @@ class Pipeline:
 
     steps: its published number. call: arguments beside the picture, the prompt, the steps and the generator.
     config: entries that the model's model_index.json must have, with their values. frame: from the loaded pipeline and
-    the size of a picture to the one at which the pipeline cuts nothing; by default it cuts nothing at any size.
+    the size of a picture to the one at which the pipeline cuts nothing; by default it cuts nothing at any size. parts:
+    from the model's folder to parts that are not loaded as its model_index.json says. needs: packages beside ours.
     """
 
     title: str
@@ -51,6 +53,8 @@ class Pipeline:
     call: Mapping[str, Any]
     config: Mapping[str, Any] = field(default_factory=dict)
     frame: Callable[[Any, Size], Size] = lambda pipe, size: size
+    parts: Callable[[Path], Mapping[str, Any]] = lambda folder: {}
+    needs: tuple[str, ...] = ()
 
 
 def _sixteens(pipe: Any, size: Size) -> Size:
@@ -64,6 +68,13 @@ def _bucket(pipe: Any, size: Size) -> Size:
     """JoyImage generates at one of a list of sizes, of the nearest aspect."""
     height, width = pipe.vae_image_processor.get_default_height_width(None, size[1], size[0])
     return width, height
+
+
+def _pictures_alone(folder: Path) -> Mapping[str, Any]:
+    """LongCat uses the pictures' half of its processor, which needs torchvision for videos: ours does not."""
+    from pxs.editing.processor import Processor
+
+    return {"text_processor": Processor.from_pretrained(folder / "text_processor")}
 
 
 EDITORS = {
@@ -98,6 +109,7 @@ EDITORS = {
         "LongCatImageEditPipeline",
         50,
         {"guidance_scale": 4.5, "negative_prompt": ""},
+        parts=_pictures_alone,
     ),
     "joyimage_edit": Pipeline(
         "JoyImage-Edit",
@@ -106,6 +118,7 @@ EDITORS = {
         40,
         {"guidance_scale": 4.0},
         frame=_bucket,
+        needs=("torchvision",),
     ),
     "qwen_image_21": Pipeline(
         "Qwen-Image-2.1",
@@ -113,6 +126,7 @@ EDITORS = {
         "QwenImage21Pipeline",
         40,
         {"true_cfg_scale": 1.0},
+        needs=("torchvision",),
     ),
 }
 """Name of a method -> what it runs. A model of Qwen-Image-2.1 that has noise levels of its own takes as many steps."""
@@ -121,7 +135,8 @@ EDITORS = {
 class Local(General):
     """An editor of EDITORS, loaded at the first use. Alpha: see general.py.
 
-    Steps are the published ones unless `context.editors.steps` is given; one seed is one picture, on any device.
+    Steps are the published ones unless `context.editors.steps` is given. One seed is one noise, on any device; only
+    JoyImage also draws noise on the device, when it encodes the source.
     Raises ModelError for a model that is not there (with the command that fetches it) or of another kind.
     """
 
@@ -132,6 +147,7 @@ class Local(General):
         self.lacks = lacking(self.spec.kind)
         if not self.lacks:
             self.folder = find(self.model, self.spec)
+            self.lacks = missing(self.spec.needs)
 
     def pipe(self) -> Any:
         """The pipeline, loaded; raises ModelError for a damaged folder or too little memory."""
@@ -173,6 +189,12 @@ def lacking(kind: str) -> str:
     return "" if hasattr(diffusers, kind) else f"diffusers {version('diffusers')} has no {kind}: install a newer one"
 
 
+def missing(packages: Sequence[str]) -> str:
+    """Which packages are not installed, and the command that installs them; empty if all are."""
+    absent = " ".join(name for name in packages if find_spec(name) is None)
+    return f"not installed: pip install {absent}" if absent else ""
+
+
 def find(model: str, spec: Pipeline) -> Path:
     """The folder of a model on this machine. Raises ModelError if it is not there or of another kind than `spec`."""
     if model in BUNDLED:
@@ -200,10 +222,10 @@ def load(spec: Pipeline, folder: Path, options: LoadOptions) -> Any:
     device = check_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = options.dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     mode = _mode(options.memory, folder, device)
-    given = {"dtype": dtype, "local_files_only": True, "use_safetensors": True}
+    given: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "use_safetensors": True}
     try:
         with quiet():
-            pipe = getattr(diffusers, spec.kind).from_pretrained(folder, **given)
+            pipe = getattr(diffusers, spec.kind).from_pretrained(folder, **spec.parts(folder), **given)
     except Exception as error:  # a damaged folder, a package that is missing: the loaders raise many classes
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ModelError(

@@ -48,7 +48,7 @@ class Remote(General):
         given = settings.urls.get(name, self.service.url)
         self.url = checked_address(given, f"{name}'s", self.service.url, ServiceSetupError)
         self.price, self.timeout, self.cache = settings.prices.get(name), settings.timeout, settings.cache
-        self.answered = self.recalled = 0
+        self.settings, self.answered, self.recalled = self.service.settings(self.model), 0, 0
 
     @property
     def lacks(self) -> str:  # type: ignore[override]  # read from the environment
@@ -64,7 +64,7 @@ class Remote(General):
     @property
     def provenance(self) -> Mapping[str, str]:
         """What an edit depends on."""
-        settings = json.dumps(dict(self.service.settings), sort_keys=True)
+        settings = json.dumps(self.settings, sort_keys=True)
         return {"method": self.name, "model": self.model, "service": self.url, "settings": settings}
 
     @property
@@ -138,7 +138,7 @@ class Remote(General):
         """The body of one response."""
         openai = require("openai", "remote", ServiceSetupError)
         try:
-            return self.service.send(client, request, self.service.settings)
+            return self.service.send(client, request, self.settings)
         except openai.APIStatusError as error:
             refuse_filtered(error.body or str(error))
             raise self._failure(error, key) from None
@@ -151,6 +151,8 @@ class Remote(General):
         status = getattr(error, "status_code", None)
         if status in OF_A_PICTURE and self.answered and not _key_is_refused(error):
             return ServiceError(f"{said}: check the picture")
+        if "timed out" in said:
+            return ServiceSetupError(f"{said}: run again later, or give it more time (--editor-timeout)")
         return ServiceSetupError(f"{said}: check {self.service.key}, the model and the address, and run again")
 
     def _file(self, image: Image.Image, text: str) -> Path | None:

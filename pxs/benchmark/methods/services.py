@@ -42,10 +42,10 @@ class Request:
 class Service:
     """A service: the name that people know, the default id of its model, its address, and the variable of its key.
 
-    send: from a client and a request to the response's body. picture: from that body, as an object, to a picture file;
-    raises RefusedError or UnusableError. frame: from a picture's size to the aspect or size to ask for. settings: what
-    is asked for beside; a picture depends on it. headers: from the key to the headers of a request that the client does
-    not know of.
+    send: from a client, a request and the settings to the response's body. picture: from that body, as an object, to a
+    picture file; raises RefusedError or UnusableError. frame: from a picture's size to the aspect or size to ask for.
+    settings: from the model's id to what is asked for beside; a picture depends on it. headers: from the key to the
+    headers of a request that the client does not know of.
     """
 
     title: str
@@ -55,7 +55,7 @@ class Service:
     send: Callable[[Any, Request, Mapping[str, Any]], str]
     picture: Callable[[Mapping[str, Any]], bytes]
     frame: Callable[[Size], Size]
-    settings: Mapping[str, Any]
+    settings: Callable[[str], dict[str, Any]]
     headers: Callable[[str], dict[str, Any]] = field(default=lambda key: {})
 
 
@@ -157,6 +157,12 @@ def _seedream_size(size: Size) -> Size:
     return 2 * round(height * aspect / 2), 2 * round(height / 2)
 
 
+def _gpt_settings(model: str) -> dict[str, Any]:
+    """GPT-Image-1.5 keeps faces only where it is asked to; later models always do, and reject the question."""
+    fidelity = {"input_fidelity": "high"} if model.startswith("gpt-image-1.5") else {}
+    return {"quality": "high", "output_format": "png", "n": 1, **fidelity}
+
+
 def _google_headers(key: str) -> dict[str, Any]:
     """Google's own header, instead of the one that the client sends."""
     from openai import omit
@@ -167,34 +173,35 @@ def _google_headers(key: str) -> dict[str, Any]:
 SERVICES = {
     "nano_banana_pro": Service(
         "Nano Banana Pro",
-        "gemini-3-pro-image-preview",
+        "gemini-3-pro-image",
         "https://generativelanguage.googleapis.com/v1beta",
         "GEMINI_API_KEY",
         _send_gemini,
         _gemini_picture,
         lambda size: _nearest(size, GEMINI_RATIOS),
-        {"imageSize": "1K"},
+        lambda model: {"imageSize": "1K"},
         _google_headers,
     ),
     "gpt_image": Service(
-        "GPT-Image-1.5",
+        "GPT-Image",
         "gpt-image-1.5",
         "https://api.openai.com/v1",
         "OPENAI_API_KEY",
         _send_gpt,
         _openai_picture,
         lambda size: _nearest(size, GPT_SIZES),
-        {"quality": "high", "input_fidelity": "high", "output_format": "png", "n": 1},
+        _gpt_settings,
     ),
     "seedream": Service(
-        "Seedream-4.5",
+        "Seedream",
         "doubao-seedream-4-5-251128",
         "https://ark.cn-beijing.volces.com/api/v3",
         "ARK_API_KEY",
         _send_seedream,
         _openai_picture,
         _seedream_size,
-        {"watermark": False, "sequential_image_generation": "disabled"},
+        lambda model: {"watermark": False, "sequential_image_generation": "disabled"},
     ),
 }
-"""Name of a method -> its service. The ids of models are today's, and settings of a run."""
+"""Name of a method -> its service. The models are those of the article, by the ids that they have now; a run can name
+others."""
