@@ -44,6 +44,7 @@ ROOMS = (
     "editing",
     "encoders",
     "faces",
+    "ffe",
     "images",
     "judging",
     "storage",
