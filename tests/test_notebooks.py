@@ -19,6 +19,8 @@ from analysis import sweep
 from analysis.parameters import check_parameters
 from pxs.cli import parser
 
+from pxs.data.ffe import read
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {
     "01_edit": {"scales": [0, 1], "steps": 2, "expression": "surprised"},
@@ -26,6 +28,15 @@ SMALL = {
     "03_train_lora": {"row_count": 8, "train_steps": 2, "batch": 2, "rank": 2, "steps": 1, "face_seeds": [400010]},
     "05_bench": {"methods": ["truth", "source", "base"], "task_count": 2, "steps": 1},
     "06_rivals": {"methods": ["base", "attributecontrol_naive", "flowslider"], "task_count": 1, "steps": 1},
+    "07_build_ffe": {
+        "person_count": 4,
+        "size": 96,
+        "pairs": 1,
+        "share": 0.5,
+        "train_steps": 1,
+        "train_seeds": [0],
+        "test_people": 1,
+    },
     "08_study": {"rater_count": 5, "careless": 1, "questions": 9, "pairs": 3, "face_count": 3},
     "04_entanglement": {
         "face_seeds": [400000, 400001, 400002],
@@ -280,6 +291,21 @@ def test_rivals_notebook_shows_a_row_a_method_and_writes_its_figures(tmp_path):
     assert (tmp_path / "response.png").stat().st_size > 1000 and (tmp_path / "identity.svg").stat().st_size > 1000
     shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
     assert shown.count("image/png") == 3 and shown.count("text/markdown") == 2
+
+
+def test_data_set_notebook_measures_its_stages_against_the_truth(tmp_path):
+    executed = run(by_name("07_build_ffe"), tmp_path, SMALL["07_build_ffe"])
+    results = json.loads((tmp_path / "results.json").read_text())
+    errors = results["errors"]
+    assert list(errors) == ["first", "all", "sure", "verified"]
+    assert errors["all"]["own"] < errors["first"]["own"] and errors["verified"]["partner"] < errors["all"]["partner"]
+    assert list(results["adapters"]) == ["without an adapter", "truth", "one pass", "checked by people"]
+    assert {"train", "test"} == set(results["rows"]) and results["rows"]["test"] > 0
+    assert len(read(tmp_path / "set" / "train.jsonl")) == results["rows"]["train"]
+    for name in ("labels.png", "labels.svg"):
+        assert (tmp_path / name).stat().st_size > 1000
+    shown = [kind for cell in executed.cells for o in cell.get("outputs", []) for kind in o.get("data", {})]
+    assert shown.count("image/png") == 3 and "application/vnd.jupyter.widget-view+json" in shown
 
 
 def test_study_notebook_finds_the_faults_that_are_there(tmp_path):

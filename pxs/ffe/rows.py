@@ -55,9 +55,8 @@ def split(people: Iterable[str], share: float, seed: int) -> set[str]:
     come in. At least one of two or more if the share is above 0."""
     order = sorted(set(people), key=lambda name: (_place(name, seed), name))
     count = sum(_place(name, seed) < share for name in order)
-    if share > 0 and len(order) > 1:
-        count = min(max(count, 1), len(order) - 1)
-    return set(order[:count])
+    most = len(order) - 1  # somebody is left to train on
+    return set(order[: min(max(count, int(share > 0)), most)])
 
 
 def _place(name: str, seed: int) -> float:

@@ -45,6 +45,7 @@ ROOMS = (
     "editing",
     "encoders",
     "faces",
+    "ffe",
     "images",
     "judging",
     "storage",
