@@ -18,7 +18,6 @@ from nbconvert import SlidesExporter
 from analysis import sweep
 from analysis.parameters import check_parameters
 from pxs.cli import parser
-
 from pxs.data.ffe import read
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
