@@ -57,7 +57,7 @@ from pxs.storage.hashes import file_hash
 from pxs.storage.locks import locked
 from pxs.storage.paths import check_path, exists
 from pxs.storage.provenance import versions, write_json
-from pxs.training.settings import LIMITS, Settings
+from pxs.training.settings import LIMITS, Settings, read_changes
 from pxs.training.trainer import train
 
 LABELS = ("confused", "clean")
@@ -87,6 +87,7 @@ POINTS = 5
 SWEEP = Levels((0.0, 0.25, 0.5, 0.75, 1.0))
 ENDS = Levels((0.0, 1.0))
 STEPS_OF_EDITS = 12
+SAVED = 50  # a killed training loses fewer steps than these
 PARTNER = {a: b for pair in CONFUSABLE for a, b in (pair, pair[::-1])}
 
 
@@ -250,6 +251,10 @@ def ablate(work: Work, cells: Sequence[Cell], workers: int) -> dict[str, Any]:
         helper.start()
     try:
         share(work, cells)
+    except BaseException:
+        for helper in helpers:
+            helper.terminate()  # a training saves its state first
+        raise
     finally:
         for helper in helpers:
             helper.join()
@@ -296,7 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(args: argparse.Namespace) -> None:
-    settings = (Settings.load(args.config) if args.config else Settings()).updated({"steps": args.steps})
+    changes = read_changes(args.config) if args.config else {}
+    settings = Settings(save_every=SAVED).updated({**changes, "steps": args.steps})
     if args.tasks < 4:
         raise DataError(f"tasks {args.tasks} hold no confusable pairs: give 4 or more")
     read(args.data)  # a mistake in it ends the command before anything is written

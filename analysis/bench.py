@@ -32,11 +32,14 @@ def outcomes(records: Mapping[str, Sequence[Record]]) -> dict[str, Outcome]:
 
 
 def response_figure(records: Mapping[str, Sequence[Record]]) -> Figure:
-    """Judged against requested intensity of the target, one line a method: mean, and the middle half of the tasks."""
+    """Judged against requested intensity of the target, one line a method: mean, and the middle half of the tasks.
+
+    It ends at 1.5 times the sweep: judges end at 1, so beyond it lines are flat.
+    """
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
     found = outcomes(records)
-    most = max((max(outcome.alphas) for outcome in found.values()), default=1.5)
+    most = max((min(o.alphas[-1], 1.5 * o.levels.linear[-1]) for o in found.values()), default=1.5)
     axes.plot([0, 1, most], [0, 1, 1], color="#bbbbbb", linewidth=5, label="perfect (judges end at 1)")
     for name, outcome in found.items():
         colour, line = _look(name, records)

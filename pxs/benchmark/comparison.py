@@ -78,4 +78,4 @@ def differences(pairs: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(test: Mapping[str, Any]) -> str:
     p, (low, high) = test["holm"], test["interval"]
-    return f"{test['difference']:+.3f} ({low:+.2f}–{high:+.2f}), {'<0.001' if p < 0.001 else f'{p:.3f}'}"
+    return f"{test['difference']:+.3f} ({low:+.2f} to {high:+.2f}), {'<0.001' if p < 0.001 else f'{p:.3f}'}"

@@ -41,7 +41,7 @@ def unusual(number: int, mix: Mix, style: str, size: int) -> Image.Image:
     chosen, rng = traits(number), _random(number, 1)
     if style == RENDERED:
         return _rendered(number, mix, size, chosen, rng)
-    picture = draw(_identity(number, chosen, rng), mix, style, size)
+    picture = draw(unusual_identity(number, chosen, rng), mix, style, size)
     return _lit(picture, rng) if "light" in chosen else picture
 
 
@@ -49,7 +49,7 @@ def _random(number: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64((SALT, number, stream)))
 
 
-def _identity(number: int, chosen: tuple[str, ...], rng: np.random.Generator) -> Identity:
+def unusual_identity(number: int, chosen: tuple[str, ...], rng: np.random.Generator) -> Identity:
     """The drawn face: dyed hair with a low or high hairline; tilted, moved and scaled; tinted glasses."""
     dye, fringe = DYES[int(rng.integers(len(DYES)))], float(rng.choice((-1.6, 2.0)))
     sizes = rng.uniform((3.5, 2, 6, 0.09), (6, 4, 12, 0.14)) * rng.choice((-1, 1), 4)

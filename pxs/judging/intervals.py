@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from pxs.quantities import SEED, Real, Whole
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
-FLIPS = 10_000  # of signs, in a paired test
+FLIPS = (
+    50_000  # of signs, in a paired test: the smallest p of a test must survive the correction for a thousand of them
+)
 RESAMPLES = 2_000
 MANY = Whole("resamples", 1, 1_000_000, f"such as {RESAMPLES}")
 LEVEL = Real("level", 0.001, 0.999, "such as 0.95")
@@ -135,8 +138,14 @@ def sign_flip_test(differences: ArrayLike, flips: int = FLIPS, seed: int = 0) ->
     if 2 ** min(len(found), 60) <= flips:
         patterns = (np.arange(2 ** len(found))[:, None] >> np.arange(len(found))) & 1
         return float((np.abs((1 - 2 * patterns) @ found) >= observed).mean())
-    signs = np.random.default_rng(seed).integers(2, size=(flips, len(found)), dtype=np.int8) * 2 - 1
-    return float((1 + (np.abs(signs @ found) >= observed).sum()) / (1 + flips))
+    return float((1 + (np.abs(_signs(flips, len(found), seed) @ found) >= observed).sum()) / (1 + flips))
+
+
+@lru_cache(maxsize=4)
+def _signs(flips: int, count: int, seed: int) -> NDArray[np.float32]:
+    """Random signs (flips, count); kept, since the tests of a table have the same."""
+    drawn = np.random.default_rng(seed).integers(2, size=(flips, count), dtype=np.int8)
+    return (drawn * 2 - 1).astype(np.float32)
 
 
 def holm(values: ArrayLike) -> Floats:

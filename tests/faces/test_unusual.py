@@ -8,7 +8,7 @@ import pytest
 from pxs.expressions import Mix
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
-from pxs.faces.unusual import TRAITS, traits, unusual
+from pxs.faces.unusual import TRAITS, traits, unusual, unusual_identity
 from pxs.images import to_array
 
 
@@ -26,6 +26,19 @@ def test_pictures_are_the_same_every_time_and_change_with_the_mix_alone(style):
         assert first.tobytes() == again.tobytes() and first.size == (64, 64)
         assert first.tobytes() != unusual(number, Mix(), style, 64).tobytes()
         assert first.tobytes() != draw(Identity.sample(number), Mix(happy=1), style, 64).tobytes()
+
+
+def test_drawn_looks_are_outside_the_ranges_of_all_others():
+    rng = np.random.default_rng(0)
+    usual = [Identity.sample(number) for number in range(2000)]
+    for number in range(40):
+        found = unusual_identity(number, TRAITS, rng)
+        for field in ("hair", "fantasy_hair", "glasses"):
+            assert getattr(found, field) not in {getattr(one, field) for one in usual}
+        for place, own in enumerate(found.pose):
+            values = [one.pose[place] for one in usual]
+            assert not min(values) - 0.01 <= own <= max(values) + 0.01
+        assert not 0 <= found.fringe <= 1 and found.skin == Identity.sample(number).skin
 
 
 def test_light_alone_darkens_one_side_and_moves_nothing():
