@@ -10,11 +10,10 @@ import zipfile
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
+from app_client import opened, png
 
 import pxs
 from pxs.app.desk import Limits
-from pxs.app.session import START
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.images import read_text
 
@@ -40,13 +39,6 @@ def browser():
         opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *CAMERA])
         yield opened
         opened.close()
-
-
-@pytest.fixture(scope="module")
-def app(make_app):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pxs.app.session.START", START._replace(steps=2))
-        yield make_app()
 
 
 class Visitor:
@@ -109,15 +101,9 @@ def visit(browser):
 
 
 def drawn(seed):
+    """A face that nobody else has opened, and its file."""
     image = pxs.draw(pxs.Identity.sample(seed))
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return image, buffer.getvalue()
-
-
-def pixels(content):
-    with Image.open(io.BytesIO(content)) as image:
-        return image.convert("RGB").tobytes()
+    return image, png(image)
 
 
 def expected(editor, image, mix, seed=42):
@@ -137,7 +123,7 @@ def test_move_wipe_keep_and_download(visit, app, editor):
     visitor.expect("python", "sad=1.5")
     name, content = visitor.download("#save")
     assert name == "human_000_neutral_happy_0.2-sad_1.5.png"
-    assert pixels(content) == expected(editor, drawn(400000)[0], Mix(happy=0.2, sad=1.5))
+    assert opened(content).tobytes() == expected(editor, drawn(400000)[0], Mix(happy=0.2, sad=1.5))
     visitor.drag("frame", (0.1, 0.1), (0.5, 0.1))
     assert visitor.value("wipe") == pytest.approx(50, abs=1)
     assert "50%" in page.evaluate("getComputedStyle(document.getElementById('before')).clipPath")
@@ -185,7 +171,7 @@ def test_pictures_come_by_button_drop_paste_and_camera_and_ours_bring_their_sett
     page.fill("#mix-happy", "1")
     visitor.expect("status", "happy 1 ·")
     _, saved = visitor.download("#save")
-    assert pixels(saved) == expected(editor, source, Mix(happy=1))
+    assert opened(saved).tobytes() == expected(editor, source, Mix(happy=1))
     page.click("#reset")
     for kind, seed in (("drop", 78), ("paste", 79)):
         page.evaluate(GIVEN, [kind, list(drawn(seed)[1]), f"{kind}.png"])
@@ -256,4 +242,4 @@ def test_reload_and_restart(visit, app, make_app, editor):
     expect(page.locator("#banner")).to_be_hidden()
     visitor.expect_source("ada.png")
     visitor.expect("status", "angry 0.8 ·")
-    assert pixels(visitor.download("#save")[1]) == expected(editor, source, Mix(angry=0.8))
+    assert opened(visitor.download("#save")[1]).tobytes() == expected(editor, source, Mix(angry=0.8))

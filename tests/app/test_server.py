@@ -1,51 +1,22 @@
-"""The app without a browser: who is let in, what a tab gets, and that nobody waits behind one who asks for much."""
+"""The app without a browser: who is let in, and what a tab gets."""
 
-import asyncio
 import io
 import json
 import re
 import shlex
 import zipfile
 
-import pytest
+from app_client import STEPS, opened, png
 from fake_faces import FakeFinder, face, smooth
 from PIL import Image
 
 import pxs
 from pxs.app import offers
 from pxs.app.offers import Sample
-from pxs.app.session import START
 from pxs.cli import main
 from pxs.editing.request import Request
 from pxs.expressions import Mix
 from pxs.images import read_text
-
-STEPS = 2
-HAPPY = {"mix": {"happy": 1}, "seed": 7, "steps": STEPS}
-
-
-@pytest.fixture(scope="module")
-def app(make_app):
-    """An app whose sessions begin with a short edit."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pxs.app.session.START", START._replace(steps=STEPS))
-        yield make_app()
-
-
-def png(image):
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def opened(content):
-    with Image.open(io.BytesIO(content)) as image:
-        return image.convert("RGB")
-
-
-async def edited(tab, **request):
-    tab.wish("edit", **{**HAPPY, **request})
-    return await tab.until("finished", seed=request.get("seed", 7), steps=request.get("steps", STEPS))
 
 
 def test_without_the_token_there_is_nothing(tabs, app):
@@ -87,7 +58,7 @@ def test_an_edit_is_that_of_the_package_and_its_line_command_and_file_say_so(
     async def run(tab):
         tab.wish("sample", style="anime", number=2)
         await tab.until("picture", domain="anime")
-        event = await edited(tab)
+        event = await tab.edited()
         return event, await tab.fetch("edit.png")
 
     event, answer = tabs(run, app)
@@ -113,7 +84,7 @@ def test_a_file_of_ours_brings_back_picture_sliders_and_seed(tabs, app):
     async def run(tab, other):
         tab.wish("sample", style="human", number=5)
         await tab.until("picture")
-        await edited(tab)
+        await tab.edited()
         saved = (await tab.fetch("edit.png")).body
         await other.fetch("picture", "POST", saved, X_Name="mine.png")
         settings = await other.until("settings", mix={"happy": 1})
@@ -160,7 +131,7 @@ def test_kept_edits_are_downloaded_removed_and_animated(tabs, app):
         await keep(tab, 1)
         await keep(tab, 1)  # the same edit again
         few = await tab.fetch("kept.gif")
-        await edited(tab)
+        await tab.edited()
         names = await keep(tab, 2)
         files = {name: await tab.fetch(name) for name in ("kept.zip", "kept.gif", f"kept/{names[1]}")}
         tab.wish("remove", name=names[0])
@@ -182,73 +153,17 @@ def test_kept_edits_are_downloaded_removed_and_animated(tabs, app):
 
 def test_sessions_are_apart(tabs, app):
     async def run(one, other):
-        await edited(one)
+        await one.edited()
         await one.fetch("keep", "POST", b"")
         while not (kept := (await one.until("kept"))["kept"]):
             pass
-        await edited(other, seed=8)
+        await other.edited(seed=8)
         codes = [(await other.fetch(path)).code for path in (f"kept/{kept[0]['name']}", "kept.zip")]
         codes += [(await one.fetch("edit.png", X_Session=key)).code for key in ("", "x" * 32, "0" * 31)]
         return codes, [event["seed"] for event in other.events if event["kind"] == "finished"]
 
     codes, seeds = tabs(run, app, 2)
     assert codes == [404, 400, 400, 400, 400] and 7 not in seeds
-
-
-def test_ten_at_once_are_served_in_turn_and_told_their_place(tabs, app):
-    order = []
-
-    async def run(*ten):
-        for tab in ten:
-            await tab.until("finished")
-            tab.events.clear()
-        with app.held():
-            for number, tab in enumerate(ten):
-                tab.wish("edit", mix={"sad": 1}, seed=number, steps=1)
-                await tab.until("queue", place=number + 1)
-            ten[4].wish("edit", mix={"fear": 1}, seed=55, steps=1)  # who waits keeps the place
-            await ten[4].until("queue", place=5)
-            for number, tab in enumerate(ten):
-                tab.session.listeners.add(lambda event, number=number: finished(ten, number, event))
-        for number, tab in enumerate(ten):
-            await tab.until("finished", seed={0: 99, 4: 55}.get(number, number))
-        return [[event["place"] for event in tab.events if event["kind"] == "queue"] for tab in ten]
-
-    def finished(ten, number, event):
-        if event["kind"] == "finished":
-            order.append((number, event["seed"]))
-            if number == 0 and event["seed"] == 0:  # asks again at once, and goes to the end
-                ten[0].session.ask(Request(Mix(sad=0.5), 99, 1))
-
-    for number, places in enumerate(tabs(run, app, 10)):
-        told = list(dict.fromkeys(places))
-        wanted = list(range(number + 1, 0, -1))
-        assert told == wanted if number else told[:1] == wanted, (number, places)
-    assert order == [*((n, 55 if n == 4 else n) for n in range(10)), (0, 99)]
-
-
-def test_a_long_edit_is_put_aside_for_others_and_goes_on_after_them(tabs, app, editor, monkeypatch):
-    monkeypatch.setattr("pxs.app.engine.TURN_SECONDS", -1.0)
-    order = []
-
-    async def run(long, short):
-        for tab in (long, short):
-            await tab.until("finished")
-            tab.session.listeners.add(
-                lambda event: order.append(event.get("steps")) if event["kind"] == "finished" else 0
-            )
-        with app.held():
-            long.wish("edit", mix={"sad": 1}, seed=1, steps=7)
-            await long.until("queue", place=1)
-            short.wish("edit", mix={"sad": 1}, seed=1, steps=STEPS)
-            await short.until("queue", place=2)
-        await long.until("finished", steps=7)
-        return (await long.fetch("edit.png")).body
-
-    long = tabs(run, app, 2)
-    assert order == [STEPS, 7]
-    source = pxs.draw(pxs.Identity.sample(400000))
-    assert opened(long).tobytes() == editor.open(source).edit(Mix(sad=1), 1, 7, progress=False)[0].tobytes()
 
 
 def test_bad_requests_are_one_line_and_change_nothing(tabs, app):
@@ -288,7 +203,7 @@ def test_bad_requests_are_one_line_and_change_nothing(tabs, app):
         large = await tab.fetch("picture", "POST", b"x" * (app.desk.limits.file + 1), X_Name="large.png")
         cut = await tab.fetch("picture", "POST", png(Image.new("RGB", (64, 64)))[:-40], X_Name="cut.png")
         failed = await tab.until("failed")
-        await edited(tab)
+        await tab.edited()
         return large.code, cut.code, failed["message"]
 
     large, cut, message = tabs(run, app)
@@ -297,7 +212,7 @@ def test_bad_requests_are_one_line_and_change_nothing(tabs, app):
 
 def test_a_preset_is_saved_and_opened(tabs, app):
     async def run(tab, other):
-        await edited(tab)
+        await tab.edited()
         answer = await tab.fetch("preset.json")
         await other.fetch("picture", "POST", answer.body, X_Name="x.json")
         return answer, await other.until("finished", seed=7)
@@ -305,74 +220,6 @@ def test_a_preset_is_saved_and_opened(tabs, app):
     answer, event = tabs(run, app, 2)
     assert json.loads(answer.body) == {"mix": {"happy": 1}, "seed": 7, "steps": STEPS, "domain": "human"}
     assert event["label"] == "happy 1"
-
-
-def test_a_cancelled_edit_leaves_the_last_one(tabs, app):
-    async def run(tab):
-        await edited(tab)
-        tab.wish("edit", mix={"sad": 1}, seed=1, steps=900)
-        await tab.until("step", of=900)
-        tab.wish("cancel")
-        settings = await tab.until("settings")
-        last = await tab.until("finished")
-        await edited(tab, seed=9)
-        return settings, last, [event for event in tab.events if event["kind"] == "finished" and event["steps"] == 900]
-
-    settings, last, unwanted = tabs(run, app)
-    assert settings["mix"] == {"happy": 1} and last["seed"] == 7 and unwanted == []
-
-
-def test_a_draft_follows_a_slider_where_nobody_waits(tabs, app):
-    async def run(tab):
-        await edited(tab)
-        app.engine.step_seconds = 0.01  # whatever this machine needs
-        tab.wish("edit", **HAPPY, draft=True)
-        draft = await tab.until("draft")
-        app.engine.step_seconds = 10
-        tab.wish("edit", **HAPPY, draft=True)
-        await edited(tab, seed=9)
-        return draft, [event["kind"] for event in tab.events].count("draft")
-
-    draft, count = tabs(run, app)
-    assert draft["image"].startswith("data:image/jpeg") and count == 1
-
-
-def test_the_same_key_finds_its_session_again(tabs, app):
-    async def run(tab):
-        await edited(tab)
-        await tab.close()
-        tab.events.clear()
-        await tab.connect()
-        hello, settings = await tab.until("hello"), await tab.until("settings")
-        return hello["known"], settings["mix"], (await tab.until("finished"))["seed"]
-
-    assert tabs(run, app) == (True, {"happy": 1}, 7)
-
-
-def test_the_session_that_was_left_longest_ago_makes_room(tabs, app, monkeypatch):
-    async def run(*three):
-        Tab = type(three[0])
-        monkeypatch.setattr("pxs.app.desk.MOST_SESSIONS", 3)
-        for tab in three:
-            await tab.until("hello")
-        folders = [tab.session.shelf.folder for tab in three]
-        fourth = await Tab(app).connect()
-        full = await fourth.until("full")
-        await fourth.close()
-        assert "try again later" in full["message"]
-        for tab in (three[1], three[0]):
-            await tab.close()
-            while tab.session.listeners:
-                await asyncio.sleep(0.01)
-        await fourth.connect()
-        await fourth.until("finished")
-        await fourth.close()
-        for tab in three[:2]:
-            await tab.connect()
-        return [folder.exists() for folder in folders]
-
-    app.desk.sessions.clear()
-    assert tabs(run, app, 3) == [True, False, True]
 
 
 def test_samples_and_mixes_are_what_they_say():
@@ -396,7 +243,7 @@ def test_one_of_several_faces_is_edited_alone_and_others_can_be_chosen(tabs, app
         tab.wish("face", face=3)  # there is none such
         tab.wish("face", face=1)
         second = await tab.until("picture")
-        event = await edited(tab)
+        event = await tab.edited()
         alone = (await tab.fetch("edit.png")).body
         tab.wish("face", face=None)
         return first, second, event, alone, await tab.until("picture")
