@@ -112,7 +112,7 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def spread(content: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values, those of a list of numbers, words or nothing as "name.0", "name.1", ..."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, list) and value and not any(isinstance(inner, list | dict) for inner in value):
             found |= {f"{name}.{index}": inner for index, inner in enumerate(value)}
@@ -121,7 +121,7 @@ def spread(content: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _entries(found: Mapping[str, Any], name: str, file: Path, about: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _entries(found: Mapping[str, Any], name: str, file: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
     entries = found.get(name)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         lists = ", ".join(k for k, v in found.items() if isinstance(v, list) and v and isinstance(v[0], dict))
