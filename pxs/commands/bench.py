@@ -34,16 +34,23 @@ if TYPE_CHECKING:
 PROTOCOLS = ("own", "paper")
 PARALLEL = WORKERS.named("judge-parallel")
 PRICE = Real("judge-prices", 0, 1e6, "per million tokens")
-WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
-METHODS = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
-ALL = tuple(name for name in METHODS if name != "words")  # words mean nothing to the text encoder of mini
+CONTROLLED = ("base", "pixelsmile", *NAMES, "attributecontrol_naive", "flowslider")
+CALIBRATED = tuple(f"{name}_calibrated" for name in CONTROLLED)
+WEIGHED = (*CALIBRATED, *NAMES)  # methods with a file of their own
+METHODS = ("truth", "source", "words", *CONTROLLED, *CALIBRATED)
+ALL = ("truth", "source", "base", "pixelsmile", "pixelsmile_calibrated", *CONTROLLED[2:])
+"""Those of the published table; words mean nothing to the text encoder of mini."""
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser("bench", help="compare methods", description="Run and judge methods on a benchmark.")
     command.add_argument(
-        "--methods", nargs="+", required=True, metavar="NAME", help=f"{', '.join(METHODS)}, all, or NAME=FOLDER"
+        "--methods",
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help=f"{', '.join(ALL)}, words, all, NAME_calibrated, or NAME=FOLDER",
     )
     command.add_argument(
         "--weights",

@@ -31,21 +31,23 @@ PREVIEWS = 4  # the steps are divided into so many parts; a preview follows each
 
 
 class Request(NamedTuple):
-    """The mix, seed and number of denoising steps of one edit."""
+    """The mix, seed and number of denoising steps of one edit, and whether its intensities are calibrated."""
 
     mix: Mix
     seed: int
     steps: int
+    calibrated: bool = False
 
     @property
     def line(self) -> str:
         """The line of Python that makes the edit."""
-        return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps})"
+        calibrated = ", calibrated=True" if self.calibrated else ""
+        return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps}{calibrated})"
 
     @classmethod
     def of(cls, edits: Edits) -> Request:
         """The request of an edit."""
-        return cls(edits.mixes[0], edits.seed, edits.steps)
+        return cls(edits.mixes[0], edits.seed, edits.steps, edits.calibration is not None)
 
     @property
     def remarks(self) -> list[str]:
@@ -63,7 +65,7 @@ class Request(NamedTuple):
         [mix] = as_mixes([self.mix])
         for name, value in mix.items():
             Real(name, 0, MAX_INTENSITY, "the range of its slider")(value)
-        return Request(mix, Whole("seed", 0, MAX_SEED)(self.seed), STEPS(self.steps))
+        return Request(mix, Whole("seed", 0, MAX_SEED)(self.seed), STEPS(self.steps), self.calibrated)
 
 
 def previewed(index: int, total: int) -> bool:
@@ -153,12 +155,12 @@ class Worker:
         mixes = [request.mix]
         if job.cancelled():
             return
-        for step in self.portrait.steps(mixes, request.seed, request.steps):
+        for step in self.portrait.steps(mixes, request.seed, request.steps, request.calibrated):
             if job.cancelled():
                 return
             preview = self.portrait.preview(step.clean)[0] if previewed(step.index, step.total) else None
             self._notify(job, self.events.stepped, step.index + 1, preview)
-        self._notify(job, self._finish, self.portrait.finish(step, mixes, request.seed), job)
+        self._notify(job, self._finish, self.portrait.finish(step, mixes, request.seed, request.calibrated), job)
 
     def _finish(self, edits: Edits, job: Future[Edits]) -> None:
         self.edits = edits
