@@ -10,9 +10,9 @@ drawn people that neither a training nor the benchmark has seen, each neutral in
     source_latents  zero="source" (pxs/editing/zero.py), without the detail that the VAE loses
     source          zero="source"
 
-The velocity's weight w is that of zero.py, with FULL = 1, for all. Prints for each way and intensity: ID Sim to the
-source (cosine of the embedded judge), PSNR to the source and to the drawing of that intensity (dB; at most 99), and the
-intensity that is shown, that of the nearest drawing. Then the passes of the transformer a step.
+The velocity's weight w is that of zero.py, with FULL = 1, for all. Prints for each way: ID Sim to the source (cosine of
+the embedded judge), PSNR to the source and to the drawing of that intensity (dB; at most 99), the intensity that is
+shown, that of the nearest drawing, and the passes of the transformer.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from pxs.quantities import COUNT, STEPS
 
 INTENSITIES = (0.0, 0.1, 0.25, 0.5, 1.0)
 MEASURES = ("ID Sim", "PSNR to the source", "PSNR to the drawing", "shown")
+COLUMNS = dict(zip(MEASURES, ((0, 3, 4), (0,), (2, 3, 4), (1, 2, 3, 4)), strict=True))  # of INTENSITIES, in the table
 FIRST = 6_000  # number of the first person among those held out
 HIGHEST = 99.0  # PSNR of equal pictures
 KEEP = "Keep the image the same"
@@ -111,24 +112,23 @@ def measure(people: int, steps: int) -> dict[str, NDArray[np.float64]]:
         person, style = Identity.sample(number), list(DOMAINS)[index % 2]
         portrait = editor.open(draw(person, style=style), style)
         for name in (EXPRESSIONS[2 * index % 12], EXPRESSIONS[(2 * index + 7) % 12]):
-            for way, pictures in edits(portrait, sweep(name, INTENSITIES), steps):
-                found[way].append(_measured(judge, portrait.source, pictures, person, name, style))
+            made = dict(edits(portrait, sweep(name, INTENSITIES), steps))
+            shown = measured_intensity([one for way in PASSES for one in made[way]], person, name, style)
+            drawings = truth(person, sweep(name, INTENSITIES), style, portrait.source.width)
+            for way, row in zip(PASSES, shown.reshape(len(PASSES), -1), strict=True):
+                found[way].append(np.array([*_compared(judge, portrait.source, drawings, made[way]), row]))
     return {way: np.mean(rows, axis=0) for way, rows in found.items()}
 
 
-def _measured(
-    judge: IdentityJudge, source: Image.Image, pictures: Sequence[Image.Image], person: Identity, name: str, style: str
-) -> NDArray[np.float64]:
-    """MEASURES x INTENSITIES of the pictures of one expression."""
+def _compared(
+    judge: IdentityJudge, source: Image.Image, drawings: Sequence[Image.Image], pictures: Sequence[Image.Image]
+) -> tuple[list[float], list[float], list[float]]:
+    """The first three of MEASURES for pictures at INTENSITIES."""
     first, *others = judge.embed([source, *pictures])
-    drawings = truth(person, sweep(name, INTENSITIES), style, source.width)
-    return np.array(
-        [
-            [float(first @ other) for other in others],
-            [_psnr(one, source) for one in pictures],
-            [_psnr(one, drawing) for one, drawing in zip(pictures, drawings, strict=True)],
-            measured_intensity(pictures, person, name, style),
-        ]
+    return (
+        [float(first @ other) for other in others],
+        [_psnr(one, source) for one in pictures],
+        [_psnr(one, drawing) for one, drawing in zip(pictures, drawings, strict=True)],
     )
 
 
@@ -139,20 +139,26 @@ def _psnr(a: Image.Image, b: Image.Image) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit status."""
     parser = Parser(prog="python -m analysis.origin", description="Compare ways to begin at the source.")
-    parser.add_argument("--people", type=argument(COUNT.named("people")), default=6, help="drawn people (default 6)")
+    parser.add_argument("--people", type=argument(COUNT.named("people")), default=4, help="drawn people (default 4)")
     parser.add_argument("--steps", type=argument(STEPS), default=12, help="denoising steps (default 12)")
     return parser.run(_print, arguments)
 
 
-def _print(args: argparse.Namespace) -> None:
-    found = measure(args.people, args.steps)
-    print("| way | measure | " + " | ".join(f"{a:g}" for a in INTENSITIES) + " | passes |")
-    print("|---" * (len(INTENSITIES) + 3) + "|")
+def table(found: Mapping[str, NDArray[np.float64]]) -> str:
+    """A Markdown table of what `measure` returns, a row a way."""
+    heads = [f"{name} at {' / '.join(f'{INTENSITIES[i]:g}' for i in places)}" for name, places in COLUMNS.items()]
+    lines = ["| " + " | ".join(["way", *heads, "passes"]) + " |", "|---" * (len(heads) + 2) + "|"]
     for way, rows in found.items():
-        for name, row in zip(MEASURES, rows, strict=True):
+        cells = []
+        for name, places in COLUMNS.items():
             digits = 1 if name.startswith("PSNR") else 3
-            cells = [f"{value:.{digits}f}" for value in row]
-            print(f"| {way} | {name} | " + " | ".join(cells) + f" | {PASSES[way]} |")
+            cells.append(" / ".join(f"{rows[MEASURES.index(name), i]:.{digits}f}" for i in places))
+        lines.append("| " + " | ".join([way, *cells, PASSES[way]]) + " |")
+    return "\n".join(lines)
+
+
+def _print(args: argparse.Namespace) -> None:
+    print(table(measure(args.people, args.steps)))
 
 
 if __name__ == "__main__":
