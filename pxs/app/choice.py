@@ -17,7 +17,7 @@ from pxs.editing.photographs.choosing import check_face, doubt
 from pxs.editing.portrait import Portrait
 from pxs.editing.request import Request
 from pxs.errors import ImageError, PxsError, one_line
-from pxs.expressions import Mix
+from pxs.expressions import NEUTRAL, Mix
 from pxs.faces import RENDERED
 from pxs.images import Picture, open_picture, read_text
 
@@ -84,6 +84,8 @@ def settings_in(content: bytes) -> Settings | None:
     """The settings in a file that holds an edit of ours; None for any other file, or for an edit beyond the sliders."""
     try:
         text = read_text(content)
+        if text.get("calibrated", "no") != "no" or text.get("zero", NEUTRAL) != NEUTRAL:
+            return None
         request = Request(Mix(json.loads(text["mix"])), int(text["seed"]), int(text["steps"])).check()
         return Settings(request, Origin.of(text))
     except (PxsError, KeyError, ValueError, RecursionError):

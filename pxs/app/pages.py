@@ -21,7 +21,7 @@ from pxs.app.shelf import ANIMATIONS
 from pxs.batch.presets import read_preset
 from pxs.editing.request import Request
 from pxs.errors import OutputError, PxsError, UsageError, one_line
-from pxs.expressions import check_domain
+from pxs.expressions import NEUTRAL, check_domain
 from pxs.serving import Handler, Stranger
 from pxs.storage.files import replace_file
 
@@ -161,6 +161,8 @@ def _preset(folder: Path, content: bytes, name: str) -> Request:
         raise UsageError(str(error).replace(str(file), name)) from None
     if len(preset.mixes) > 1:
         raise UsageError(f"{name} holds {len(preset.mixes)} mixes, and the page edits one at a time: give one of them")
+    if preset.calibrated or preset.zero != NEUTRAL:
+        raise UsageError(f"{name} is calibrated or begins at the source, which the page cannot: give it to pxs edit")
     return Request(preset.mixes[0], preset.seed, preset.steps).check()
 
 

@@ -2,8 +2,9 @@
 
     {"mix": {"happy": 0.7, "surprised": 0.3}, "seed": 42, "steps": 50, "domain": "human"}
 
-"mixes", a list of such objects, stands for several edits of each picture. All but the mix may be left out. The panel
-writes these files. The name of an expression is a preset too: it at full intensity; "basic" is all of the basic six.
+"mixes", a list of such objects, stands for several edits of each picture. All but the mix may be left out; "calibrated"
+(true) and "zero" ("source") may be added. The panel writes these files. Presets are also: a picture that the workbench
+edited, for the settings of its edit; the name of an expression, for it at full intensity; "basic" for the basic six.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line
+from pxs.editing.zero import check_zero
+from pxs.errors import ExpressionError, OutputError, ScaleError, UsageError, one_line, shown
 from pxs.expressions import BASIC, EXPRESSIONS, NEUTRAL, Mix, check_domain
+from pxs.images import read_text
 from pxs.storage.paths import PathName, check_path
 from pxs.storage.provenance import write_json
 
@@ -24,14 +27,16 @@ if TYPE_CHECKING:
 
 NAMED = {NEUTRAL: (Mix(),), **{e: (Mix({e: 1}),) for e in EXPRESSIONS}, "basic": tuple(Mix({e: 1}) for e in BASIC)}
 MOST_BYTES, MOST_MIXES, MOST_SEED, MOST_STEPS = 1_000_000, 1000, 2**63 - 1, 10_000
-_KEYS = ("mix", "mixes", "seed", "steps", "domain")
+_PICTURES = (b"\x89PNG", b"\xff\xd8", b"RIFF")  # how PNG, JPEG and WebP files begin
+_KEYS = ("mix", "mixes", "seed", "steps", "domain", "calibrated", "zero")
 
 
 @dataclass(frozen=True)
 class Preset:
     """What to make of each picture: an edit for each of the mixes, at least one. seed and steps: of the sampling.
 
-    faces: those that are edited alone, the whole picture where None; not in the files.
+    faces: those that are edited alone, the whole picture where None; not in the files. calibrated: as in
+    `Portrait.edit`; zero: as in `LoadOptions`.
     """
 
     mixes: tuple[Mix, ...]
@@ -39,10 +44,15 @@ class Preset:
     steps: int = 50
     domain: str = "human"
     faces: Alone | None = None
+    calibrated: bool = False
+    zero: str = "neutral"
 
 
 def read_preset(name: PathName) -> Preset:
-    """The preset in a file, or of this name. Raises UsageError if there is neither or the file cannot be used."""
+    """The preset in a file, of an edited picture, or of this name.
+
+    Raises UsageError if there is neither or the file cannot be used.
+    """
     text = str(name)
     if text in NAMED:
         return Preset(NAMED[text])
@@ -51,6 +61,8 @@ def read_preset(name: PathName) -> Preset:
     try:
         with open(name, "rb") as file:
             content = file.read(MOST_BYTES + 1)
+        if content.startswith(_PICTURES):
+            return _preset(_edit_in(check_path(name)))
         if len(content) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES} bytes")
         return _preset(json.loads(content))
@@ -78,7 +90,24 @@ def _preset(found: Any) -> Preset:
     if not isinstance(domain, str):
         raise ValueError(f'"domain" {domain!r} is not a text')
     seed, steps = _whole(found, "seed", 42, 0, MOST_SEED), _whole(found, "steps", 50, 1, MOST_STEPS)
-    return Preset(read, seed, steps, check_domain(domain))
+    calibrated = found.get("calibrated", False)
+    if not isinstance(calibrated, bool):
+        raise ValueError(f'"calibrated" {shown(calibrated)} is neither true nor false')
+    zero = check_zero(found.get("zero", "neutral"))
+    return Preset(read, seed, steps, check_domain(domain), calibrated=calibrated, zero=zero)
+
+
+def _edit_in(file: Path) -> dict[str, Any]:
+    """What the text of an edited picture says, as the content of a preset file; ValueError for another picture."""
+    said = read_text(file)
+    if not {"mix", "seed", "steps"} <= said.keys():
+        raise ValueError("the picture does not say by which settings it was edited")
+    mix = json.loads(said["mix"])
+    if isinstance(mix, list):
+        raise ValueError("each of its faces has a mix of its own: give them with --face and --mix")
+    named: dict[str, Any] = {key: said[key] for key in ("domain", "zero") if key in said}
+    calibrated = said.get("calibrated", "no") != "no"
+    return {"mix": mix, "seed": int(said["seed"]), "steps": int(said["steps"]), "calibrated": calibrated, **named}
 
 
 def _mix(entries: Any) -> Mix:
@@ -104,4 +133,7 @@ def write_preset(preset: Preset, path: PathName, overwrite: bool = False) -> Pat
         raise OutputError(f"{str(path)!r} exists already: choose another name or allow overwriting")
     mixes = [dict(mix) for mix in preset.mixes]
     said = {"mix": mixes[0]} if len(mixes) == 1 else {"mixes": mixes}
-    return write_json(target, {**said, "seed": preset.seed, "steps": preset.steps, "domain": preset.domain})
+    sampling = {"seed": preset.seed, "steps": preset.steps, "domain": preset.domain}
+    chosen = {"calibrated": True} if preset.calibrated else {}
+    zero = {} if preset.zero == "neutral" else {"zero": preset.zero}
+    return write_json(target, {**said, **sampling, **chosen, **zero})

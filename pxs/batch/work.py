@@ -102,7 +102,7 @@ def _write(editor: Editor, settings: Settings, job: Job) -> None:
     preset = settings.preset
     picture, faces = open_picture(job.path), preset.faces
     opened = editor.open(picture, preset.domain) if faces is None else faces.open(editor, picture, preset.domain)
-    edits = opened.edit(preset.mixes, preset.seed, preset.steps, progress=False)
+    edits = opened.edit(preset.mixes, preset.seed, preset.steps, False, preset.calibrated)
     kept = replace(edits, provenance={**edits.provenance, "key": job.key})
     first = (settings.folder / job.files[0]).parent
     kept.save(first, overwrite=True, names=[Path(file).name for file in job.files])

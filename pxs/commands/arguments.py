@@ -15,6 +15,7 @@ from pxs.quantities import REUSE, SCALE, SEED, STEPS
 from pxs.storage.paths import check_path, exists
 
 if TYPE_CHECKING:
+    from pxs.editing.calibration import Calibration
     from pxs.editing.editor import Editor
     from pxs.editing.options import LoadOptions
 
@@ -41,6 +42,12 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--steps", type=argument(STEPS), default=50, help="denoising steps (default 50)")
     command.add_argument(
         "--domain", "--data-type", default="human", choices=tuple(DOMAINS), help="kind of face (default human)"
+    )
+    command.add_argument(
+        "--calibrated", action="store_true", help="intensities as edits show them, by the adapter's calibration"
+    )
+    command.add_argument(
+        "--zero", choices=("neutral", "source"), help="what intensity 0 gives: a neutral face (default), or the source"
     )
     command.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
@@ -113,7 +120,7 @@ def load_editor(args: argparse.Namespace) -> Editor:
 
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
-    """The options in the flags of `add_model`, and in `--dtype` and `--recipe` where a command has them.
+    """The options in the flags of `add_model`, and in `--dtype`, `--recipe` and `--zero` where a command has them.
 
     A command without `--recipe` compares edits with their whole source: its recipe is "fitted".
     """
@@ -122,8 +129,16 @@ def load_options(args: argparse.Namespace) -> LoadOptions:
     from pxs.editing.options import LoadOptions
 
     dtype = getattr(torch, args.dtype) if getattr(args, "dtype", None) else None
-    recipe = getattr(args, "recipe", "fitted")
-    return LoadOptions(None, dtype, args.memory, args.schedule, args.attention, reuse=args.reuse, recipe=recipe)
+    recipe, zero = getattr(args, "recipe", "fitted"), getattr(args, "zero", None) or "neutral"
+    run = args.memory, args.schedule, args.attention
+    return LoadOptions(None, dtype, *run, reuse=args.reuse, recipe=recipe, zero=zero)
+
+
+def calibration_of_flags(args: argparse.Namespace) -> Calibration | None:
+    """The calibration that `--calibrated` means, None without the flag; raises AdapterError if there is none."""
+    from pxs.editing.checkpoints import calibration_of
+
+    return calibration_of(args.model_path, adapter_of(args)) if args.calibrated else None
 
 
 def adapter_of(args: argparse.Namespace) -> Mapping[str | Path, float] | str | None:

@@ -15,6 +15,7 @@ from pxs.commands.arguments import (
     add_expression_judge,
     add_model,
     add_picture,
+    calibration_of_flags,
     load_editor,
     path,
     refuse_existing,
@@ -95,15 +96,18 @@ def run(args: argparse.Namespace) -> None:
         "intensity": intensity,
         "seed": seed,
         "steps": steps,
+        "calibrated": args.calibrated,
+        "zero": args.zero or "neutral",
         "thresholds": vars(thresholds),
         "judges": {"expression": sees.name, "identity": knows.name},
     }
     prepared = FITTED.prepare(picture.image, sides_of(find_model(args.model_path)), None)
-    check_targets(files, mixes, seed, steps, args.domain, prepared, args.overwrite)
+    calibration = calibration_of_flags(args)
+    check_targets(files, mixes, seed, steps, args.domain, prepared, args.overwrite, calibration)
     refuse_existing([] if _is_of(table, asked) else [sheet, table], args.overwrite)
     with writing(folder):
         portrait = loaded().open(picture, args.domain)
-        keep(portrait, mixes, files, seed, steps, args.overwrite, progress=sys.stderr.isatty())
+        keep(portrait, mixes, files, seed, steps, args.overwrite, sys.stderr.isatty(), args.calibrated)
         images = [open_image(file) for file in files]
         judged = judge_blends(portrait.source, images, PAIRS, sees, knows, thresholds)
         pairs = [one.record(file.name) for one, file in zip(judged, files, strict=True)]

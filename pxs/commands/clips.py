@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from pxs.commands.arguments import load_editor, refuse_existing
+from pxs.commands.arguments import calibration_of_flags, load_editor, refuse_existing
 from pxs.errors import UsageError
 from pxs.expressions import Mix
 from pxs.quantities import SCALE
@@ -64,10 +64,11 @@ def edit_one_clip(args: argparse.Namespace, file: str, start: Mix, end: Mix) -> 
     kind, folder = KINDS[args.format or "mp4"], Path(args.output_dir)
     target = folder / f"{Path(file).stem}_{_slug(start, end)}{kind.suffix}"
     refuse_existing([target], args.overwrite)
+    calibration_of_flags(args)  # raises before the long look
     clip, progress = Clip(file), sys.stderr.isatty()
     frames = tqdm(clip.pictures(), "look", clip.frames, leave=False, unit="frame", disable=not progress)
     track = follow(frames, which, finder(), args.force)
-    course = Course(start, end, args.seed, args.steps, args.domain, only)
+    course = Course(start, end, args.seed, args.steps, args.domain, only, args.calibrated)
     with writing(folder):
         edit_clip(load_editor(args), clip, track, course, target, kind, progress)
     left = len(track.reasons)

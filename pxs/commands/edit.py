@@ -14,6 +14,7 @@ from pxs.commands.arguments import (
     add_model,
     add_recipe,
     add_sampling,
+    calibration_of_flags,
     load_editor,
     load_options,
     path,
@@ -76,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
         return edit_one_clip(args, file, *_ends(args))
     refuse_clips(args)
     mixes, asked = _mixes(args)
+    calibration = calibration_of_flags(args)
     if file is None:
-        return edit_pictures(args, mixes, asked)
+        return edit_pictures(args, mixes, asked, calibration)
     box = None if args.face_box is None else tuple(args.face_box)
     from pxs.editing.checkpoints import find_model, recipe_of, sides_of
     from pxs.editing.keeping import check_targets, keep
@@ -94,10 +96,11 @@ def run(args: argparse.Namespace) -> int:
     prepared = recipe.prepare(picture.image, sides_of(find_model(args.model_path)), box)
     warn_of_whole_picture(picture.image)
     files = [folder / name for name in names]
-    check_targets(files, mixes, args.seed, args.steps, args.domain, prepared, args.overwrite)
+    check_targets(files, mixes, args.seed, args.steps, args.domain, prepared, args.overwrite, calibration)
     with writing(folder):
         portrait = load_editor(args).open(picture, args.domain, box)
-        keep(portrait, mixes, files, args.seed, args.steps, args.overwrite, progress=sys.stderr.isatty())
+        progress = sys.stderr.isatty()
+        keep(portrait, mixes, files, args.seed, args.steps, args.overwrite, progress, args.calibrated)
     print(*files, sep="\n")
     return 0
 

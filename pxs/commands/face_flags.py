@@ -139,7 +139,7 @@ def edit_faces(
 
     group = Group(editor, cuts, args.domain, args.still, picture)
     edit = group.edit_each if has_own_mixes(args) else group.edit
-    return edit(mixes, args.seed, args.steps, progress=sys.stderr.isatty())
+    return edit(mixes, args.seed, args.steps, sys.stderr.isatty(), args.calibrated)
 
 
 def warn_of_whole_picture(picture: Image.Image) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pxs.commands.arguments import adapter_of, load_options, path
 from pxs.commands.clips import FORMATS as CLIPS
@@ -14,6 +15,9 @@ from pxs.errors import ImageError, UsageError
 from pxs.expressions import Mix
 from pxs.parsing import argument
 from pxs.quantities import WORKERS
+
+if TYPE_CHECKING:
+    from pxs.editing.calibration import Calibration
 
 ENGINES = ("local", "ray")  # as in batch/run, whose import would take a second
 SHOWN = 20  # failures and warnings that are named; the index has all
@@ -32,7 +36,9 @@ def add_pictures(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--image-path", nargs="+", type=path, default=[], metavar="PICTURE", help="the same as a flag")
     command.add_argument(
-        "--preset", metavar="NAME|FILE", help="mixes, seed and steps from a JSON file; or an expression, or basic"
+        "--preset",
+        metavar="NAME|FILE",
+        help="mixes, seed and steps from a JSON file or an edited picture; or an expression, or basic",
     )
     command.add_argument(
         "--format",
@@ -56,9 +62,10 @@ def use_preset(args: argparse.Namespace) -> list[Mix]:
     if args.preset and (args.mix or args.expression or args.scales is not None):
         raise UsageError("--preset excludes --mix, --expression and --scales: give one of them")
     preset = read_preset(args.preset) if args.preset else Preset(())
-    for name in ("seed", "steps", "domain"):
+    for name in ("seed", "steps", "domain", "zero"):
         if getattr(args, name) is None:
             setattr(args, name, getattr(preset, name))
+    args.calibrated = args.calibrated or preset.calibrated
     return list(preset.mixes)
 
 
@@ -79,7 +86,9 @@ def in_format(name: str, form: str | None) -> str:
     return name if form is None else name.rpartition(".")[0] + FORMAT_SUFFIXES[form]
 
 
-def edit_pictures(args: argparse.Namespace, mixes: Sequence[Mix], asked: Sequence[Asked]) -> int:
+def edit_pictures(
+    args: argparse.Namespace, mixes: Sequence[Mix], asked: Sequence[Asked], calibration: Calibration | None = None
+) -> int:
     """Edit many pictures, print what was done; the exit status: 1 if any failed, else 0."""
     from pxs.batch.finding import find_pictures
     from pxs.batch.presets import Preset
@@ -98,10 +107,11 @@ def edit_pictures(args: argparse.Namespace, mixes: Sequence[Mix], asked: Sequenc
         names = (recipe.file_name(stem, mix, one) for mix, one in zip(mixes, asked, strict=True))
         return [in_format(name, args.format) for name in names]
 
-    preset = Preset(tuple(mixes), args.seed, args.steps, args.domain, faces)
+    preset = Preset(tuple(mixes), args.seed, args.steps, args.domain, faces, args.calibrated)
     settings = Settings(preset, folder, *model)
+    identity = identity_of(*model) | ({} if calibration is None else {"calibration": calibration.sha256})
     summary = edit_many(
-        *(pictures, settings, identity_of(*model), name_files, args.engine, args.workers, args.overwrite),
+        *(pictures, settings, identity, name_files, args.engine, args.workers, args.overwrite),
         progress=sys.stderr.isatty(),
     )
     _report_warnings(summary.warned)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, find_adapters, load_adapters
 from pxs.editing.attention import set_attention
+from pxs.editing.calibration import Calibration, find_calibration
 from pxs.editing.folders import check_parts, read_settings
 from pxs.editing.memory import choose, place
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
@@ -118,13 +119,21 @@ def identity_of(model: str | Path, adapter: Choice, options: LoadOptions) -> dic
     files = _adapter_files(folder, adapter)
     dtype = "" if options.dtype is None else str(options.dtype)
     chosen = {name: str(getattr(options, name)) for name in ("memory", "schedule", "attention", "reuse")}
+    zero = {} if options.zero == "neutral" else {"zero": options.zero}  # as keys were before there was a choice
     return {
         "model_hash": fingerprint(folder),
         "adapter_hash": ", ".join(f"{file_hash(file)} {weight:g}" for file, weight in files.items()),
         "recipe": find_recipe(options.recipe, options.schedule, folder, files).name,
         "dtype": dtype,
         **chosen,
+        **zero,
     }
+
+
+def calibration_of(model: str | Path, adapter: Choice) -> Calibration:
+    """The calibration of a choice of adapters, without loading the model; raises as `find_calibration`."""
+    files = _adapter_files(find_model(model), adapter)
+    return find_calibration([(file, file_hash(file), weight) for file, weight in files.items()])
 
 
 def _adapter_files(folder: Path, adapter: Choice) -> dict[Path, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pxs import quantities
 from pxs.editing.adapters import DEFAULT_ADAPTER, Choice
+from pxs.editing.calibration import Calibration, find_calibration
 from pxs.editing.checkpoints import ADAPTER_FILE, Checkpoint, find_model, load_checkpoint
 from pxs.editing.conditioning import Encode
 from pxs.editing.exact import DEFAULT, PLAIN, Savings
@@ -31,6 +32,7 @@ from pxs.editing.photographs import Which, check_alone, cut_faces
 from pxs.editing.portrait import Portrait
 from pxs.editing.recipes import RECIPES
 from pxs.editing.sampling import Prepare, stock_velocity
+from pxs.editing.zero import check_zero
 from pxs.errors import ModelError
 from pxs.expressions import COLOURS, EXPRESSIONS, Domain, check_domain
 from pxs.images import Box, Source, from_array, open_picture, to_array
@@ -59,20 +61,25 @@ def load(
     see `load_checkpoint`, and TypeError for an option that does not exist.
     """
     chosen = replace(options, **changes)
-    return Editor(load_checkpoint(model, adapter, chosen), chosen.savings, chosen.compile, chosen.reuse)
+    return Editor(load_checkpoint(model, adapter, chosen), chosen.savings, chosen.compile, chosen.reuse, chosen.zero)
 
 
 class Editor:
     """A loaded model. `editor.open(picture)` gives a `Portrait`; `editor.pipe` is the stock pipeline underneath.
 
-    `savings`, `compile` and `reuse` as in `load`; several editors may share one checkpoint.
+    `savings`, `compile`, `reuse` and `zero` as in `load`; several editors may share one checkpoint.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, savings: Savings = DEFAULT, compile: bool = False, reuse: float = 0.0
+        self,
+        checkpoint: Checkpoint,
+        savings: Savings = DEFAULT,
+        compile: bool = False,
+        reuse: float = 0.0,
+        zero: str = "neutral",
     ) -> None:
         self.checkpoint, self.savings, self.batch, self.recipe = checkpoint, savings, BATCH, checkpoint.recipe
-        self.reuse, self.compile = quantities.REUSE(reuse), compile
+        self.reuse, self.compile, self.zero = quantities.REUSE(reuse), compile, check_zero(zero)
         if savings.graphs and checkpoint.options.memory == "int8":
             raise ModelError("memory mode 'int8' looks at values, which a CUDA graph cannot: take fp8, or no graphs")
         self.pipe: QwenImageEditPlusPipeline = checkpoint.pipe
@@ -99,6 +106,7 @@ class Editor:
             savings=self.savings,
             compile=self.compile,
             reuse=self.reuse,
+            zero=self.zero,
         )
         model = str(check_path(c.name).absolute()) if kind_of(c.name) == "folder" else c.name
         adapters = {DEFAULT_ADAPTER if a.file == own else a.file.absolute(): a.weight for a in c.adapters}
@@ -145,8 +153,14 @@ class Editor:
             "attention": c.options.attention,
             "reuse": f"{self.reuse:g}",
             "recipe": self.recipe.name,
+            "zero": self.zero,
             **versions(),
         }
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """That of its adapter, for calibrated intensities; raises AdapterError and DataError as `find_calibration`."""
+        return find_calibration([(a.file, a.sha256, a.weight) for a in self.checkpoint.adapters])
 
     def halve_batch(self, size: int) -> None:
         """From now on, edit half as many together as `size`, for which memory did not suffice; ModelError for 1."""

@@ -11,6 +11,7 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
+from pxs.editing.calibration import Calibration
 from pxs.errors import OutputError
 from pxs.expressions import Mix
 from pxs.images import FORMAT_SUFFIXES, Picture, animate, from_array, save_picture, to_array, wrapped_sheet
@@ -32,6 +33,7 @@ class Edits(Shown, Sequence[Image.Image]):
     origin: the file that the source was read from, whose opacity, colours and EXIF data saved edits keep; None with the
     recipe "published".
     each: for one image whose faces have a mix each: these; `mixes` then holds the first of them.
+    calibration: by which the model was asked for other intensities than `mixes`, None without one.
     """
 
     source: Image.Image
@@ -43,6 +45,7 @@ class Edits(Shown, Sequence[Image.Image]):
     raw: tuple[Image.Image, ...] = ()
     origin: Picture | None = None
     each: tuple[Mix, ...] = ()
+    calibration: Calibration | None = None
 
     @overload
     def __getitem__(self, index: int) -> Image.Image: ...
@@ -120,7 +123,7 @@ class Edits(Shown, Sequence[Image.Image]):
 
     def text(self, mix: Mix) -> dict[str, str]:
         """The text chunks of one edit's PNG."""
-        found = edit_text(self.provenance, self.seed, self.steps, mix)
+        found = edit_text(self.provenance, self.seed, self.steps, mix, self.calibration)
         return {**found, "mix": json.dumps([dict(one) for one in self.each])} if self.each else found
 
     def slug(self, mix: Mix) -> str:
@@ -132,9 +135,16 @@ class Edits(Shown, Sequence[Image.Image]):
         return animate(list(self.images), path, seconds=seconds, edited=True)
 
 
-def edit_text(provenance: Mapping[str, str], seed: int, steps: int, mix: Mix) -> dict[str, str]:
-    """What the file of an edit says about it."""
-    return {**provenance, "seed": str(seed), "steps": str(steps), "mix": json.dumps(dict(mix))}
+def edit_text(
+    provenance: Mapping[str, str], seed: int, steps: int, mix: Mix, calibration: Calibration | None = None
+) -> dict[str, str]:
+    """What the file of an edit says about it.
+
+    "mix" holds the intensities that were asked for, "calibrated" the hash of the calibration, or "no".
+    """
+    calibrated = "no" if calibration is None else calibration.sha256
+    sampling = {"seed": str(seed), "steps": str(steps), "calibrated": calibrated}
+    return {**provenance, **sampling, "mix": json.dumps(dict(mix))}
 
 
 def check_names(names: Sequence[str]) -> Sequence[str]:

@@ -49,20 +49,35 @@ class Group:
         opened = open_picture(image)
         return cls(editor, cut_faces(opened.image, faces, only, force), domain, still, opened)
 
-    def edit(self, mixes: Sequence[Mix] | Mix, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
+    def edit(
+        self,
+        mixes: Sequence[Mix] | Mix,
+        seed: int = SEED,
+        steps: int = STEPS,
+        progress: bool = True,
+        calibrated: bool = False,
+    ) -> Edits:
         """The picture with each of the mixes on all of the faces; raises as `Portrait.edit`."""
-        parts = [portrait.edit(mixes, seed, steps, progress) for portrait in self.portraits]
+        parts = [portrait.edit(mixes, seed, steps, progress, calibrated) for portrait in self.portraits]
         images = tuple(merge(parts[0].source, alike) for alike in zip(*parts, strict=True))
         return replace(parts[0], images=images, provenance=self._notes(parts), raw=_raw(parts))
 
-    def edit_each(self, mixes: Sequence[Mix], seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
+    def edit_each(
+        self,
+        mixes: Sequence[Mix],
+        seed: int = SEED,
+        steps: int = STEPS,
+        progress: bool = True,
+        calibrated: bool = False,
+    ) -> Edits:
         """The picture with one mix a face, in the order of `portraits`; one image. Raises as `Portrait.edit`.
 
         Raises ScaleError for another number of mixes than of faces.
         """
         if len(mixes) != len(self.portraits):
             raise ScaleError(f"{len(mixes)} mixes were given for {len(self.portraits)} faces: give one a face")
-        parts = [p.edit(mix, seed, steps, progress) for p, mix in zip(self.portraits, mixes, strict=True)]
+        pairs = zip(self.portraits, mixes, strict=True)
+        parts = [portrait.edit(mix, seed, steps, progress, calibrated) for portrait, mix in pairs]
         image = merge(parts[0].source, [part[0] for part in parts])
         notes = self._notes(parts)
         return replace(parts[0], images=(image,), provenance=notes, raw=_raw(parts), each=tuple(mixes))

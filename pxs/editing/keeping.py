@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pxs.editing.calibration import Calibration
 from pxs.editing.edits import check_names, edit_text
 from pxs.editing.portrait import Portrait
 from pxs.editing.recipes import Prepared
@@ -26,6 +27,7 @@ def check_targets(
     domain: str,
     prepared: Prepared,
     overwrite: bool = False,
+    calibration: Calibration | None = None,
 ) -> None:
     """Before a model is loaded: whether `keep` could write these files.
 
@@ -38,7 +40,7 @@ def check_targets(
             raise OutputError(f"two edits would show {mix}: ask for each mix once")
     known = {"domain": domain, "source": picture_hash(prepared.shown)}
     if not overwrite:
-        finished(_wanted(known, paths, mixes, seed, steps))
+        finished(_wanted(known, paths, mixes, seed, steps, calibration))
 
 
 def keep(
@@ -49,24 +51,33 @@ def keep(
     steps: int,
     overwrite: bool = False,
     progress: bool = True,
+    calibrated: bool = False,
 ) -> None:
     """Edit what is missing of `paths`, files of one folder, one a mix, and write it batch by batch.
 
     Raises OutputError if a file is there that is not the wanted edit, unless `overwrite`, which makes all anew; and as
     `Portrait.edit` and `Edits.save` do.
     """
-    there = set() if overwrite else finished(_wanted(portrait.provenance, paths, mixes, seed, steps))
+    calibration = portrait.editor.calibration if calibrated else None
+    wanted = _wanted(portrait.provenance, paths, mixes, seed, steps, calibration)
+    there = set() if overwrite else finished(wanted)
     first = 0
     while first < len(mixes):
         size = portrait.editor.batch
         part = paths[first : first + size]
         if not there.issuperset(part):
-            edits = portrait.edit(mixes[first : first + size], seed, steps, progress)
+            edits = portrait.edit(mixes[first : first + size], seed, steps, progress, calibrated)
             edits.save(part[0].parent, overwrite=True, names=[path.name for path in part])
         first += len(part)
 
 
 def _wanted(
-    provenance: Mapping[str, str], paths: Sequence[Path], mixes: Sequence[Mix], seed: int, steps: int
+    provenance: Mapping[str, str],
+    paths: Sequence[Path],
+    mixes: Sequence[Mix],
+    seed: int,
+    steps: int,
+    calibration: Calibration | None,
 ) -> dict[Path, dict[str, str]]:
-    return {path: edit_text(provenance, seed, steps, mix) for path, mix in zip(paths, mixes, strict=True)}
+    texts = (edit_text(provenance, seed, steps, mix, calibration) for mix in mixes)
+    return dict(zip(paths, texts, strict=True))

@@ -11,6 +11,7 @@ from pxs.editing.memory import AUTO, check_mode
 from pxs.editing.recipes import AUTO as AUTO_RECIPE
 from pxs.editing.recipes import Recipe, check_recipe
 from pxs.editing.sampling import check_schedule
+from pxs.editing.zero import check_zero
 from pxs.quantities import REUSE
 
 
@@ -30,9 +31,11 @@ class LoadOptions:
     recipe: "published", the steps of the public PixelSmile script; "fitted", those of this workbench; or a `Recipe`.
     "auto" is "published" for the full model with an adapter whose notes do not say otherwise, else "fitted": see
     recipes.py, also for the reason.
+    zero: what intensity 0 gives: "neutral", a neutral face as the model draws it, or "source", the picture itself; see
+    zero.py.
 
-    Raises ModelError for an unknown memory mode, schedule or recipe, and for a recipe that does not fit the schedule;
-    ScaleError for an impossible `reuse`.
+    Raises ModelError for an unknown memory mode, schedule, recipe or zero, and for a recipe that does not fit the
+    schedule; ScaleError for an impossible `reuse`.
     """
 
     device: str | None = None
@@ -44,12 +47,14 @@ class LoadOptions:
     compile: bool = False
     reuse: float = 0.0
     recipe: str | Recipe = AUTO_RECIPE
+    zero: str = "neutral"
 
     def __post_init__(self) -> None:
         check_mode(self.memory)
         check_schedule(self.schedule)
         object.__setattr__(self, "reuse", REUSE(self.reuse))
         check_recipe(self.recipe, self.schedule)
+        check_zero(self.zero)
 
 
 DEFAULT_OPTIONS = LoadOptions()

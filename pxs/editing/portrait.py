@@ -25,8 +25,9 @@ from pxs.editing.edits import Edits
 from pxs.editing.photographs import Cut, Faces, Which, finder, prepare_cut
 from pxs.editing.photographs.reading import read
 from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, unpack
+from pxs.editing.zero import from_source, model_share, with_detail
 from pxs.errors import ExpressionError, shown
-from pxs.expressions import Expression, Mix, Mixes, Scales, as_mixes, check_pair, several_scales, sweep
+from pxs.expressions import NEUTRAL, Expression, Mix, Mixes, Scales, as_mixes, check_pair, several_scales, sweep
 from pxs.images import Box, Picture, Source, open_image, picture_hash, psnr, to_array
 from pxs.images.showing import Showing, Shown
 
@@ -100,15 +101,25 @@ class Portrait(Shown):
         """Rows and columns of the latents."""
         return self.latents.shape[2], self.latents.shape[3]
 
-    def steps(self, mixes: Mixes, seed: int = SEED, steps: int = STEPS) -> Iterator[DenoisingStep]:
-        """Denoise all mixes in one batch and yield a `DenoisingStep` after each step.
+    def steps(
+        self, mixes: Mixes, seed: int = SEED, steps: int = STEPS, calibrated: bool = False
+    ) -> Iterator[DenoisingStep]:
+        """Denoise all mixes in one batch and yield a `DenoisingStep` after each step; `calibrated` as in `edit`.
 
         `preview` turns its latents into images.
 
         Raises ExpressionError for what is not a mix, and ScaleError without mixes or for an impossible number.
         """
         several, seed, steps = as_mixes(mixes), quantities.SEED(seed), quantities.STEPS(steps)
-        return self.denoise(self.editor.recipe.interpolate(self.embeddings, several), seed, steps)
+        given, prepare = self._given(several, calibrated), self.editor.prepare
+        if self.editor.zero == "source":
+            shares, neutral = [model_share(mix) for mix in given], self.embeddings[NEUTRAL][None]
+            prepare = from_source(prepare, pack(self.latents), neutral, shares)
+        return self.denoise(self.editor.recipe.interpolate(self.embeddings, given), seed, steps, prepare)
+
+    def _given(self, mixes: Sequence[Mix], calibrated: bool) -> list[Mix]:
+        """The mixes that the model is given for those that were asked for."""
+        return list(map(self.editor.calibration, mixes)) if calibrated else list(mixes)
 
     def denoise(
         self, text: Tensor, seed: int = SEED, steps: int = STEPS, prepare: Prepare | None = None
@@ -126,8 +137,13 @@ class Portrait(Shown):
         """Images of the model's size from packed latents, such as a `DenoisingStep`'s `latents` or `clean`."""
         return self.editor.decode(unpack(tokens, self.grid))
 
-    def edit(self, mixes: Mixes, seed: int = SEED, steps: int = STEPS, progress: bool = True) -> Edits:
+    def edit(
+        self, mixes: Mixes, seed: int = SEED, steps: int = STEPS, progress: bool = True, calibrated: bool = False
+    ) -> Edits:
         """The picture with each of the mixes; one seed is one image, whether alone or among others.
+
+        With `calibrated` the intensities are those that edits show, by the calibration of the editor's adapter; raises
+        AdapterError for an adapter without one.
 
         The same call gives the same bits again. Alone or among others, with other threads or on another machine, a few
         pixels may differ by one level; `Savings.fixed_batch` says how to have the same bits alone and among others.
@@ -140,26 +156,47 @@ class Portrait(Shown):
             while len(images) < len(several):
                 chunk = several[len(images) : len(images) + self.editor.batch]
                 try:
-                    images += self._edited(chunk, seed, steps, bar)
+                    images += self._edited(chunk, seed, steps, bar, calibrated)
                     continue
                 except torch.OutOfMemoryError:
                     bar.n = steps * len(images)
                 self.editor.halve_batch(len(chunk))  # outside, where the failed attempt holds no memory any more
-        return self._edits(images, several, seed, steps)
+        return self._edits(images, several, seed, steps, calibrated)
 
-    def finish(self, last: DenoisingStep, mixes: Mixes, seed: int = SEED) -> Edits:
+    def finish(self, last: DenoisingStep, mixes: Mixes, seed: int = SEED, calibrated: bool = False) -> Edits:
         """What `edit` returns for these mixes and this seed, from the last of their `steps`."""
-        return self._edits(self.preview(last.latents), as_mixes(mixes), quantities.SEED(seed), last.total)
+        return self._edits(self.preview(last.latents), as_mixes(mixes), quantities.SEED(seed), last.total, calibrated)
 
-    def _edits(self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int) -> Edits:
+    def _detailed(self, raw: Sequence[Image.Image], mixes: Sequence[Mix]) -> Sequence[Image.Image]:
+        """The model's own pictures of mixes, with the source's detail near intensity 0 where that is the source."""
+        shares = [model_share(mix) for mix in mixes]
+        if self.editor.zero == "neutral" or min(shares) == 1:
+            return raw
+        decoded = self.editor.decode(self.latents)[0]
+        return [with_detail(image, self.fitted, decoded, w) for image, w in zip(raw, shares, strict=True)]
+
+    def _edits(
+        self, raw: Sequence[Image.Image], mixes: Sequence[Mix], seed: int, steps: int, calibrated: bool
+    ) -> Edits:
         """The edits whose own pictures, of the model's size, are `raw`."""
-        images = tuple(self.prepared.restore(image) for image in raw)
-        origin = self.origin if self.prepared.shown is self.source else None
-        return Edits(self.prepared.shown, images, tuple(mixes), seed, steps, self.provenance, tuple(raw), origin)
+        detailed = self._detailed(raw, self._given(mixes, calibrated))
+        return Edits(
+            source=self.prepared.shown,
+            images=tuple(self.prepared.restore(image) for image in detailed),
+            mixes=tuple(mixes),
+            seed=seed,
+            steps=steps,
+            provenance=self.provenance,
+            raw=tuple(raw),
+            origin=self.origin if self.prepared.shown is self.source else None,
+            calibration=self.editor.calibration if calibrated else None,
+        )
 
-    def _edited(self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn]) -> list[Image.Image]:
+    def _edited(
+        self, mixes: Sequence[Mix], seed: int, steps: int, bar: tqdm[NoReturn], calibrated: bool
+    ) -> list[Image.Image]:
         """The model's own pictures of one batch of `edit`."""
-        for step in self.steps(mixes, seed, steps):
+        for step in self.steps(mixes, seed, steps, calibrated):
             bar.update(len(mixes))
             latents = step.latents
         return self.preview(latents)
@@ -183,14 +220,20 @@ class Portrait(Shown):
         return self.edit(Mix(), seed, steps, progress)
 
     def like(
-        self, other: Source, face: Which = "largest", seed: int = SEED, steps: int = STEPS, progress: bool = True
+        self,
+        other: Source,
+        face: Which = "largest",
+        seed: int = SEED,
+        steps: int = STEPS,
+        progress: bool = True,
+        calibrated: bool = False,
     ) -> Edits:
         """The picture with the expression of a face in another picture; `face` says which of its faces.
 
         The provenance has what was read, with its uncertainty, as "like". Raises ImageError as `reading.read` does.
         """
         reading = read(open_image(other), face)
-        edits = self.edit(reading.mix, seed, steps, progress)
+        edits = self.edit(reading.mix, seed, steps, progress, calibrated)
         return replace(edits, provenance={**edits.provenance, "like": str(reading)})
 
     def sweep(
@@ -200,9 +243,10 @@ class Portrait(Shown):
         seed: int = SEED,
         steps: int = STEPS,
         progress: bool = True,
+        calibrated: bool = False,
     ) -> Edits:
         """One expression at each of the scales; raises ExpressionError or ScaleError."""
-        return self.edit(sweep(expression, scales), seed, steps, progress)
+        return self.edit(sweep(expression, scales), seed, steps, progress, calibrated)
 
     def blend(
         self,
@@ -212,11 +256,13 @@ class Portrait(Shown):
         seed: int = SEED,
         steps: int = STEPS,
         progress: bool = True,
+        calibrated: bool = False,
     ) -> Edits:
         """Two expressions at every pair of scales, the first changing slowest; raises ExpressionError or ScaleError."""
         check_pair(first, second)
         several = several_scales(scales)
-        return self.edit([Mix({first: a, second: b}) for a in several for b in several], seed, steps, progress)
+        mixes = [Mix({first: a, second: b}) for a in several for b in several]
+        return self.edit(mixes, seed, steps, progress, calibrated)
 
     def _unlike_training(self) -> tuple[str, ...]:
         """For a model of drawn faces: a remark if the VAE reconstructs this picture worse than any drawn face."""

@@ -15,21 +15,23 @@ PREVIEWS = 4  # the steps are divided into so many parts; a preview follows each
 
 
 class Request(NamedTuple):
-    """The mix, seed and number of denoising steps of one edit."""
+    """The mix, seed and number of denoising steps of one edit, and whether its intensities are calibrated."""
 
     mix: Mix
     seed: int
     steps: int
+    calibrated: bool = False
 
     @property
     def line(self) -> str:
         """The line of Python that makes the edit."""
-        return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps})"
+        calibrated = ", calibrated=True" if self.calibrated else ""
+        return f"portrait.edit(pxs.{self.mix!r}, seed={self.seed}, steps={self.steps}{calibrated})"
 
     @classmethod
     def of(cls, edits: Edits) -> Request:
         """The request of an edit."""
-        return cls(edits.mixes[0], edits.seed, edits.steps)
+        return cls(edits.mixes[0], edits.seed, edits.steps, edits.calibration is not None)
 
     @property
     def remarks(self) -> list[str]:
@@ -47,7 +49,7 @@ class Request(NamedTuple):
         [mix] = as_mixes([self.mix])
         for name, value in mix.items():
             Real(name, 0, MAX_INTENSITY, "the range of its slider")(value)
-        return Request(mix, Whole("seed", 0, MAX_SEED)(self.seed), STEPS(self.steps))
+        return Request(mix, Whole("seed", 0, MAX_SEED)(self.seed), STEPS(self.steps), self.calibrated)
 
 
 def previewed(index: int, total: int) -> bool:

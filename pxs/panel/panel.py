@@ -25,13 +25,23 @@ class Panel:
     """Sliders for the 12 expressions of a portrait, and the edit that they control; displays itself in a notebook.
 
     portrait: opened by an editor. mix, seed, steps: first values of the sliders, 0 to 1.5 in steps of 0.05, and of the
-    fields. kept: the edits that were kept with the button "Keep", each an `Edits` of one image. Every edit equals
-    `portrait.edit(mix, seed, steps)`; the line below the pictures is the call. Raises ScaleError for values outside the
-    ranges of sliders and fields, PxsError without ipywidgets.
+    fields. calibrated: as in `Portrait.edit`. kept: the edits that were kept with the button "Keep", each an `Edits` of
+    one image. Every edit equals `portrait.edit(mix, seed, steps)`, with calibrated=True where set; the line below
+    the pictures is the call. Raises ScaleError for values outside the ranges of sliders and fields, AdapterError for an
+    adapter without a calibration, PxsError without ipywidgets.
     """
 
-    def __init__(self, portrait: Portrait, mix: Mix | None = None, seed: int = SEED, steps: int = STEPS) -> None:
-        start = Request(Mix() if mix is None else mix, seed, steps).check()
+    def __init__(
+        self,
+        portrait: Portrait,
+        mix: Mix | None = None,
+        seed: int = SEED,
+        steps: int = STEPS,
+        calibrated: bool = False,
+    ) -> None:
+        start = Request(Mix() if mix is None else mix, seed, steps, calibrated).check()
+        if calibrated:
+            _ = portrait.editor.calibration  # raises here, not in the thread
         self.kept: list[Edits] = []
         self.view = View(portrait.source)
         self._worker = Worker(portrait, self.view)
@@ -71,8 +81,9 @@ class Panel:
 
         By default a file in the current folder that is named after the mix. Raises OutputError if it exists.
         """
-        mix, seed, steps = self.view.request
-        preset = Preset((mix,), seed, steps, self._worker.portrait.domain)
+        mix, seed, steps, calibrated = self.view.request
+        portrait = self._worker.portrait
+        preset = Preset((mix,), seed, steps, portrait.domain, calibrated=calibrated, zero=portrait.editor.zero)
         return write_preset(preset, f"{mix.slug}.json" if path is None else path, overwrite)
 
     def _write_preset(self) -> str:

@@ -34,7 +34,7 @@ class View:
 
     def __init__(self, source: Image.Image) -> None:
         w = require("ipywidgets", "notebooks", PxsError)
-        self._quiet = False
+        self._quiet = self._calibrated = False
         self._size = scaled(source.size, min(DATA_SIDE, max(source.size)))
         self._source = jpeg(source, self._size)
         width, height = scaled(source.size, min(max(CSS_SIDES[0], *source.size), CSS_SIDES[1]))
@@ -88,14 +88,14 @@ class View:
     def request(self) -> Request:
         """The request that sliders and fields are set to."""
         mix = Mix({name: round(slider.value, 2) for name, slider in self.sliders.items()})
-        return Request(mix, self.seed.value, self.steps.value)
+        return Request(mix, self.seed.value, self.steps.value, self._calibrated)
 
     def set(self, request: Request) -> None:
         """Set sliders and fields without calling the function given to `listen`."""
         self._quiet = True
         for name, slider in self.sliders.items():
             slider.value = request.mix[name]
-        self.seed.value, self.steps.value = request.seed, request.steps
+        self.seed.value, self.steps.value, self._calibrated = request.seed, request.steps, request.calibrated
         self._quiet = False
 
     def listen(self, changed: Callable[[], None]) -> None:

@@ -106,12 +106,12 @@ class Worker:
         mixes = [request.mix]
         if job.cancelled():
             return
-        for step in self.portrait.steps(mixes, request.seed, request.steps):
+        for step in self.portrait.steps(mixes, request.seed, request.steps, request.calibrated):
             if job.cancelled():
                 return
             preview = self.portrait.preview(step.clean)[0] if previewed(step.index, step.total) else None
             self._notify(job, self.events.stepped, step.index + 1, preview)
-        self._notify(job, self._finish, self.portrait.finish(step, mixes, request.seed), job)
+        self._notify(job, self._finish, self.portrait.finish(step, mixes, request.seed, request.calibrated), job)
 
     def _finish(self, edits: Edits, job: Future[Edits]) -> None:
         self.edits = edits

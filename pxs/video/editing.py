@@ -24,7 +24,8 @@ from pxs.video.tracking import Track
 class Course:
     """What is made of a clip: from the mix `start` in its first frame evenly to `end` in its last.
 
-    seed: of the noise, which all frames share. only: parts of the face that the edit is limited to.
+    seed: of the noise, which all frames share. only: parts of the face that the edit is limited to. calibrated: as in
+    `Portrait.edit`.
     """
 
     start: Mix
@@ -33,6 +34,7 @@ class Course:
     steps: int = STEPS
     domain: str = "human"
     only: tuple[str, ...] = ()
+    calibrated: bool = False
 
     def at(self, share: float) -> Mix:
         """The mix after a share of the clip, 0..1."""
@@ -60,7 +62,7 @@ def edit_clip(
                 warnings.simplefilter("always", UserWarning)
                 cut = Cut(picture, face, only=course.only)
                 portrait = Portrait(editor, picture, course.domain, cut=cut)
-                edits = portrait.edit(mix, course.seed, course.steps, progress=False)
+                edits = portrait.edit(mix, course.seed, course.steps, False, course.calibrated)
             said.update(str(one.message) for one in caught)
             return edits[0]
 
@@ -73,5 +75,7 @@ def edit_clip(
 def _note(editor: Editor, clip: Clip, course: Course) -> str:
     """What identifies the edit, as JSON."""
     sampling = {"seed": course.seed, "steps": course.steps, "domain": course.domain, "only": list(course.only)}
+    calibrated = editor.calibration.sha256 if course.calibrated else "no"
     mixes = [dict(course.start), dict(course.end)]
-    return json.dumps({**editor.provenance, **sampling, "mix": mixes, "source": file_hash(clip.path)})
+    own = {**sampling, "calibrated": calibrated, "mix": mixes, "source": file_hash(clip.path)}
+    return json.dumps({**editor.provenance, **own})

@@ -9,7 +9,9 @@ from sklearn.isotonic import IsotonicRegression
 from analysis import calibration
 from pxs.editing.calibration import Calibration
 from pxs.errors import DataError, ExpressionError
-from pxs.expressions import Mix
+from pxs.expressions import DOMAINS, Mix
+from pxs.faces.draw import draw
+from pxs.faces.identity import Identity
 
 ASKED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
@@ -73,7 +75,31 @@ def test_an_unknown_expression_is_refused():
         Calibration("hash", {"joy": [0, 1]}, {"joy": [0, 1]})
 
 
-def test_the_command_measures_curves_that_rise(tmp_path, capsys):
+@pytest.fixture
+def few(monkeypatch):
+    """Two of the expressions are measured."""
+    monkeypatch.setattr(calibration, "EXPRESSIONS", ("happy", "fear"))
+
+
+def test_what_a_method_shows_is_measured_by_the_nearest_drawing(few):
+    def edit(task, mixes):
+        person = Identity.sample(int(task.name.split("_")[1]))
+        return [draw(person, Mix({name: a / 2 for name, a in mix.items()}), task.domain) for mix in mixes]
+
+    found = calibration.measure(edit, [200_001], (0.0, 0.5, 1.0))
+    assert list(found) == ["happy", "fear"]
+    for rows in found.values():
+        assert rows.shape == (len(DOMAINS), 3) and rows == pytest.approx(np.array([[0, 0.25, 0.5]] * 2), abs=0.026)
+
+
+def test_the_file_beside_an_adapter_is_not_replaced_unasked(capsys):
+    assert calibration.main(["--people", "1"]) == 2
+    assert "adapter.calibration.json" in capsys.readouterr().err
+    assert calibration.main(["--method", "kslider"]) == 2
+    assert "--out is missing" in capsys.readouterr().err
+
+
+def test_the_command_measures_curves_that_rise(few, tmp_path, capsys):
     assert calibration.main(["--out", str(tmp_path / "c.json"), "--people", "1", "--steps", "2"]) == 0
     found = Calibration.load(tmp_path / "c.json")
     assert found.asked and all((np.diff(found.shown[name]) > 0).all() for name in found.asked)

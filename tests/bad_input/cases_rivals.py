@@ -26,6 +26,30 @@ def _trained(folder):
     (folder / "people.json").write_text('{"people": [300000]}')
 
 
+def _adapter(folder):
+    from pxs.editing.checkpoints import ADAPTER_FILE, BUNDLED
+
+    (folder / "mine.safetensors").write_bytes((BUNDLED["mini"] / ADAPTER_FILE).read_bytes())
+
+
+def _other_adapter(folder):
+    _adapter(folder)
+    (folder / "mine.calibration.json").write_text('{"adapter": "x", "curves": {}}')
+
+
+def _damaged_adapter(folder):
+    _adapter(folder)
+    (folder / "mine.calibration.json").write_text("{")
+
+
+def edit(*more):
+    return "edit", "face.png", "--expression", "happy", "--output-dir", "out", *more
+
+
+PLAIN = ("--preset", "face.png")
+MINE = ("--calibrated", "--lora-path", "mine.safetensors")
+
+
 def _rows(folder):
     (folder / "rows.jsonl").write_text("{}")
 
@@ -42,6 +66,26 @@ CASES = [
     Case("weights of another method", bench("kslider", "weights"), "weights of 'saedit'", _other),
     Case("weights for a method without any", bench("flowslider", "weights"), "is not NAME=FILE"),
     Case("weights without a name", ("bench", "--methods", "kslider", "--weights", "a", "--out", "out"), "NAME=FILE"),
+    Case(
+        "a method without a calibration",
+        ("bench", "--methods", "conceptslider_calibrated", "--out", "out"),
+        "measure one with python -m analysis.calibration --method conceptslider",
+    ),
+    Case("calibrated without an adapter", edit("--calibrated", "--lora-path", "none"), "one adapter at weight 1"),
+    Case(
+        "an adapter at half, calibrated", edit(*MINE[:2], "mine.safetensors=0.5"), "one adapter at weight 1", _adapter
+    ),
+    Case("an adapter without calibration", edit(*MINE), "calibration --lora-path mine.safetensors", _adapter),
+    Case("many pictures, no calibration", ("edit", ".", *edit(*MINE)[2:]), "has no calibration", _adapter),
+    Case("a blend, no calibration", ("blend", "--image-path", "face.png", "--out", "out", *MINE), "no calib", _adapter),
+    Case("a calibration of another adapter", edit(*MINE), "is the calibration of another adapter", _other_adapter),
+    Case("a damaged calibration", edit(*MINE), "is no calibration", _damaged_adapter),
+    Case("an unknown zero", edit("--zero", "face"), "--zero"),
+    Case(
+        "a preset that is a plain picture",
+        ("edit", "face.png", "--preset", "face.png", "--output-dir", "out"),
+        "preset",
+    ),
     Case("a calibration that is missing", bench("pixelsmile_calibrated", "none"), "no calibration"),
     Case("a calibration that is text", bench("pixelsmile_calibrated", "weights"), "no calibration", _text),
     Case("a calibration that falls", bench("pixelsmile_calibrated", "weights"), "does not rise from 0", _curve),

@@ -3,15 +3,21 @@
 import json
 
 import pytest
+from PIL import Image
 
 from pxs.batch.presets import Preset, read_preset, write_preset
 from pxs.errors import OutputError, UsageError
 from pxs.expressions import BASIC, Mix
+from pxs.images import save_png
 
 
 @pytest.mark.parametrize(
     "preset",
-    [Preset((Mix(happy=0.7, sad=0.25),), 7, 12, "anime"), Preset((Mix(), Mix(fear=1.5)))],
+    [
+        Preset((Mix(happy=0.7, sad=0.25),), 7, 12, "anime"),
+        Preset((Mix(), Mix(fear=1.5))),
+        Preset((Mix(),), calibrated=True, zero="source"),
+    ],
 )
 def test_round_trip(tmp_path, preset):
     assert read_preset(write_preset(preset, tmp_path / "p.json")) == preset
@@ -38,6 +44,7 @@ BAD = [
     ),
     *({"mix": {}, "seed": 2**63}, {"mix": {}, "domain": 3}, {"mix": {}, "domain": "dog"}, {"mix": {}, "more": 1}),
     {"mixes": [{"happy": 1}, {"happy": 1.0, "sad": 0}]},
+    *({"mix": {}, "calibrated": 1}, {"mix": {}, "zero": "face"}, {"mix": {}, "zero": ["source"]}),
 ]
 
 
@@ -66,3 +73,21 @@ def test_missing(tmp_path):
     for name in ("hapy", tmp_path, tmp_path / "no.json"):
         with pytest.raises(UsageError, match="no preset"):
             read_preset(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {},
+        {"mix": "{}", "seed": "1"},
+        {"mix": "[{}, {}]", "seed": "1", "steps": "2"},
+        {"mix": "{", "seed": "1", "steps": "2"},
+        {"mix": "{}", "seed": "x", "steps": "2"},
+        {"mix": "{}", "seed": "1", "steps": "2", "zero": "face"},
+    ],
+    ids=str,
+)
+def test_a_picture_that_states_no_usable_edit_is_refused(tmp_path, text):
+    file = save_png(Image.new("RGB", (16, 16)), tmp_path / "p.png", text)
+    with pytest.raises(UsageError, match=r"p\.png"):
+        read_preset(file)

@@ -26,8 +26,8 @@ class Gate:
         self.last, self._steps = last, portrait.steps
         portrait.steps = self.steps
 
-    def steps(self, mixes, seed, steps):
-        for step in self._steps(mixes, seed, steps):
+    def steps(self, mixes, seed, steps, calibrated):
+        for step in self._steps(mixes, seed, steps, calibrated):
             self.steps_done.append((mixes[0], step.index))
             yield step
             if step.index >= self.last:

@@ -102,6 +102,18 @@ def test_the_line_of_python_gives_the_picture(make, portrait):
     assert eval(line(panel.view), {"pxs": pxs, "portrait": portrait})[0].tobytes() == edits[0].tobytes()
 
 
+def test_a_calibrated_panel_says_so_in_its_line_and_preset(tmp_path):
+    calibrated = pxs.load("mini").open(pxs.draw(pxs.Identity.sample(400003)))
+    panel = pxs.Panel(calibrated, Mix(fear=0.6), steps=2, calibrated=True)
+    edits, said = panel.wait(PATIENCE), line(panel.view)
+    preset = read_preset(panel.save_preset(tmp_path / "p.json"))
+    panel.close()
+    assert said == "portrait.edit(pxs.Mix(fear=0.6), seed=42, steps=2, calibrated=True)"
+    assert eval(said, {"pxs": pxs, "portrait": calibrated})[0].tobytes() == edits[0].tobytes()
+    assert edits[0] != calibrated.edit(Mix(fear=0.6), steps=2, progress=False)[0]
+    assert preset.calibrated and preset.mixes == (Mix(fear=0.6),)
+
+
 def test_progress_and_previews_precede_the_picture(make, portrait):
     panel = make()
     panel.wait(PATIENCE)

@@ -30,7 +30,7 @@ class StandIn(Settings):
         return SimpleNamespace(open=self._open)
 
     def _open(self, picture, domain):
-        def edit(mixes, seed, steps, progress):
+        def edit(mixes, seed, steps, progress, calibrated):
             with open(self.log, "a") as file:
                 file.write("edit\n")
             kind = picture.image.getpixel((0, 0))

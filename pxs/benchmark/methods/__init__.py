@@ -16,6 +16,7 @@ from PIL import Image
 
 from pxs.benchmark.methods import (
     attributecontrol,
+    calibrated,
     flowslider,
     folder,
     interpolation,
@@ -43,16 +44,24 @@ class Method(Protocol):
         ...
 
 
-METHODS: dict[str, Callable[[Context], Method]] = {
-    "truth": lambda context: reference.Truth(),
-    "source": lambda context: reference.Source(),
+CONTROLLED: dict[str, Callable[[Context], Method]] = {
     "base": lambda context: interpolation.Interpolation(context, adapter=None),
     "pixelsmile": lambda context: interpolation.Interpolation(context, adapter=context.adapter),
-    "pixelsmile_calibrated": lambda context: interpolation.Calibrated(context, adapter=context.adapter),
-    "words": words.Words,
     "flowslider": flowslider.FlowSlider,
     "attributecontrol_naive": attributecontrol.NaiveAttributeControl,
     **{name: partial(sliders.Trained, name=name) for name in NAMES},
+}
+"""Methods with a number for the intensity; each runs with calibrated intensities too, as NAME_calibrated."""
+
+METHODS: dict[str, Callable[[Context], Method]] = {
+    "truth": lambda context: reference.Truth(),
+    "source": lambda context: reference.Source(),
+    "words": words.Words,
+    **CONTROLLED,
+    **{
+        name + calibrated.SUFFIX: partial(calibrated.Calibrated, name=name, make=make)
+        for name, make in CONTROLLED.items()
+    },
     **{name: partial(local.Local, name=name) for name in local.EDITORS},
     **{name: partial(remote.Remote, name=name) for name in SERVICES},
 }

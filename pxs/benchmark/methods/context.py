@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxs.editing.options import DEFAULT_OPTIONS, LoadOptions
 from pxs.editing.recipes import AUTO, FITTED
+from pxs.errors import DataError
 from pxs.quantities import PRICE, SEED, STEPS, TIMEOUT
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ class Editors:
 
 @dataclass
 class Context:
-    """Settings of a run; `editor(adapter)` loads on first use with `options`. ScaleError for an impossible number.
+    """Settings of a run; `editor(adapter)` loads on first use with `options`.
+
+    Raises ScaleError for an impossible number, and DataError for options with another zero than "neutral".
 
     `weights` are files of trained methods by their names, in place of those that come with the package; `editors` are
     settings of the general ones.
@@ -63,6 +66,8 @@ class Context:
 
     def __post_init__(self) -> None:
         self.steps, self.seed = STEPS(self.steps), SEED(self.seed)
+        if self.options.zero != "neutral":
+            raise DataError(f"methods are compared with intensity 0 as the neutral edit, not as {self.options.zero!r}")
 
     def editor(self, adapter: Choice) -> Editor:
         """The editor with this adapter."""
