@@ -37,7 +37,6 @@ PROTOCOLS = ("own", "paper")
 PARALLEL = WORKERS.named("judge-parallel")
 WEIGHED = ("pixelsmile_calibrated", *NAMES)  # methods with a file of their own
 OWN = ("truth", "source", "base", "words", "pixelsmile", *WEIGHED, "attributecontrol_naive", "flowslider")
-METHODS = (*OWN, *GENERAL)
 ALL = tuple(name for name in OWN if name != "words")  # words mean nothing to the text encoder of mini
 
 
@@ -49,7 +48,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"{', '.join(METHODS)}, NAME=FOLDER, or all: {', '.join(ALL)}",
+        help=f"{', '.join(OWN)}; all of these but words: all; general editors: {', '.join(GENERAL)}; or NAME=FOLDER",
     )
     command.add_argument(
         "--weights",
@@ -242,8 +241,11 @@ def _weights(given: Sequence[str]) -> dict[str, Path]:
 
 
 def _refuse_failed(records: Mapping[str, Sequence[Record]]) -> None:
-    """Raise DataError for a method that fails on all of several tasks for one reason, such as an impossible setting."""
+    """Raise DataError for a method that fails on all of several tasks for one reason, such as an impossible setting.
+
+    A service may refuse all of them: that is a result, and what is wrong with its settings has ended the run before.
+    """
     for name, of_method in records.items():
-        reasons = {record.error for record in of_method}
+        reasons = {record.error for record in of_method} if name not in REMOTE else set()
         if len(of_method) > 1 and len(reasons) == 1 and "" not in reasons:
             raise DataError(f"{name} failed on all {len(of_method)} tasks ({reasons.pop()}): correct it, and run again")
