@@ -39,7 +39,7 @@ PARALLEL = WORKERS.named("judge-parallel")
 CONTROLLED = ("base", "pixelsmile", *NAMES, "attributecontrol_naive", "flowslider")
 CALIBRATED = tuple(f"{name}_calibrated" for name in CONTROLLED)
 WEIGHED = (*CALIBRATED, *NAMES)  # methods with a file of their own
-METHODS = ("truth", "source", "words", *CONTROLLED, *CALIBRATED, *GENERAL)
+OWN = ("truth", "source", "words", *CONTROLLED, *CALIBRATED)
 ALL = ("truth", "source", "base", "pixelsmile", "pixelsmile_calibrated", *CONTROLLED[2:])
 """Those of the published table; words mean nothing to the text encoder of mini."""
 
@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"{', '.join(ALL)}, words, all, NAME_calibrated, NAME=FOLDER, or {', '.join(GENERAL)}",
+        help=f"{', '.join(ALL)}; all: these; words; NAME_calibrated; general editors: {', '.join(GENERAL)}; or NAME=FOLDER",
     )
     command.add_argument(
         "--weights",
@@ -259,8 +259,11 @@ def _weights(given: Sequence[str]) -> dict[str, Path]:
 
 
 def _refuse_failed(records: Mapping[str, Sequence[Record]]) -> None:
-    """Raise DataError for a method that fails on all of several tasks for one reason, such as an impossible setting."""
+    """Raise DataError for a method that fails on all of several tasks for one reason, such as an impossible setting.
+
+    A service may refuse all of them: that is a result, and what is wrong with its settings has ended the run before.
+    """
     for name, of_method in records.items():
-        reasons = {record.error for record in of_method}
+        reasons = {record.error for record in of_method} if name not in REMOTE else set()
         if len(of_method) > 1 and len(reasons) == 1 and "" not in reasons:
             raise DataError(f"{name} failed on all {len(of_method)} tasks ({reasons.pop()}): correct it, and run again")

@@ -67,7 +67,7 @@ def test_the_cost_is_told_first_and_nothing_is_paid_twice(tmp_path, service, cap
     assert bench(out, service, *prices) == 0
     told = capsys.readouterr()
     assert f"pxs: editing: {expected}" in told.err and service.looked == 1
-    assert "pxs: gpt_image: 2 answers of the service, 0 from the cache, cost 0.5000" in told.err
+    assert "pxs: gpt_image: 2 answers of the service, 0 from the cache, cost at most 0.5000" in told.err
     assert len(service.requests) == 2
     monkeypatch.delenv("OPENAI_API_KEY")
     shutil.rmtree(out / "edits" / "gpt_image")  # the answers are kept apart
@@ -105,6 +105,9 @@ def test_a_refusal_is_a_failed_task_and_another_prompt_is_another_edit(tmp_path,
     assert "pxs: gpt_image failed on dev_anime_001: GPT-Image refused: " in said.err
     row = json.loads((tmp_path / "out" / "results.json").read_text())["gpt_image"]
     assert (row["failed"], row["failed_pictures"]) == (1, 13)
+    service.answers = [blocked]
+    assert bench(tmp_path / "all", service) == 0  # that a service refuses all is a result
+    assert json.loads((tmp_path / "all" / "results.json").read_text())["gpt_image"]["failed"] == 2
     asked = len(service.requests)
     picture = tmp_path / "face.png"
     picture.write_bytes(picture_file("tan", (64, 64)))

@@ -69,8 +69,8 @@ class Remote(General):
 
     @property
     def usage(self) -> str:
-        """What was asked since this editor was made, and what it cost, for people."""
-        cost = "" if self.price is None else f", cost {self.price * self.answered:.4f}"
+        """What was asked since this editor was made, and what it cost at most: refusals may be free. For people."""
+        cost = "" if self.price is None else f", cost at most {self.price * self.answered:.4f}"
         return f"{self.name}: {self.answered} answers of the service, {self.recalled} from the cache{cost}"
 
     def frame(self, size: Size) -> Size:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pxs.benchmark.methods.general import Size
+from pxs.errors import ServiceSetupError
 from pxs.judging.answers import RefusedError, UnusableError, error_text, refuse_filtered
+from pxs.optional import require
 
 PNG = "image/png"
 GEMINI_RATIOS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (9, 16), (16, 9), (21, 9))
@@ -165,9 +167,8 @@ def _gpt_settings(model: str) -> dict[str, Any]:
 
 def _google_headers(key: str) -> dict[str, Any]:
     """Google's own header, instead of the one that the client sends."""
-    from openai import omit
-
-    return {"x-goog-api-key": key, "Authorization": omit}
+    openai = require("openai", "remote", ServiceSetupError)
+    return {"x-goog-api-key": key, "Authorization": openai.omit}
 
 
 SERVICES = {
