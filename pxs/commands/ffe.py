@@ -101,6 +101,33 @@ def run_annotate(args: argparse.Namespace) -> int:
     return int(len(scored) < len(done))
 
 
+def run_describe(args: argparse.Namespace) -> int:
+    """`pxs ffe describe`: print how many people could be described; status 1 if some could not."""
+    from pxs.ffe.describe import CHOICES, describe
+    from pxs.judging import expression_judge
+
+    if args.judge not in ("endpoint", "vlm"):
+        raise UsageError(f"--judge {args.judge!r} cannot be asked in words: give endpoint or vlm")
+    cache, given = Path(args.folder) / "judged", (args.judge_url, args.judge_model)
+    judge = expression_judge(args.judge, None, *given, cache=cache, parallel=args.judge_parallel)
+    done = describe(Path(args.folder), judge, sys.stderr.isatty())  # type: ignore[arg-type]
+    good = [one for one in done if not one.error]
+    print(f"{len(done)} people, {len(good)} described")
+    for name in CHOICES:
+        print(f"  {name}")
+        _print_reasons([one.words[name] for one in good])
+    return int(len(good) < len(done))
+
+
+def run_statistics(args: argparse.Namespace) -> None:
+    """`pxs ffe statistics`: print the numbers, write them and a figure."""
+    from pxs.ffe.statistics import markdown, write_statistics
+
+    found, files = write_statistics(Path(args.folder))
+    print(markdown(found), end="")
+    print(*files, sep="\n")
+
+
 def run_ask(args: argparse.Namespace) -> None:
     """`pxs ffe ask`: write the pages; print how much each person is asked."""
     from pxs.ffe.annotate import STAGE, Label
@@ -240,6 +267,8 @@ STEPS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argp
     "compose": (ffe_flags.add_compose, run_compose, "the table of parts -> prompts"),
     "generate": (ffe_flags.add_generate, run_generate, "any method of pxs bench -> pictures"),
     "annotate": (ffe_flags.add_annotate, run_annotate, "judges -> 12 scores a picture"),
+    "describe": (ffe_flags.add_describe, run_describe, "a model describes the people, for the statistics"),
+    "statistics": (ffe_flags.add_folder, run_statistics, "numbers and a figure of what is there"),
     "ask": (ffe_flags.add_ask, run_ask, "make the pages on which people check scores"),
     "serve": (ffe_flags.add_serve, run_serve, "serve these pages"),
     "verify": (ffe_flags.add_verify, run_verify, "what people said -> verified scores, and their agreement"),

@@ -45,7 +45,7 @@ def add_collect(step: argparse.ArgumentParser) -> None:
 
 def add_compose(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe compose`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument(
         "--most", type=argument(COUNT.named("prompts")), default=8, help="of an expression at each strength (default 8)"
     )
@@ -53,7 +53,7 @@ def add_compose(step: argparse.ArgumentParser) -> None:
 
 def add_generate(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe generate`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument(
         "--method", required=True, metavar="NAME", help="as in pxs bench: truth (rendered people), pixelsmile, ..."
     )
@@ -77,19 +77,11 @@ def add_generate(step: argparse.ArgumentParser) -> None:
 
 def add_annotate(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe annotate`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument(
         "--judges", nargs="+", required=True, metavar="NAME", help="truth, or see pxs judges; each is a pass"
     )
-    step.add_argument("--judge-url", help="address of an OpenAI-compatible endpoint, for the judge endpoint")
-    step.add_argument("--judge-model", help="the model behind it; for the judge vlm, its folder")
-    step.add_argument(
-        "--judge-parallel",
-        type=argument(WORKERS.named("judge-parallel")),
-        default=4,
-        metavar="N",
-        help="requests at once (default 4)",
-    )
+    _add_endpoint(step)
     step.add_argument("--identity-judge", default="auto", metavar="NAME", help="auto, none, or see pxs judges")
     step.add_argument(
         "--alike", type=argument(COSINE), default=0.5, help="least cosine of picture and source (default 0.5)"
@@ -99,9 +91,29 @@ def add_annotate(step: argparse.ArgumentParser) -> None:
     )
 
 
+def add_describe(step: argparse.ArgumentParser) -> None:
+    """The flags of `pxs ffe describe`."""
+    add_folder(step)
+    step.add_argument("--judge", default="endpoint", metavar="NAME", help="endpoint or vlm (default endpoint)")
+    _add_endpoint(step)
+
+
+def add_folder(step: argparse.ArgumentParser) -> None:
+    """The folder of the data set."""
+    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+
+
+def _add_endpoint(step: argparse.ArgumentParser) -> None:
+    """How a vision-language model is reached."""
+    step.add_argument("--judge-url", help="address of an OpenAI-compatible endpoint, for the judge endpoint")
+    step.add_argument("--judge-model", help="the model behind it; for the judge vlm, its folder")
+    parallel = argument(WORKERS.named("judge-parallel"))
+    step.add_argument("--judge-parallel", type=parallel, default=4, metavar="N", help="requests at once (default 4)")
+
+
 def add_ask(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe ask`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument("--raters", type=argument(RATERS), default=2, help="how many people (default 2)")
     step.add_argument(
         "--share", type=argument(SHARE), default=0.2, help="of the labels that are not in doubt (default 0.2)"
@@ -114,14 +126,14 @@ def add_ask(step: argparse.ArgumentParser) -> None:
 
 def add_serve(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe serve`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
     step.add_argument("--port", type=argument(PORT), default=8766, help="default 8766; 0 for any that is free")
 
 
 def add_verify(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe verify`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument(
         "answers", nargs="*", type=path, metavar="ANSWERS", help="files that people saved, beside what was sent"
     )
@@ -129,7 +141,7 @@ def add_verify(step: argparse.ArgumentParser) -> None:
 
 def add_build(step: argparse.ArgumentParser) -> None:
     """The flags of `pxs ffe build`."""
-    step.add_argument("folder", type=path, metavar="FOLDER", help="of the data set")
+    add_folder(step)
     step.add_argument(
         "--use", default="", metavar="SCORES", help="first, all, sure or verified (default the best there are)"
     )

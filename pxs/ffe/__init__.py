@@ -4,6 +4,7 @@
     compose     the table of parts    -> prompts.jsonl, attributes.md               what to ask for, at three strengths
     generate    any method of a bench -> pictures.jsonl, pictures/                  the expressions, evenly in intensity
     annotate    judges, each a pass   -> labels.jsonl                               12 scores, and which are in doubt
+    describe    a second question     -> descriptions.jsonl, for statistics         what people look like
     verify      people                -> verified.jsonl, agreement.json             accepted, corrected, rejected
     build       all of these          -> train.jsonl, test.jsonl, data/, README.md  rows that a trainer reads
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "pictures": "generate",
     "labels": "annotate",
     "verified": "verify",
+    "descriptions": "describe",
 }
 """The command of `pxs ffe` that writes each manifest."""
 

@@ -22,13 +22,11 @@ from PIL import Image
 from pxs import endpoints
 from pxs.endpoints import OF_A_PICTURE, checked_name, key_in, open_client, without_key
 from pxs.errors import JudgeError, JudgeSetupError
-from pxs.expressions import EXPRESSIONS, Mix
 from pxs.judging.answers import (
     EndpointError,
     RefusedError,
     UnusableError,
     body_of,
-    mix_of,
     refuse_filtered,
     text_of,
     tokens_of,
@@ -107,15 +105,19 @@ class EndpointJudge:
         self.cache = None if cache is None else Path(cache)
         self.retries, self.prices, self.timeout, self.parallel = retries, prices, timeout, WORKERS(parallel)
         self.rejected: set[str] = set()  # the parts of a request that the endpoint does not take
-        self._known: dict[str, Mix] = {}
+        self._known: dict[str, Any] = {}
         self._lock = Lock()
         self._failed_in_a_row = 0
         self._usage = Usage(cost=None if prices is None else 0.0)
 
     def in_order(self, order: Sequence[str]) -> EndpointJudge:
         """The same model, asked with the expressions in another order."""
+        return self.asked(rubric(order))
+
+    def asked(self, rubric: Rubric) -> EndpointJudge:
+        """The same model, asked another question, whose answers `judge` then gives."""
         more = (self.key_variable, self.cache, self.retries, self.prices, self.timeout, self.parallel)
-        return EndpointJudge(self.base_url, self.model, *more, rubric=rubric(order))
+        return EndpointJudge(self.base_url, self.model, *more, rubric=rubric)
 
     @property
     def usage(self) -> Usage:
@@ -127,7 +129,7 @@ class EndpointJudge:
         with self._client(self._key()):
             pass
 
-    def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
+    def judge(self, images: Sequence[Image.Image]) -> list[Any]:
         """One mix per image (any mode and size), intensities in [0, 1]; one request per picture without an answer.
 
         Raises JudgeSetupError if the package openai or the key is missing, if the endpoint fails, and if it answers for
@@ -187,15 +189,15 @@ class EndpointJudge:
 
     def _answer(
         self, client: Any, key: str, image: Image.Image, name: str, label: str, failed: Mapping[str, JudgeError]
-    ) -> Mix:
-        """The mix of one picture: known, or from the endpoint, and then kept; `failed` are those asked in vain."""
+    ) -> Any:
+        """The answer about one picture, known or from the endpoint, and then kept; `failed`: those asked in vain."""
         known = self._recall(name)
         if known is not None:
             return known
         try:
             if name in failed:
                 raise failed[name]
-            mix = self._ask(client, key, image, label)
+            said = self._ask(client, key, image, label)
         except JudgeSetupError:
             raise
         except JudgeError as error:
@@ -204,18 +206,18 @@ class EndpointJudge:
                 raise JudgeSetupError(f"{error}; as did {PATIENCE - 1} pictures before it: try another model") from None
             raise
         self._failed_in_a_row = 0
-        self._keep(name, mix)
-        return mix
+        self._keep(name, said)
+        return said
 
-    def _ask(self, client: Any, key: str, image: Image.Image, label: str) -> Mix:
-        """The mix of one picture from the endpoint."""
+    def _ask(self, client: Any, key: str, image: Image.Image, label: str) -> Any:
+        """The answer about one picture from the endpoint."""
         reason: Exception = UnusableError()
         tries = 1 + min(self.retries, REPEATS)
         for _ in range(tries):
             try:
                 body = body_of(self._request(client, key, image, label))
                 self._count_answer(body.get("usage"))
-                return mix_of(text_of(body))
+                return self.rubric.read(text_of(body))
             except UnusableError as error:
                 reason = error
             except RefusedError as error:
@@ -271,18 +273,18 @@ class EndpointJudge:
         digest = hashlib.sha256(f"{picture.size} {self.model} {self.rubric.version} ".encode() + picture.tobytes())
         return digest.hexdigest()
 
-    def _recall(self, name: str) -> Mix | None:
+    def _recall(self, name: str) -> Any:
         """The answer of this name in memory or in the cache."""
         if name not in self._known and self.cache is not None:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, JudgeError, UnusableError):
                 content = json.loads((self.cache / f"{name}.json").read_text())
-                self._known[name] = mix_of(json.dumps(content["intensities"]))
+                self._known[name] = self.rubric.read(json.dumps(content["intensities"]))
         return self._known.get(name)
 
-    def _keep(self, name: str, mix: Mix) -> None:
-        self._known[name] = mix
+    def _keep(self, name: str, said: Any) -> None:
+        self._known[name] = said
         if self.cache is not None:
-            intensities = dict(zip(EXPRESSIONS, mix.vector(), strict=True))
+            intensities = self.rubric.written(said)
             content = {"model": self.model, "prompt": self.rubric.version, "without": sorted(self.rejected)}
             write_json(self.cache / f"{name}.json", {**content, "intensities": intensities})
 

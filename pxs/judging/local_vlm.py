@@ -15,8 +15,7 @@ from PIL import Image
 
 from pxs.editing.parts import quiet
 from pxs.errors import JudgeError, JudgeSetupError, one_line
-from pxs.expressions import Mix
-from pxs.judging.answers import RefusedError, UnusableError, mix_of
+from pxs.judging.answers import RefusedError, UnusableError
 from pxs.judging.each import judge_each
 from pxs.judging.rubric import RUBRIC, Rubric, rubric
 
@@ -41,7 +40,11 @@ class LocalVlmJudge:
 
     def in_order(self, order: Sequence[str]) -> LocalVlmJudge:
         """The same model, asked with the expressions in another order."""
-        return LocalVlmJudge(self.model, self.processor, self._called, self.tokens, rubric(order))
+        return self.asked(rubric(order))
+
+    def asked(self, rubric: Rubric) -> LocalVlmJudge:
+        """The same model, asked another question, whose answers `judge` then gives."""
+        return LocalVlmJudge(self.model, self.processor, self._called, self.tokens, rubric)
 
     @classmethod
     def from_folder(cls, folder: str | Path, device: str | None = None) -> LocalVlmJudge:
@@ -65,16 +68,16 @@ class LocalVlmJudge:
         return cls(model.to(device).eval(), processor, Path(folder).name)
 
     @torch.inference_mode()
-    def judge(self, images: Sequence[Image.Image]) -> list[Mix]:
+    def judge(self, images: Sequence[Image.Image]) -> list[Any]:
         """One mix per image (any mode and size), intensities in [0, 1].
 
         Raises UnjudgedError for images that the model refuses to judge, or to which it gives no usable answer.
         """
         return judge_each(lambda i, image: self._judge(image, f"picture {i}"), images)
 
-    def _judge(self, image: Image.Image, name: str) -> Mix:
+    def _judge(self, image: Image.Image, name: str) -> Any:
         try:
-            return mix_of(self.answer(image))
+            return self.rubric.read(self.answer(image))
         except RefusedError as error:
             raise RefusedError(f"{name}: {error}: judge it by another model") from None
         except UnusableError as error:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pxs.expressions import CONFUSABLE, EXPRESSIONS
+from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
+from pxs.judging.answers import mix_of
 
 CUES = {
     "happy": "corners of the mouth raised, from a smile to laughter",
@@ -28,13 +29,28 @@ CUES = {
 }
 
 
+def _of_mix(mix: Mix) -> dict[str, Any]:
+    return dict(zip(EXPRESSIONS, mix.vector(), strict=True))
+
+
 class Rubric(NamedTuple):
-    """A question about a face: its text, the schema of the answer, and a hash of both, so that answers to another
-    question are not taken for answers to this one."""
+    """A question about a picture.
+
+    prompt: its text. schema: of the answer, a JSON object. version: a hash of both, so that answers to another question
+    are not taken for answers to this one. read: what the text of an answer says; raises UnusableError or RefusedError
+    (answers.py). written: the same as a JSON object that `read` reads again as text.
+    """
 
     prompt: str
     schema: dict[str, Any]
     version: str
+    read: Callable[[str], Any] = mix_of
+    written: Callable[[Any], dict[str, Any]] = _of_mix
+
+
+def version_of(prompt: str, schema: Mapping[str, Any]) -> str:
+    """The hash of a question."""
+    return hashlib.sha256(json.dumps([prompt, schema]).encode()).hexdigest()[:8]
 
 
 def rubric(order: Sequence[str] = EXPRESSIONS) -> Rubric:
@@ -62,9 +78,9 @@ def rubric(order: Sequence[str] = EXPRESSIONS) -> Rubric:
         "required": list(order),
         "additionalProperties": False,
     }
-    return Rubric(prompt, schema, hashlib.sha256(json.dumps([prompt, schema]).encode()).hexdigest()[:8])
+    return Rubric(prompt, schema, version_of(prompt, schema))
 
 
 RUBRIC = rubric()
 """The question in the order of EXPRESSIONS."""
-PROMPT, SCHEMA, PROMPT_VERSION = RUBRIC
+PROMPT, SCHEMA, PROMPT_VERSION = RUBRIC[:3]
