@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import urllib.parse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from tornado.web import HTTPError
 
@@ -25,6 +26,8 @@ from pxs.expressions import NEUTRAL, check_domain
 from pxs.serving import Handler, Stranger
 from pxs.storage.files import replace_file
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PAGE = Path(__file__).parent / "page"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 POLICY = (
@@ -91,9 +94,9 @@ def key_of(handler: Handler) -> str:
     return key
 
 
-async def elsewhere(make: Any, *given: Any) -> Any:
+async def elsewhere(make: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """What a slow function returns; other requests are answered meanwhile."""
-    return await asyncio.get_running_loop().run_in_executor(None, partial(make, *given))
+    return await asyncio.get_running_loop().run_in_executor(None, partial(make, *given, **named))
 
 
 class PageFile(Answer):
