@@ -137,6 +137,9 @@ def test_a_cell_is_trained_measured_along_its_training_and_not_done_twice(data, 
     figures = first["means"][cell.name]
     assert figures["changed_psnr"][0] > 5 and figures["measured"][2] == 1
     written = json.loads((ablation.place(work, cell) / "cell.json").read_text())
+    folder = ablation.place(work, cell) / "training"
+    early, last = (file.read_bytes() for file in sorted((folder / "adapters").iterdir()))
+    assert early != last == (folder / "adapter.safetensors").read_bytes()
     assert set(written["curve"]) == {"1", "2"} and written["figures"]["tasks"] == 4
 
     def never(*_):
