@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"{', '.join(ALL)}; all: these; words; NAME_calibrated; general editors: {', '.join(GENERAL)}; or NAME=FOLDER",
+        help=f"{', '.join(ALL)}; all: these; words; NAME_calibrated; NAME=FOLDER; general editors: {', '.join(GENERAL)}",
     )
     command.add_argument(
         "--weights",

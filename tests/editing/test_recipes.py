@@ -95,7 +95,10 @@ def test_the_fitted_recipe_has_the_models_own_picture_too(editor, size):
 def test_embeddings_of_ones_own_can_be_denoised(published):
     portrait = published.open(draw(FACE))
     *_, last = portrait.denoise(portrait.embeddings["happy"][None], steps=2)
-    assert portrait.preview(last.latents)[0] == portrait.edit(pxs.Mix(happy=1), steps=2)[0]
+    made, edit = (
+        np.asarray(image, int) for image in (portrait.preview(last.latents)[0], portrait.edit({"happy": 1}, steps=2)[0])
+    )
+    assert abs(made - edit).max() <= 1  # neutral + (happy - neutral) is happy but for its last bits
 
 
 @pytest.mark.parametrize("options", [{"recipe": "script"}, {"recipe": "published", "schedule": "few"}, {"recipe": ""}])
