@@ -11,6 +11,7 @@ pxs train --data ffe/train.jsonl --steps 300 --out adapter
 pxs bench --methods truth source base pixelsmile --out out/bench
 pxs judges
 pxs study make out/bench --out out/study --raters 10
+pxs ffe collect photos --out out/ffe
 pxs download --dry-run
 pxs info
 """
