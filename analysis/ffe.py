@@ -32,7 +32,7 @@ from pxs.training.trainer import train
 
 WORDS = {
     "first": "one pass",
-    "all": "two passes",
+    "all": "mean of passes",
     "sure": "without doubt",
     "verified": "checked by people",
 }

@@ -13,6 +13,7 @@ pxs bench --methods truth source base pixelsmile --out out/bench
 pxs judges
 pxs study make out/bench --out out/study --raters 10
 pxs notebooks --out notebooks
+pxs ffe collect photos --out out/ffe
 pxs download --dry-run
 pxs info
 """

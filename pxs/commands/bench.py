@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"{', '.join(ALL)}; all: these; words; NAME_calibrated; NAME=FOLDER; general editors: {', '.join(GENERAL)}",
+        help=f"{', '.join(ALL)}; all: these; words; NAME_calibrated; NAME=FOLDER; general: {', '.join(GENERAL)}",
     )
     command.add_argument(
         "--weights",

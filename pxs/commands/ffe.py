@@ -38,13 +38,12 @@ def run_collect(args: argparse.Namespace) -> None:
     from pxs.editing.photographs import finder
     from pxs.ffe.collect import SHEET, Choice, collect
     from pxs.ffe.faces import Limits
-    from pxs.ffe.grouping import SAME
+    from pxs.ffe.grouping import same_person
 
     found = find_pictures(args.pictures, Path(args.out))
     terms = _terms(args)
     recogniser = _recogniser(args.identity_judge)
-    kind = recogniser.name.split()[0].split("-")[0] if recogniser else ""
-    same = SAME.get(kind, 0.5) if args.same is None else args.same
+    same = same_person(recogniser) if args.same is None else args.same
     choice = Choice(Limits(args.size, args.sharpness, args.turn), same, args.domain)
     done = collect(found, Path(args.out), finder(), recogniser, terms, choice, args.reject, sys.stderr.isatty())
     kept = [subject for subject in done if not subject.dropped]
@@ -90,9 +89,10 @@ def run_annotate(args: argparse.Namespace) -> int:
     """`pxs ffe annotate`: print how many labels are sure, what is in doubt; status 1 if some have no scores."""
     from pxs.ffe.annotate import annotate
     from pxs.ffe.doubts import Rules
+    from pxs.ffe.grouping import same_person
 
     recogniser = _recogniser(args.identity_judge)
-    rules = Rules(apart=args.apart, alike=args.alike)
+    rules = Rules(apart=args.apart, alike=same_person(recogniser) if args.alike is None else args.alike)
     done = annotate(Path(args.folder), _passes(args), recogniser, rules, sys.stderr.isatty())
     scored = [label for label in done if not label.error]
     print(f"{len(done)} pictures, {len(scored)} scored, {sum(not label.doubts for label in scored)} without doubt")

@@ -83,9 +83,7 @@ def add_annotate(step: argparse.ArgumentParser) -> None:
     )
     _add_endpoint(step)
     step.add_argument("--identity-judge", default="auto", metavar="NAME", help="auto, none, or see pxs judges")
-    step.add_argument(
-        "--alike", type=argument(COSINE), default=0.5, help="least cosine of picture and source (default 0.5)"
-    )
+    step.add_argument("--alike", type=argument(COSINE), help="least cosine of picture and source (default by judge)")
     step.add_argument(
         "--apart", type=argument(GAP), default=0.25, help="largest difference of two passes (default 0.25)"
     )

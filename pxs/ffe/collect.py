@@ -25,7 +25,8 @@ from tqdm.auto import tqdm
 from pxs.batch.finding import Found
 from pxs.editing.photographs import FaceFinder
 from pxs.errors import DataError, ImageError, PxsError
-from pxs.faces import RENDERED, STYLES
+from pxs.faces import STYLES
+from pxs.faces import domain as domain_of
 from pxs.ffe import manifest
 from pxs.ffe.faces import Limits, Measured, fault, measure, near
 from pxs.ffe.grouping import people
@@ -201,7 +202,7 @@ def _described(blank: Subject, measured: Measured, text: Mapping[str, str], reas
     synthetic = number.isascii() and number.isdigit() and style in STYLES
     return replace(
         blank,
-        domain=("human" if style == RENDERED else style) if synthetic else blank.domain,
+        domain=domain_of(style) if synthetic else blank.domain,
         box=list(measured.box),
         size=measured.size,
         sharpness=measured.sharpness,

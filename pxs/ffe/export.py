@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,13 +14,6 @@ from pxs.storage.files import output_folder, replace_file
 
 TABLES = "data"
 SHARD = 500  # rows of a file
-COLUMNS = (
-    "person",
-    "domain",
-    "source",
-    "source_box",
-    *(f"{n}_{what}" for n in ("first", "second") for what in ("image", "category", "scores")),
-)
 
 
 def write_parquet(rows: Sequence[tuple[str, Row]], name: str, folder: Path) -> list[Path]:
@@ -78,8 +70,3 @@ def _entries(rows: Sequence[tuple[str, Row]]) -> Iterator[dict[str, Any]]:
 
 def _picture(path: Path) -> dict[str, Any]:
     return {"bytes": path.read_bytes(), "path": path.name}
-
-
-def features_text(columns: Sequence[str] = COLUMNS) -> str:
-    """The names of the columns as JSON, for the data card."""
-    return json.dumps(list(columns))

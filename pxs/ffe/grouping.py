@@ -7,11 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pxs.judging.identity import IdentityJudge
+
 BLOCK = 1024  # embeddings that are compared with all at once
 SAME = {"dlib": 0.9, "arcface": 0.4, "mobilefacenet": 0.4, "facenet": 0.7, "mini": 0.6}
 """Cosine from which two pictures count as the same person, by recogniser. Rules of thumb from the use of these
 networks; none was measured here. Raise it where different people are joined, lower it where one person has several
 names."""
+
+
+def same_person(recogniser: IdentityJudge | None) -> float:
+    """The cosine from which a recogniser is taken to see the same person; 0.5 for one that is not among SAME."""
+    name = recogniser.name.split()[0].split("-")[0] if recogniser else ""
+    return SAME.get(name, 0.5)
 
 
 class Groups:

@@ -14,7 +14,7 @@ from pxs.batch.finding import find_pictures
 from pxs.errors import DataError
 from pxs.ffe.collect import SHEET, Choice, Terms, collect, kept
 from pxs.ffe.faces import Limits, difference, near, sharpness
-from pxs.ffe.grouping import people
+from pxs.ffe.grouping import people, same_person
 from pxs.images import open_image, read_text
 
 
@@ -192,3 +192,12 @@ def test_nothing_kept_is_an_error_that_counts_the_reasons_and_leaves_nothing(tmp
 def test_the_sheet_shows_all_that_are_kept(tmp_path):
     collected(write_people(tmp_path / "in"), tmp_path / "out")
     assert open_image(tmp_path / "out" / SHEET).width > 3 * 112
+
+
+def test_a_recogniser_has_its_own_threshold():
+    class Named:
+        def __init__(self, name):
+            self.name = name
+
+    given = {"dlib 1f2e": 0.9, "mini-identity 3a": 0.6, "facenet 20180402": 0.7, "eyes": 0.5}
+    assert {name: same_person(Named(name)) for name in given} == given and same_person(None) == 0.5

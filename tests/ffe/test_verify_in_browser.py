@@ -4,6 +4,7 @@ Runs where playwright and a Chromium are installed; skipped elsewhere.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -44,9 +45,20 @@ def watched(context):
     return page, errors
 
 
+def says(page, selector, text):
+    """Wait until a part of the page says this."""
+    playwright.expect(page.locator(selector)).to_have_text(text, timeout=120_000)
+
+
+def begin(page):
+    """Press the first button, and wait until there is a picture."""
+    page.locator("#start").press("Enter")
+    says(page, "#verify h1", re.compile("^[0-9]+ of "))
+
+
 def check_all(page, count):
     """Accept, correct, reject, and accept what is left, by keys alone."""
-    page.keyboard.press("Enter")
+    begin(page)
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     for _ in range(3):
@@ -55,7 +67,7 @@ def check_all(page, count):
     page.keyboard.press("x")
     for _ in range(count - 3):
         page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.state').textContent.includes('All pictures are checked')")
+    says(page, ".state", "All pictures are checked. Thank you. Go back to change an answer.")
 
 
 def test_offline_and_by_keyboard_a_person_saves_verdicts_that_are_taken(browser, data_set, asked, tmp_path):
@@ -95,11 +107,21 @@ def test_served_verdicts_arrive_and_survive_a_reload(browser, data_set, asked):
         assert page.title() == "Faces: check the scores"
         page.click("button")
         check_all(page, 3)
-        page.wait_for_function("document.getElementById('sent').textContent === 'All answers have arrived.'")
+        says(page, "#sent", "All answers have arrived.")
         page.evaluate("localStorage.clear()")
         page.reload()
-        page.keyboard.press("Enter")
-        page.wait_for_function("document.querySelector('.state').textContent.startsWith('You said')")
+        begin(page)
+        says(page, ".state", re.compile("^You said: "))
+        second = watched(context)[0]
+        second.goto(link)
+        second.click("button")  # the place of another person
+        begin(second)
+        second.keyboard.press("Enter")
+        says(second, "#sent", "All answers have arrived.")
+        second.once("dialog", lambda dialog: dialog.accept())
+        second.click("#delete")
+        says(second, "#verify h1", re.compile("^1 of "))
+        says(second, ".state", "")
         assert errors == []
         context.close()
     finally:

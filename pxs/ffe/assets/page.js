@@ -48,6 +48,26 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
+async function forget() {
+  if (!confirm('Delete all your answers? This cannot be undone.')) return;
+  if (address) {
+    const done = await call({ method: 'DELETE' }).catch(() => ({ ok: false }));
+    if (!done.ok) {
+      at('sent').textContent = 'The answers could not be deleted: the computer that has them does not answer. Try again later.';
+      return;
+    }
+  }
+  for (const item of Object.keys(answers)) delete answers[item];
+  unsent.clear();
+  try { localStorage.removeItem(KEY); } catch { /* nothing was kept */ }
+  at('sent').textContent = '';
+  mountAll();
+}
+
+function mountAll() {
+  mount(at('verify'), data, { answers, send: take, ended: () => { at('save').focus(); } });
+}
+
 async function begin() {
   if (address) {
     const response = await call().catch(() => null);
@@ -56,7 +76,7 @@ async function begin() {
   }
   at('consent').hidden = true;
   at('work').hidden = false;
-  mount(at('verify'), data, { answers, send: take, ended: () => { at('save').focus(); } });
+  mountAll();
   sendAll();
 }
 
@@ -65,5 +85,6 @@ for (const place of document.querySelectorAll('[data-fill]')) {
 }
 document.body.classList.toggle('connected', Boolean(address));
 at('save').addEventListener('click', save);
+at('delete').addEventListener('click', forget);
 at('start').addEventListener('click', begin);
 at('start').focus();

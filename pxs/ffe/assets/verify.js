@@ -113,7 +113,7 @@ export function mount(root, data, { answers = {}, send, ended = () => {} }) {
   back.addEventListener('click', () => show(index - 1));
   root.classList.add('pxs-verify');
   root.setAttribute('tabindex', '0');
-  root.addEventListener('keydown', onKey);
+  root.onkeydown = onKey;  // one, however often it is mounted
   root.replaceChildren(progress, heading,
     element('div', { class: 'question' }, element('div', { class: 'pictures' }, picture, source), list),
     element('div', { class: 'buttons' }, accept, reject, back), state, element('p', { class: 'keys' }, KEYS));
