@@ -87,6 +87,7 @@ def test_a_panel_lives_is_restarted_and_is_exported(page, lab, folder):
     expect = playwright.expect
     expect.set_options(timeout=1000 * PATIENCE)
     page.goto(lab)
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()  # before, a cell would not be executed
     page.locator(".jp-Notebook .jp-Cell .cm-content").click()
     page.keyboard.press("Shift+Enter")
     sad = page.get_by_role("slider", name="intensity of sad")
