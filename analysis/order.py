@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scipy.stats import kendalltau
+import numpy as np
+from scipy.stats import kendalltau, permutation_test
 
 from pxs.benchmark.outcome import COLUMNS
 from pxs.benchmark.published import PUBLISHED
@@ -40,7 +41,7 @@ LEAST = 3  # methods that can be ordered
 class Order(NamedTuple):
     """The methods measured in both, the best of the article first: (name, published, here); and how the orders agree.
 
-    tau: Kendall's, -1..1; p: its two-sided p, exact.
+    tau: Kendall's tau-b, -1..1; p: its two-sided p over all orders, 0..1.
     """
 
     methods: list[tuple[str, float, float]]
@@ -51,14 +52,17 @@ class Order(NamedTuple):
 def order(rows: Mapping[str, Mapping[str, Any]], measure: str) -> Order | None:
     """The order by a measure of `rows`, as in results.json; None if fewer than LEAST methods have it in both."""
     both = [
-        (name, published[measure], float(rows[own][measure]))
+        (name, known[measure], float(rows[own][measure]))
         for name, own in SAME.items()
-        if measure in (published := PUBLISHED[name]) and rows.get(own, {}).get(measure) is not None
+        if measure in (known := PUBLISHED[name]) and rows.get(own, {}).get(measure) is not None
     ]
     if len(both) < LEAST:
         return None
     both.sort(key=lambda one: -one[1])
-    test = kendalltau([one[1] for one in both], [one[2] for one in both])
+    _, published, here = zip(*both, strict=True)
+    test = permutation_test(
+        (here,), lambda own: kendalltau(published, own).statistic, permutation_type="pairings", n_resamples=np.inf
+    )
     return Order(both, float(test.statistic), float(test.pvalue))
 
 
