@@ -61,7 +61,9 @@ class Desk:
     def _forget_one(self) -> None:
         left = [key for key, session in self.sessions.items() if not session.listeners]
         if not left:
-            raise OutputError(f"{MOST_SESSIONS} tabs of this app are open, which is the most: close one, or try again later")
+            raise OutputError(
+                f"{MOST_SESSIONS} tabs of this app are open, which is the most: close one, or try again later"
+            )
         gone = self.sessions.pop(min(left, key=lambda key: self.sessions[key].left))
         self.engine.leave(gone)
         gone.stop()

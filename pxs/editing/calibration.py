@@ -22,7 +22,6 @@ from pxs.expressions import Mix, check_expression
 from pxs.quantities import SCALE
 from pxs.storage.parsing import parse_json
 
-
 AGAIN = "measure it again with python -m analysis.calibration"
 
 

@@ -175,5 +175,7 @@ def _moment(said: object) -> str:
         if moment.tzinfo is None:
             raise ValueError
     except ValueError:
-        raise DataError(f"at {shown(said)} is no moment: give one with its zone, such as 2026-05-01T10:00:00Z") from None
+        raise DataError(
+            f"at {shown(said)} is no moment: give one with its zone, such as 2026-05-01T10:00:00Z"
+        ) from None
     return moment.isoformat()
