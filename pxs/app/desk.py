@@ -15,7 +15,7 @@ from pxs.errors import ImageError, OutputError
 from pxs.images import upright_size
 
 MOST_SESSIONS = 40
-"""Tabs that are open at once; beyond, those that were left longest ago are forgotten first."""
+"""Sessions that are held at once. When one more comes, the session whose tab was closed longest ago is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Desk:
     def _forget_one(self) -> None:
         left = [key for key, session in self.sessions.items() if not session.listeners]
         if not left:
-            raise OutputError(f"{MOST_SESSIONS} people use this app, which is the most: try again later")
+            raise OutputError(
+                f"{MOST_SESSIONS} tabs of this app are open, which is the most: close one, or try again later"
+            )
         gone = self.sessions.pop(min(left, key=lambda key: self.sessions[key].left))
         self.engine.leave(gone)
         gone.stop()

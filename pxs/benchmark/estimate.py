@@ -52,9 +52,9 @@ def estimate(judge: EndpointJudge, methods: Sequence[str], tasks: Sequence[Task]
             lacking = judge.lacking(faces) if faces else count
             pictures, requests = pictures + count, requests + lacking
             tokens += lacking * (math.ceil(len(PROMPT) / LETTERS) + _area(task, faces) // PIXELS)
-    answers = requests * ANSWER
-    cost = None if judge.prices is None else (judge.prices[0] * tokens + judge.prices[1] * answers) / 1e6
-    return Estimate(pictures, requests, tokens, answers, cost)
+    answer_tokens = requests * ANSWER
+    cost = None if judge.prices is None else (judge.prices[0] * tokens + judge.prices[1] * answer_tokens) / 1e6
+    return Estimate(pictures, requests, tokens, answer_tokens, cost)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from pxs.expressions import Mix, check_expression
 from pxs.quantities import SCALE
 from pxs.storage.parsing import parse_json
 
+AGAIN = "measure it again with python -m analysis.calibration"
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -39,15 +41,15 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if self.asked.keys() != self.shown.keys():
-            raise DataError("a calibration needs as many curves of what is asked as of what is shown: measure it anew")
+            raise DataError(f"a calibration needs as many curves of what is asked as of what is shown: {AGAIN}")
         for name in self.asked:
             check_expression(name)
             for curve in (self.asked[name], self.shown[name]):
                 values = np.array(SCALE.several(curve))
                 if len(values) < 2 or values[0] != 0 or not (np.diff(values) > 0).all():
-                    raise DataError(f"the curve of {name} does not rise from 0: measure it anew")
+                    raise DataError(f"the curve of {name} does not rise from 0: {AGAIN}")
             if len(self.asked[name]) != len(self.shown[name]):
-                raise DataError(f"the two curves of {name} differ in length: measure it anew")
+                raise DataError(f"the two curves of {name} differ in length: {AGAIN}")
 
     def __call__(self, mix: Mix) -> Mix:
         """The mix to ask for; expressions without a curve stay as they are."""
@@ -72,12 +74,12 @@ class Calibration:
     def load(cls, path: str | Path) -> Calibration:
         """A calibration from a JSON file; raises DataError for a file that cannot be read or is none."""
         try:
-            found = parse_json(Path(path).read_text(encoding="utf-8"), "measure it anew")
+            found = parse_json(Path(path).read_text(encoding="utf-8"), AGAIN)
             curves = found["curves"].items()
             sides = ({name: curve[side] for name, curve in curves} for side in ("asked", "shown"))
             return cls(str(found["adapter"]), *sides)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"{str(path)!r} is no calibration ({one_line(error)}): measure one") from None
+            raise DataError(f"{str(path)!r} is no calibration ({one_line(error)}): {AGAIN}") from None
 
 
 def calibration_path(adapter: Path) -> Path:

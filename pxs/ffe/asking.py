@@ -64,7 +64,8 @@ class Asked:
 @dataclass(frozen=True)
 class Effort:
     """How much people look at: raters; share of the labels that are not in doubt; overlap: of all that are asked, the
-    share that two people see, with two or more raters."""
+    share that two people see, with two or more raters. Shares are 0..1; raises ScaleError for another.
+    """
 
     raters: int = 2
     share: float = 0.2
@@ -155,7 +156,7 @@ def check_verdict(asked: Asked, rater: str, said: object) -> tuple[str, dict[str
         raise DataError(f"{shown(item)} was not asked of {shown(rater)}: check whose answers these are")
     verdict = said.get("verdict")
     if verdict not in VERDICTS:
-        raise DataError(f"verdict {shown(verdict)} is none of {', '.join(VERDICTS)}")
+        raise DataError(f"verdict {shown(verdict)} is unknown: choose from {', '.join(VERDICTS)}")
     scores = _scores(said.get("scores")) if verdict == CORRECTED else asked.items[item].scores
     seconds = SECONDS(said.get("seconds", 0))
     return item, {"item": item, "verdict": verdict, "scores": scores, "at": _moment(said.get("at")), "seconds": seconds}
@@ -163,7 +164,7 @@ def check_verdict(asked: Asked, rater: str, said: object) -> tuple[str, dict[str
 
 def _scores(said: object) -> dict[str, float]:
     if not isinstance(said, Mapping) or set(said) != set(EXPRESSIONS):
-        raise DataError(f"scores {shown(said)} are not one number for each of the 12 expressions")
+        raise DataError(f"scores {shown(said)} are not complete: give one number for each of the 12 expressions")
     return {name: SHARE.named(name)(said[name]) for name in EXPRESSIONS}
 
 
@@ -174,5 +175,7 @@ def _moment(said: object) -> str:
         if moment.tzinfo is None:
             raise ValueError
     except ValueError:
-        raise DataError(f"at {shown(said)} is no moment such as 2026-05-01T10:00:00Z") from None
+        raise DataError(
+            f"at {shown(said)} is no moment: give one with its zone, such as 2026-05-01T10:00:00Z"
+        ) from None
     return moment.isoformat()

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pxs.expressions import EXPRESSIONS
+from pxs.ffe.tables import markdown_table
 
 PARTS = ("mouth", "brows", "eyes", "head")
 
@@ -155,13 +156,16 @@ def contradiction(units: Iterable[str]) -> str:
 
 def markdown() -> str:
     """The table for people: a row a part of an expression, then the strengths and the antagonists."""
-    lines = ["# Expressions and their parts", "", "| expression | part | actions | FACS units |", "|---|---|---|---|"]
-    for expression in EXPRESSIONS:
-        for part in PARTS:
-            for action in TABLE[expression].get(part, ()):
-                lines.append(f"| {expression} | {part} | {action.words} | {' + '.join(action.units)} |")
-    lines += ["", "| strength | said as | intensities | FACS letters |", "|---|---|---|---|"]
-    lines += [f"| {s.name} | {s.adverb} | {s.low:g} to {s.high:g} | {s.letters} |" for s in STRENGTHS]
-    lines += ["", "| unit | never with | because |", "|---|---|---|"]
-    lines += [f"| {first} | {second} | {why} |" for first, second, why in ANTAGONISTS]
-    return "\n".join(lines) + "\n"
+    parts = [
+        (expression, part, action.words, " + ".join(action.units))
+        for expression in EXPRESSIONS
+        for part in PARTS
+        for action in TABLE[expression].get(part, ())
+    ]
+    strengths = [(s.name, s.adverb, f"{s.low:g} to {s.high:g}", s.letters) for s in STRENGTHS]
+    tables = (
+        markdown_table(("expression", "part", "actions", "FACS units"), parts),
+        markdown_table(("strength", "said as", "intensities", "FACS letters"), strengths),
+        markdown_table(("unit", "never with", "because"), ANTAGONISTS),
+    )
+    return "\n".join(("# Expressions and their parts\n", *tables))

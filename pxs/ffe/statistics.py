@@ -19,6 +19,7 @@ from pxs.ffe import annotate, describe, manifest
 from pxs.ffe.annotate import Label
 from pxs.ffe.collect import kept
 from pxs.ffe.describe import CHOICES, Description
+from pxs.ffe.tables import markdown_table
 from pxs.optional import require
 from pxs.storage.files import replace_file
 from pxs.storage.provenance import write_json
@@ -105,13 +106,9 @@ def _draw_people(axes: Any, described: Mapping[str, Mapping[str, int]]) -> None:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The numbers as a table for people."""
-    lines = [
-        f"{found['people']} people, {found['pictures']} pictures, {found['in_doubt']} labels in doubt",
-        "",
-        "| expression | pictures | in doubt | difference of the passes |",
-        "|---|---|---|---|",
+    counts = f"{found['people']} people, {found['pictures']} pictures, {found['in_doubt']} labels in doubt"
+    rows = [
+        (name, row["pictures"], row["in_doubt"], None if row["passes_apart"] is None else f"{row['passes_apart']:.3f}")
+        for name, row in found["expressions"].items()
     ]
-    for name, row in found["expressions"].items():
-        apart = "" if row["passes_apart"] is None else f"{row['passes_apart']:.3f}"
-        lines.append(f"| {name} | {row['pictures']} | {row['in_doubt']} | {apart} |")
-    return "\n".join(lines) + "\n"
+    return f"{counts}\n\n{markdown_table(('expression', 'pictures', 'in doubt', 'difference of the passes'), rows)}"

@@ -21,6 +21,7 @@ from pxs.expressions import EXPRESSIONS
 from pxs.ffe import manifest
 from pxs.ffe.annotate import Label
 from pxs.ffe.asking import ACCEPTED, CORRECTED, FOLDER, REJECTED, Asked, check_verdict, labels_asked, read_asked
+from pxs.ffe.tables import markdown_table
 from pxs.storage.locks import writing
 from pxs.storage.paths import PathName, kind_of
 from pxs.storage.provenance import write_json
@@ -128,20 +129,18 @@ def _of_scores(table: np.ndarray) -> dict[str, float | None]:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The agreement as a table for people."""
-    lines = [
-        f"{found['answers']} answers of {found['people']} people, {found['seen_twice']} pictures seen by two",
-        "",
-        "| expression | alpha | ICC(1,1) | ICC(2,1) |",
-        "|---|---|---|---|",
+    counts = f"{found['answers']} answers of {found['people']} people, {found['seen_twice']} pictures seen by two"
+    rows = [
+        (name, *(_rounded(row[measure]) for measure in ("alpha", "icc_1", "icc_2")))
+        for name, row in found["expressions"].items()
     ]
-    for name, row in found["expressions"].items():
-        lines.append(f"| {name} | {_two(row['alpha'])} | {_two(row['icc_1'])} | {_two(row['icc_2'])} |")
-    lines.append(f"| rejecting | {_two(found['rejecting'])} | | |")
-    return "\n".join(lines) + "\n"
+    rows.append(("rejecting", _rounded(found["rejecting"]), None, None))
+    return f"{counts}\n\n{markdown_table(('expression', 'alpha', 'ICC(1,1)', 'ICC(2,1)'), rows)}"
 
 
-def _two(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _rounded(value: float | None) -> str | None:
+    """The number with two decimals."""
+    return None if value is None else f"{value:.2f}"
 
 
 def _said(asked: Asked, folder: Path, sent: Sequence[PathName]) -> Said:

@@ -5,22 +5,20 @@ Runs where playwright and a Chromium are installed; skipped elsewhere.
 
 import io
 import re
-import shutil
 import zipfile
 from urllib.parse import urlsplit
 
 import pytest
 from app_client import opened, png
+from chromium import launched, needs_chromium, playwright
 
 import pxs
 from pxs.app.desk import Limits
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.images import read_text
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright", exc_type=ImportError)
-expect = sync_api.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
+expect = playwright.expect
+pytestmark = needs_chromium
 PATIENCE = 600_000  # milliseconds that a test waits for the page
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
@@ -35,10 +33,8 @@ GIVEN = """([kind, bytes, name]) => {
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *CAMERA])
+    with launched(*CAMERA) as opened:
         yield opened
-        opened.close()
 
 
 class Visitor:

@@ -5,11 +5,11 @@ Runs where playwright and a Chromium are installed; skipped elsewhere.
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
+from chromium import launched, needs_chromium, playwright
 
 from pxs.ffe.annotate import Label
 from pxs.ffe.asking import Effort, plan_questions
@@ -17,17 +17,13 @@ from pxs.ffe.manifest import read
 from pxs.ffe.pages import write_pages
 from pxs.ffe.verify import verify
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright", exc_type=ImportError)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -4,30 +4,26 @@ Runs where playwright and a Chromium are installed; skipped elsewhere.
 """
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
+from chromium import launched, needs_chromium
 
 from pxs.cli import main
 from pxs.study.answers import read_answers
 from pxs.study.key import PAIR, read_key
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright", exc_type=ImportError)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
+pytestmark = needs_chromium
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
