@@ -14,7 +14,9 @@ from typing import Any, Protocol, TypeVar
 from pxs.batch.on_ray import Work, work_on_ray
 from pxs.ffe import manifest
 
-T, J, R = TypeVar("T"), TypeVar("J"), TypeVar("R", bound=manifest.Record)
+T = TypeVar("T")
+J = TypeVar("J")
+R = TypeVar("R", bound=manifest.Record)
 
 
 class Engine(Protocol):
