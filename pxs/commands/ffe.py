@@ -6,16 +6,19 @@ import argparse
 import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pxs.commands import ffe_flags
 from pxs.commands.arguments import Commands, adapter_of, load_editor, load_options
 from pxs.errors import DataError, JudgeError, UsageError, one_line
 
 if TYPE_CHECKING:
+    from pxs.ffe.annotate import Judges
     from pxs.ffe.collect import Terms
-    from pxs.ffe.generate import Generator
+    from pxs.ffe.engines import Engine
+    from pxs.ffe.generate import Generator, Makers
     from pxs.ffe.judges import Pass
     from pxs.judging.identity import IdentityJudge
 
@@ -71,13 +74,13 @@ def run_compose(args: argparse.Namespace) -> None:
 
 def run_generate(args: argparse.Namespace) -> int:
     """`pxs ffe generate`: print how many pictures were made, and why others were not; status 1 if some failed."""
-    from pxs.editing.photographs import finder
     from pxs.ffe.generate import generate
     from pxs.ffe.planning import Amount
 
     amount = Amount(args.pairs, args.each, args.per_person)
-    by = None if args.any_face else finder()
-    done = generate(Path(args.folder), _generator(args), amount, by, args.attempts, sys.stderr.isatty())
+    engine = _engine(args, partial(_makers, args))
+    generator, by = _makers(args)
+    done = generate(Path(args.folder), generator, amount, by, args.attempts, sys.stderr.isatty(), engine)
     made = [one for one in done if not one.error]
     again = sum(one.attempts > 1 for one in made)
     print(f"{len(done)} pictures asked for, {len(made)} made, {again} of them at a later attempt")
@@ -91,9 +94,10 @@ def run_annotate(args: argparse.Namespace) -> int:
     from pxs.ffe.doubts import Rules
     from pxs.ffe.grouping import same_person
 
-    recogniser = _recogniser(args.identity_judge)
+    engine = _engine(args, partial(_judges, args))
+    passes, recogniser = _judges(args)
     rules = Rules(apart=args.apart, alike=same_person(recogniser) if args.alike is None else args.alike)
-    done = annotate(Path(args.folder), _passes(args), recogniser, rules, sys.stderr.isatty())
+    done = annotate(Path(args.folder), passes, recogniser, rules, sys.stderr.isatty(), engine)
     scored = [label for label in done if not label.error]
     print(f"{len(done)} pictures, {len(scored)} scored, {sum(not label.doubts for label in scored)} without doubt")
     _print_reasons([label.error for label in done])
@@ -225,6 +229,32 @@ def _recogniser(name: str) -> IdentityJudge | None:
         return recognisers(1)[0]
     except JudgeError:
         return None
+
+
+def _engine(args: argparse.Namespace, load: Callable[[], Any]) -> Engine:
+    """Who does the work of a stage; `load` gives each actor what it works with. Raises UsageError for workers that
+    nobody would be."""
+    from pxs.ffe.engines import OnRay, here
+
+    if args.engine == "ray":
+        return OnRay(load, args.workers)
+    if args.workers > 1:
+        raise UsageError(f"--workers {args.workers} are actors of Ray: give --engine ray, too")
+    return here
+
+
+def _makers(args: argparse.Namespace) -> Makers:
+    from pxs.editing.photographs import finder
+    from pxs.ffe.generate import Makers
+
+    return Makers(_generator(args), None if args.any_face else finder())
+
+
+def _judges(args: argparse.Namespace) -> Judges:
+    from pxs.ffe.annotate import Judges
+
+    recogniser = _recogniser(args.identity_judge)
+    return Judges(_passes(args), recogniser)
 
 
 def _generator(args: argparse.Namespace) -> Generator:

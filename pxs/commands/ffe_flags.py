@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pxs.commands.arguments import add_model, path
+from pxs.commands.many import ENGINES
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
 from pxs.quantities import COUNT, SEED, SHARE, STEPS, WORKERS, Real, Whole
@@ -72,6 +73,7 @@ def add_generate(step: argparse.ArgumentParser) -> None:
     step.add_argument("--attempts", type=argument(ATTEMPTS), default=3, help="for a picture that fails (default 3)")
     step.add_argument("--any-face", action="store_true", help="take pictures in which no face is found, too")
     step.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the model (default by device)")
+    _add_engine(step)
     add_model(step)
 
 
@@ -87,6 +89,7 @@ def add_annotate(step: argparse.ArgumentParser) -> None:
     step.add_argument(
         "--apart", type=argument(GAP), default=0.25, help="largest difference of two passes (default 0.25)"
     )
+    _add_engine(step)
 
 
 def add_describe(step: argparse.ArgumentParser) -> None:
@@ -107,6 +110,14 @@ def _add_endpoint(step: argparse.ArgumentParser) -> None:
     step.add_argument("--judge-model", help="the model behind it; for the judge vlm, its folder")
     parallel = argument(WORKERS.named("judge-parallel"))
     step.add_argument("--judge-parallel", type=parallel, default=4, metavar="N", help="requests at once (default 4)")
+
+
+def _add_engine(step: argparse.ArgumentParser) -> None:
+    """Who does the work."""
+    step.add_argument("--engine", default="local", choices=ENGINES, help="local, or ray for a cluster of machines")
+    step.add_argument(
+        "--workers", type=argument(WORKERS), default=1, metavar="N", help="actors of the engine ray (default 1)"
+    )
 
 
 def add_ask(step: argparse.ArgumentParser) -> None:

@@ -8,9 +8,11 @@ judge, or the truth. Pictures that a judge refuses stay without scores, and the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -20,6 +22,7 @@ from pxs.expressions import EXPRESSIONS, Mix
 from pxs.ffe import manifest
 from pxs.ffe.collect import Subject
 from pxs.ffe.doubts import Rules, Scored, doubts
+from pxs.ffe.engines import Engine, here
 from pxs.ffe.generate import Made, made_pictures
 from pxs.ffe.judges import Pass
 from pxs.images import open_image
@@ -57,14 +60,22 @@ class Label:
     error: str
 
 
+class Judges(NamedTuple):
+    """The passes, and the recogniser that compares pictures with their sources; None compares nothing."""
+
+    passes: Sequence[Pass]
+    recogniser: IdentityJudge | None
+
+
 def annotate(
     folder: Path,
     passes: Sequence[Pass],
     recogniser: IdentityJudge | None = None,
     rules: Rules = Rules(),  # noqa: B008
     progress: bool = False,
+    engine: Engine = here,
 ) -> list[Label]:
-    """The labels of all pictures, which are then in the manifest.
+    """The labels of all pictures, which are then in the manifest; `engine` does the work (engines.py).
 
     Raises DataError if no picture got scores, and JudgeSetupError if a judge can judge none at all; what was judged
     before stays, and the next run goes on with the rest.
@@ -82,11 +93,11 @@ def annotate(
         left = [made for made in pictures if made.name not in known]
         with tqdm(total=len(pictures), desc="annotate", leave=False, disable=not progress) as bar:
             bar.update(len(known))
-            for start in range(0, len(left), TOGETHER):
-                for label in _labels(left[start : start + TOGETHER], keys, passes, recogniser, folder):
-                    found[label.name] = label
-                    manifest.add(folder, STAGE, label)
-                    bar.update()
+            parts = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
+            for label in engine(partial(_labels, folder, keys), Judges(passes, recogniser), parts, Label):
+                found[label.name] = label
+                manifest.add(folder, STAGE, label)
+                bar.update()
                 bar.set_postfix(failed=sum(bool(one.error) for one in found.values()), refresh=False)
         done = _doubted([found[made.name] for made in pictures], rules)
         manifest.write(folder, STAGE, len(done), settings, done)
@@ -95,14 +106,9 @@ def annotate(
     return done
 
 
-def _labels(
-    made: Sequence[Made],
-    keys: dict[str, str],
-    passes: Sequence[Pass],
-    recogniser: IdentityJudge | None,
-    folder: Path,
-) -> list[Label]:
+def _labels(folder: Path, keys: Mapping[str, str], judges: Judges, made: Sequence[Made]) -> list[Label]:
     """Labels of some pictures, doubts aside."""
+    passes, recogniser = judges
     files = [str(folder / one.picture) for one in made]
     results = [one.scores(made, files) for one in passes]
     similar, unknown = _similarities(made, recogniser, folder)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 from tqdm.auto import tqdm
@@ -28,6 +30,7 @@ from pxs.expressions import Mix
 from pxs.ffe import manifest
 from pxs.ffe.collect import Subject, kept
 from pxs.ffe.compose import about, library
+from pxs.ffe.engines import Engine, here
 from pxs.ffe.planning import Amount, Wanted, plan
 from pxs.images import save_png
 from pxs.storage.hashes import file_hash
@@ -83,6 +86,13 @@ class Generator:
         return images
 
 
+class Makers(NamedTuple):
+    """What makes pictures, and what finds a face in every one that counts; None takes all."""
+
+    generator: Generator
+    finder: FaceFinder | None
+
+
 def generate(
     folder: Path,
     generator: Generator,
@@ -90,11 +100,13 @@ def generate(
     finder: FaceFinder | None = None,
     attempts: int = 3,
     progress: bool = False,
+    engine: Engine = here,
 ) -> list[Made]:
     """The records of all pictures, which are then in the manifest.
 
-    finder: finds a face in every picture that counts; None takes all. Raises DataError if nothing could be made,
-    OutputError where nothing can be written, and what the method raises that no picture could change.
+    finder: finds a face in every picture that counts; None takes all. engine: does the work (engines.py). Raises
+    DataError if nothing could be made, OutputError where nothing can be written, and what the method raises that no
+    picture could change.
     """
     wanted = plan(kept(folder), library(folder), amount)
     seed, provenance = generator.context.seed, generator.provenance()
@@ -107,11 +119,12 @@ def generate(
         found = dict(known)
         with tqdm(total=len(wanted), desc="generate", leave=False, disable=not progress) as bar:
             bar.update(len(known))
-            for group in _groups([one for one in wanted if one.name not in known]):
-                for made in _made(group, folder, generator, provenance, keys, finder, seed, attempts):
-                    found[made.name] = made
-                    manifest.add(folder, STAGE, made)
-                    bar.update()
+            groups = list(_groups([one for one in wanted if one.name not in known]))
+            make = partial(_made, folder, provenance, seed, attempts)
+            for made in engine(make, Makers(generator, finder), groups, Made):
+                found[made.name] = made
+                manifest.add(folder, STAGE, made)
+                bar.update()
                 bar.set_postfix(failed=sum(bool(m.error) for m in found.values()), refresh=False)
         done = [found[one.name] for one in wanted]
         manifest.write(folder, STAGE, len(done), settings, done)
@@ -171,23 +184,17 @@ def _task(subject: Subject, expression: str, text: str, folder: Path) -> Task:
 
 
 def _made(
-    group: Sequence[Wanted],
-    folder: Path,
-    generator: Generator,
-    provenance: Mapping[str, str],
-    keys: Mapping[str, str],
-    finder: FaceFinder | None,
-    seed: int,
-    attempts: int,
+    folder: Path, provenance: Mapping[str, str], seed: int, attempts: int, makers: Makers, group: Sequence[Wanted]
 ) -> Iterator[Made]:
     """The records of pictures of one subject and expression; what fails is tried again with the next seeds."""
     left = list(group)
     for attempt in range(attempts):
-        images, errors = _attempt(left, folder, generator, seed + attempt, finder)
+        images, errors = _attempt(left, folder, makers, seed + attempt)
         again = []
         for one in left:
             error = errors.get(one.name, "")
-            made = _record(one, keys[one.name], provenance, seed + attempt, attempt + 1, error)
+            key = _key(one, provenance, seed, attempts)
+            made = _record(one, key, provenance, seed + attempt, attempt + 1, error)
             if not error:
                 yield _saved(made, images[one.name], one.subject, folder)
             elif attempt + 1 == attempts:
@@ -200,9 +207,10 @@ def _made(
 
 
 def _attempt(
-    group: Sequence[Wanted], folder: Path, generator: Generator, seed: int, finder: FaceFinder | None
+    group: Sequence[Wanted], folder: Path, makers: Makers, seed: int
 ) -> tuple[dict[str, Image.Image], dict[str, str]]:
     """Pictures by name, and why others failed."""
+    generator, finder = makers
     first = group[0]
     task = _task(first.subject, first.expression, about(first.prompt, first.subject.domain), folder)
     try:

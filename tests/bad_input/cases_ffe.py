@@ -136,6 +136,8 @@ CASES = [
     Case("generating from cut prompts", generate(), "prompts.jsonl, line", of_stages(2, cut("prompts.jsonl"))),
     Case("generating from an empty manifest", generate(), "no manifest", of_stages(2, cut("prompts.jsonl", 0))),
     Case("no attempts", generate("--attempts", "0"), "attempts 0 is too small", of_stages(2)),
+    Case("workers without Ray", generate("--workers", "2"), "give --engine ray", of_stages(2)),
+    Case("an unknown engine of a stage", annotate("truth", "--engine", "spark"), "'spark'", of_stages(3)),
     Case("annotating without pictures", annotate(), "run 'pxs ffe generate' first", of_stages(2)),
     Case("annotating with a picture gone", annotate(), "is gone or was changed", of_stages(3, picture_moved)),
     Case(

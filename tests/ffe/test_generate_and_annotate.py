@@ -176,7 +176,8 @@ def test_each_picture_is_asked_twice_with_the_labels_in_two_orders_and_the_mean_
     texts = {text_of(request) for request in endpoint.requests}
     places = [[text.index(f"- {name}:") for name in EXPRESSIONS] for text in texts]
     assert len(texts) == 2 and len(endpoint.requests) == 2 * len(labels)
-    assert sorted(map(tuple, places)) == sorted([tuple(sorted(places[0])), tuple(sorted(places[1], reverse=True))])
+    forward, reverse = sorted(places)
+    assert forward == sorted(forward) and reverse == sorted(reverse, reverse=True)
     assert {tuple(label.scores.values()) for label in labels} == {tuple(Mix(sad=0.1, fear=0.5).vector())}
     assert [[row[4] for row in label.passes] for label in labels] == [[0.4, 0.6]] * len(labels)
 
