@@ -17,6 +17,7 @@ from pxs.errors import DataError, JudgeError, UsageError, one_line
 if TYPE_CHECKING:
     from pxs.ffe.annotate import Judges
     from pxs.ffe.collect import Terms
+    from pxs.ffe.describe import Model
     from pxs.ffe.engines import Engine
     from pxs.ffe.generate import Generator, Makers
     from pxs.ffe.judges import Pass
@@ -66,7 +67,7 @@ def run_compose(args: argparse.Namespace) -> None:
     """`pxs ffe compose`: print how many prompts there are, and why others were left out."""
     from pxs.ffe.compose import ATTRIBUTES, compose
 
-    done = compose(Path(args.folder), args.most)
+    done = compose(Path(args.folder), args.most, _asked_in_words(args) if args.judge else None)
     print(f"{len(done)} combinations, {sum(not prompt.dropped for prompt in done)} kept")
     _print_reasons([prompt.dropped for prompt in done])
     print(Path(args.folder) / ATTRIBUTES)
@@ -108,19 +109,25 @@ def run_annotate(args: argparse.Namespace) -> int:
 def run_describe(args: argparse.Namespace) -> int:
     """`pxs ffe describe`: print how many people could be described; status 1 if some could not."""
     from pxs.ffe.describe import CHOICES, describe
-    from pxs.judging import expression_judge
 
-    if args.judge not in ("endpoint", "vlm"):
-        raise UsageError(f"--judge {args.judge!r} cannot be asked in words: give endpoint or vlm")
-    cache, given = Path(args.folder) / "judged", (args.judge_url, args.judge_model)
-    judge = expression_judge(args.judge, None, *given, cache=cache, parallel=args.judge_parallel)
-    done = describe(Path(args.folder), judge, sys.stderr.isatty())  # type: ignore[arg-type]
+    done = describe(Path(args.folder), _asked_in_words(args), sys.stderr.isatty())
     good = [one for one in done if not one.error]
     print(f"{len(done)} people, {len(good)} described")
     for name in CHOICES:
         print(f"  {name}")
         _print_reasons([one.words[name] for one in good])
     return int(len(good) < len(done))
+
+
+def _asked_in_words(args: argparse.Namespace) -> Model:
+    """The model of --judge, --judge-url and --judge-model. Raises UsageError for a judge that reads pictures alone."""
+    from pxs.judging import expression_judge
+
+    if args.judge not in ("endpoint", "vlm"):
+        raise UsageError(f"--judge {args.judge!r} cannot be asked in words: give endpoint or vlm")
+    cache, given = Path(args.folder) / "judged", (args.judge_url, args.judge_model)
+    judge = expression_judge(args.judge, None, *given, cache=cache, parallel=args.judge_parallel)
+    return judge  # type: ignore[return-value]
 
 
 def run_statistics(args: argparse.Namespace) -> None:

@@ -50,6 +50,8 @@ def add_compose(step: argparse.ArgumentParser) -> None:
     step.add_argument(
         "--most", type=argument(COUNT.named("prompts")), default=8, help="of an expression at each strength (default 8)"
     )
+    step.add_argument("--judge", metavar="NAME", help="also ask endpoint or vlm what no face can show at once")
+    _add_endpoint(step)
 
 
 def add_generate(step: argparse.ArgumentParser) -> None:

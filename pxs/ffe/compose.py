@@ -4,8 +4,9 @@
     FOLDER/attributes.md        the table that they are made from (attributes.py)
 
 A combination takes one or two actions of each part of the face that the table names. It is left out if two of its units
-are antagonists, or if its units are all those of a combination of another expression. A prompt has two parts: the
-expression, then the parts of the face.
+are antagonists, or if its units are all those of a combination of another expression; and where a model is given, if it
+says that no face can show all of it at once (contradictions.py). A prompt has two parts: the expression, then the parts
+of the face.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from pxs.expressions import DOMAINS, EXPRESSIONS
 from pxs.ffe import manifest
 from pxs.ffe.attributes import PARTS, STRENGTHS, TABLE, Action, Strength, contradiction, markdown
+from pxs.ffe.contradictions import impossible
+from pxs.ffe.describe import Model
 from pxs.storage.files import replace_file
 from pxs.storage.locks import writing
 
@@ -39,8 +42,12 @@ class Prompt:
     dropped: str
 
 
-def compose(folder: Path, most: int = 8) -> list[Prompt]:
-    """All combinations, which are then in the manifest; of each expression and strength at most `most` are kept."""
+def compose(folder: Path, most: int = 8, model: Model | None = None) -> list[Prompt]:
+    """All combinations, which are then in the manifest; of each expression and strength at most `most` are kept.
+
+    model: is asked about those; what it finds impossible is left out, what it gives no answer about is kept. Raises
+    JudgeSetupError if it cannot be asked.
+    """
     combined = {expression: list(_combinations(expression)) for expression in EXPRESSIONS}
     owners: dict[frozenset[str], str] = {}
     for expression, ways in combined.items():
@@ -48,11 +55,9 @@ def compose(folder: Path, most: int = 8) -> list[Prompt]:
             owners.setdefault(_units(way), expression)
     found: list[Prompt] = []
     for expression, ways in combined.items():
-        reasons = [_reason(expression, way, owners) for way in ways]
-        sound = [place for place, reason in enumerate(reasons) if not reason]
-        chosen = {sound[i * len(sound) // most] for i in range(most)} if len(sound) > most else set(sound)
-        for place in set(sound) - chosen:
-            reasons[place] = f"enough of them: {most} a strength are kept"
+        reasons = _reasons(expression, ways, owners, most)
+        if model is not None:
+            reasons = _second_filter(ways, reasons, model)
         for strength in STRENGTHS:
             found += [
                 _prompt(expression, strength, number, way, reason)
@@ -62,6 +67,24 @@ def compose(folder: Path, most: int = 8) -> list[Prompt]:
         manifest.write(folder, STAGE, len(found), {"most": most}, found)
         replace_file(folder / ATTRIBUTES, markdown().encode())
     return found
+
+
+def _reasons(expression: str, ways: Sequence[Way], owners: dict[frozenset[str], str], most: int) -> list[str]:
+    """Why each way is left out by the rules, "" for those that are kept."""
+    reasons = [_reason(expression, way, owners) for way in ways]
+    sound = [place for place, reason in enumerate(reasons) if not reason]
+    chosen = {sound[i * len(sound) // most] for i in range(most)} if len(sound) > most else set(sound)
+    for place in set(sound) - chosen:
+        reasons[place] = f"enough of them: {most} a strength are kept"
+    return reasons
+
+
+def _second_filter(ways: Sequence[Way], reasons: Sequence[str], model: Model) -> list[str]:
+    """The reasons, with those of the model for ways that the rules keep."""
+    kept = [place for place, reason in enumerate(reasons) if not reason]
+    movements = ["\n".join(f"- {part}: {a.words}" for part, actions in ways[i] for a in actions) for i in kept]
+    said = dict(zip(kept, impossible(movements, model), strict=True))
+    return [f"contradictory, says the model: {said[i]}" if said.get(i) else old for i, old in enumerate(reasons)]
 
 
 def library(folder: Path) -> dict[tuple[str, str], list[Prompt]]:

@@ -7,7 +7,6 @@ The words say how a picture looks to a model, not who somebody is: they are for 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from pxs.errors import DataError
 from pxs.ffe import manifest
 from pxs.ffe.collect import Subject, kept
 from pxs.images import open_image
-from pxs.judging.answers import RefusedError, UnusableError
+from pxs.judging.answers import UnusableError, object_of
 from pxs.judging.each import values_or_reasons
 from pxs.judging.endpoint import EndpointJudge
 from pxs.judging.local_vlm import LocalVlmJudge
@@ -72,19 +71,9 @@ class Description:
 
 
 def read_answer(text: str) -> dict[str, Any]:
-    """The description in the text of an answer: its last JSON object with the keys of SCHEMA.
-
-    Raises UnusableError for a text without one and for other words than those of CHOICES, RefusedError for an apology.
-    """
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        said = json.loads(text[start : end + 1]) if start >= 0 else None
-    except (ValueError, RecursionError):
-        said = None
-    if said is None and text.lstrip().lower().startswith(("i'm sorry", "i cannot", "i can't", "sorry")):
-        raise RefusedError(f"the model refused: {text[:60]!r}")
-    if not isinstance(said, dict) or set(said) != set(SCHEMA["required"]):
-        raise UnusableError(f"the answer {text[:60]!r} is no description")
+    """The description in the text of an answer. Raises UnusableError for other words than those of CHOICES, and as
+    `object_of`."""
+    said = object_of(text, SCHEMA["required"], "words of a description")
     for name, words in CHOICES.items():
         if said[name] not in words:
             raise UnusableError(f"{name} is {str(said[name])[:40]!r}, none of {', '.join(words)}")

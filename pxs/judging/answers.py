@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pxs.errors import JudgeError, one_line
@@ -101,22 +101,27 @@ def _text(content: Any) -> str:
 
 
 def mix_of(text: str) -> Mix:
-    """The mix in the text of an answer; of several objects with the 12 expressions, the last one.
+    """The mix in the text of an answer. Raises UnusableError unless its numbers are in [0, 1], and as `object_of`."""
+    return Mix({name: _unit(name, value) for name, value in object_of(text, EXPRESSIONS, "12 expressions").items()})
 
-    Raises UnusableError unless it has the 12 expressions as keys and numbers in [0, 1], RefusedError for an apology.
+
+def object_of(text: str, keys: Collection[str], what: str) -> dict[str, Any]:
+    """The JSON object in the text of an answer that has exactly these keys; of several, the last one.
+
+    what: the keys, for messages. Raises UnusableError if there is none, RefusedError for an apology.
     """
     spoken = THOUGHTS.sub("", text).strip("\ufeff \n\r\t") or text
     if not spoken.strip():
         raise UnusableError("the answer is empty")
     found = list(_objects(spoken))
-    whole = [one for one in found if set(one) == set(EXPRESSIONS)]
+    whole = [one for one in found if set(one) == set(keys)]
     if not whole and found:
-        raise UnusableError(f"the answer {_quoted(text)} does not have the 12 expressions as keys")
+        raise UnusableError(f"the answer {_quoted(text)} does not have the {what} as keys")
     if not whole and APOLOGY.match(spoken):
         raise RefusedError(f"the model refused: {_quoted(spoken)}")
     if not whole:
         raise UnusableError(f"the answer {_quoted(text)} has no JSON object")
-    return Mix({name: _unit(name, value) for name, value in whole[-1].items()})
+    return whole[-1]
 
 
 def _unit(name: str, value: Any) -> float:

@@ -1,18 +1,17 @@
-"""Judging pictures one by one, so that one which cannot be judged costs no other its values."""
+"""Judging pictures (or texts) one by one, so that one which cannot be judged costs no other its values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from PIL import Image
-
 from pxs.errors import JudgeError, JudgeSetupError, OutputError, PxsError, UnjudgedError, one_line
 
+Thing = TypeVar("Thing")
 Value = TypeVar("Value")
 
 
-def judge_each(judge: Callable[[int, Image.Image], Value], images: Sequence[Image.Image]) -> list[Value]:
+def judge_each(judge: Callable[[int, Thing], Value], images: Sequence[Thing]) -> list[Value]:
     """The value of each image; `judge` gets its number, counted from 0, and the image.
 
     Raises UnjudgedError, once all images have been tried, if `judge` raised a JudgeError for some of them. A
@@ -34,7 +33,7 @@ def judge_each(judge: Callable[[int, Image.Image], Value], images: Sequence[Imag
 
 
 def values_or_reasons(
-    judge: Callable[[Sequence[Image.Image]], Sequence[Value]], images: Sequence[Image.Image]
+    judge: Callable[[Sequence[Thing]], Sequence[Value]], images: Sequence[Thing]
 ) -> tuple[list[Value | None], dict[int, str]]:
     """One value an image, None where `judge` fails, and its reasons by the number of the image.
 
@@ -52,7 +51,7 @@ def values_or_reasons(
 
 
 def _alone(
-    judge: Callable[[Sequence[Image.Image]], Sequence[Value]], images: Sequence[Image.Image]
+    judge: Callable[[Sequence[Thing]], Sequence[Value]], images: Sequence[Thing]
 ) -> tuple[list[Value | None], dict[int, str]]:
     found: list[Value | None] = []
     reasons: dict[int, str] = {}

@@ -17,8 +17,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from PIL import Image
-
 from pxs import endpoints
 from pxs.endpoints import OF_A_PICTURE, checked_name, key_in, open_client, without_key
 from pxs.errors import JudgeError, JudgeSetupError
@@ -32,7 +30,7 @@ from pxs.judging.answers import (
     tokens_of,
 )
 from pxs.judging.each import judge_each
-from pxs.judging.rubric import RUBRIC, Rubric, rubric
+from pxs.judging.rubric import RUBRIC, Asked, Rubric, rubric
 from pxs.optional import require
 from pxs.quantities import WORKERS
 from pxs.storage.files import output_folder
@@ -129,8 +127,10 @@ class EndpointJudge:
         with self._client(self._key()):
             pass
 
-    def judge(self, images: Sequence[Image.Image]) -> list[Any]:
+    def judge(self, images: Sequence[Asked]) -> list[Any]:
         """One mix per image (any mode and size), intensities in [0, 1]; one request per picture without an answer.
+
+        With another rubric: one answer each to its question, which may also be about words, one text each.
 
         Raises JudgeSetupError if the package openai or the key is missing, if the endpoint fails, and if it answers for
         none of PATIENCE pictures in a row; UnjudgedError, once all are tried, if it refuses some pictures or gives them
@@ -147,17 +147,15 @@ class EndpointJudge:
         with self._client(key) as client:
             failed = self._together(client, key, images, names) if self.parallel > 1 else {}
             return judge_each(
-                lambda i, image: self._answer(client, key, image, names[i], f"picture {i}", failed), images
+                lambda i, image: self._answer(client, key, image, names[i], _label(i, image), failed), images
             )
 
-    def lacking(self, images: Sequence[Image.Image]) -> int:
+    def lacking(self, images: Sequence[Asked]) -> int:
         """How many requests `judge` would send for these images, if each is answered at once; sends nothing."""
         names = {self._digest(image) for image in images}
         return sum(self._recall(name) is None for name in names)
 
-    def _together(
-        self, client: Any, key: str, images: Sequence[Image.Image], names: Sequence[str]
-    ) -> dict[str, JudgeError]:
+    def _together(self, client: Any, key: str, images: Sequence[Asked], names: Sequence[str]) -> dict[str, JudgeError]:
         """Ask for pictures without an answer in parallel, each once; why some have none, by name.
 
         The first one alone, as long as the endpoint has not answered at all: what is wrong with it is wrong with all.
@@ -168,7 +166,7 @@ class EndpointJudge:
 
         def ask(name: str, i: int) -> None:
             try:
-                self._keep(name, self._ask(client, key, images[i], f"picture {i}"))
+                self._keep(name, self._ask(client, key, images[i], _label(i, images[i])))
             except JudgeSetupError:
                 raise
             except JudgeError as error:
@@ -188,7 +186,7 @@ class EndpointJudge:
         return open_client(self.base_url, key, self.retries, self.timeout, "judges", JudgeSetupError)
 
     def _answer(
-        self, client: Any, key: str, image: Image.Image, name: str, label: str, failed: Mapping[str, JudgeError]
+        self, client: Any, key: str, image: Asked, name: str, label: str, failed: Mapping[str, JudgeError]
     ) -> Any:
         """The answer about one picture, known or from the endpoint, and then kept; `failed`: those asked in vain."""
         known = self._recall(name)
@@ -209,7 +207,7 @@ class EndpointJudge:
         self._keep(name, said)
         return said
 
-    def _ask(self, client: Any, key: str, image: Image.Image, label: str) -> Any:
+    def _ask(self, client: Any, key: str, image: Asked, label: str) -> Any:
         """The answer about one picture from the endpoint."""
         reason: Exception = UnusableError()
         tries = 1 + min(self.retries, REPEATS)
@@ -228,7 +226,7 @@ class EndpointJudge:
             raise JudgeSetupError(f"{said}: check base_url and model")
         raise JudgeError(f"{said}: try another model")
 
-    def _request(self, client: Any, key: str, image: Image.Image, label: str) -> str:
+    def _request(self, client: Any, key: str, image: Asked, label: str) -> str:
         """The body of one response; what the endpoint rejects is left out of the request, now and later."""
         openai = require("openai", "judges", JudgeSetupError)
         content = _content(image, self.rubric.prompt)
@@ -267,11 +265,13 @@ class EndpointJudge:
                 counted = replace(counted, cost=sum(p * n for p, n in zip(self.prices, tokens, strict=True)) / 1e6)
             self._usage = counted
 
-    def _digest(self, image: Image.Image) -> str:
+    def _digest(self, image: Asked) -> str:
         """What an answer depends on, as a hash."""
-        picture = image.convert("RGB")
-        digest = hashlib.sha256(f"{picture.size} {self.model} {self.rubric.version} ".encode() + picture.tobytes())
-        return digest.hexdigest()
+        if isinstance(image, str):
+            size, content = "words", image.encode()
+        else:
+            size, content = f"{image.size}", image.convert("RGB").tobytes()
+        return hashlib.sha256(f"{size} {self.model} {self.rubric.version} ".encode() + content).hexdigest()
 
     def _recall(self, name: str) -> Any:
         """The answer of this name in memory or in the cache."""
@@ -289,6 +289,11 @@ class EndpointJudge:
             write_json(self.cache / f"{name}.json", {**content, "intensities": intensities})
 
 
+def _label(number: int, image: Asked) -> str:
+    """What messages call the thing that is asked about."""
+    return f"{'text' if isinstance(image, str) else 'picture'} {number}"
+
+
 def checked_address(url: str) -> str:
     """The address of an endpoint, without a final "/chat/completions". Raises JudgeSetupError, see endpoints.py."""
     sound = endpoints.checked_address(url, "the judge's", "https://api.openai.com/v1", JudgeSetupError)
@@ -301,8 +306,10 @@ def _options(rubric: Rubric) -> dict[str, Any]:
     return {"temperature": 0, "response_format": {"type": "json_schema", "json_schema": form}}
 
 
-def _content(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
-    """The content of the user message: the picture as a PNG data URL, then the prompt."""
+def _content(image: Asked, prompt: str) -> list[dict[str, Any]]:
+    """The content of the user message: the picture as a PNG data URL, then the prompt; or prompt and words."""
+    if isinstance(image, str):
+        return [{"type": "text", "text": f"{prompt}\n{image}"}]
     png = io.BytesIO()
     image.convert("RGB").save(png, format="PNG")
     url = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()

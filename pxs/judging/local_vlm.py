@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from pxs.editing.parts import quiet
 from pxs.errors import JudgeError, JudgeSetupError, one_line
 from pxs.judging.answers import RefusedError, UnusableError
 from pxs.judging.each import judge_each
-from pxs.judging.rubric import RUBRIC, Rubric, rubric
+from pxs.judging.rubric import RUBRIC, Asked, Rubric, rubric
 
 TOKENS = 1024  # of an answer, thoughts included
 
@@ -68,14 +67,14 @@ class LocalVlmJudge:
         return cls(model.to(device).eval(), processor, Path(folder).name)
 
     @torch.inference_mode()
-    def judge(self, images: Sequence[Image.Image]) -> list[Any]:
+    def judge(self, images: Sequence[Asked]) -> list[Any]:
         """One mix per image (any mode and size), intensities in [0, 1].
 
         Raises UnjudgedError for images that the model refuses to judge, or to which it gives no usable answer.
         """
         return judge_each(lambda i, image: self._judge(image, f"picture {i}"), images)
 
-    def _judge(self, image: Image.Image, name: str) -> Any:
+    def _judge(self, image: Asked, name: str) -> Any:
         try:
             return self.rubric.read(self.answer(image))
         except RefusedError as error:
@@ -83,9 +82,13 @@ class LocalVlmJudge:
         except UnusableError as error:
             raise JudgeError(f"{name}: no usable answer from {self.name} ({error}): try another model") from None
 
-    def answer(self, image: Image.Image) -> str:
-        """The text that the model answers about an image."""
-        content = [{"type": "image", "image": image.convert("RGB")}, {"type": "text", "text": self.rubric.prompt}]
+    def answer(self, image: Asked) -> str:
+        """The text that the model answers about an image, or about words."""
+        content: list[dict[str, Any]] = [{"type": "text", "text": self.rubric.prompt}]
+        if isinstance(image, str):
+            content[0]["text"] += f"\n{image}"
+        else:
+            content.insert(0, {"type": "image", "image": image.convert("RGB")})
         inputs = self.processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,

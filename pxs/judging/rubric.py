@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from PIL import Image
+
 from pxs.expressions import CONFUSABLE, EXPRESSIONS, Mix
 from pxs.judging.answers import mix_of
 
@@ -33,8 +35,12 @@ def _of_mix(mix: Mix) -> dict[str, Any]:
     return dict(zip(EXPRESSIONS, mix.vector(), strict=True))
 
 
+Asked = Image.Image | str
+"""What a question is about: a picture of any mode and size, or words, which follow the question."""
+
+
 class Rubric(NamedTuple):
-    """A question about a picture.
+    """A question about a picture, or about words.
 
     prompt: its text. schema: of the answer, a JSON object. version: a hash of both, so that answers to another question
     are not taken for answers to this one. read: what the text of an answer says; raises UnusableError or RefusedError

@@ -127,6 +127,8 @@ CASES = [
     Case("terms without a licence", collect("--terms", "t.csv"), "line 2", terms("file,origin\na,b\n")),
     Case("terms of bytes", collect("--terms", "face.png"), "cannot be read"),
     Case("collecting into a file", ("ffe", "collect", "face.png", "--out", "face.png"), "face.png"),
+    Case("prompts by a judge of pictures", ("ffe", "compose", "out", "--judge", "mini"), "cannot be asked in words"),
+    Case("prompts by no endpoint", ("ffe", "compose", "out", "--judge", "endpoint"), "give --judge-url"),
     Case("no prompts at all", ("ffe", "compose", "out", "--most", "0"), "prompts 0 is too small"),
     Case("generating without people", generate(), "run 'pxs ffe collect' first"),
     Case("generating by nobody", ("ffe", "generate", "set"), "--method"),
