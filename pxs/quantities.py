@@ -193,6 +193,9 @@ PORTRAIT_SIZE = Whole("size", 32, SIZE.most, SIZE.why)
 WORKERS = Whole("workers", 1, 256, "or None for one a core")
 """Of processes."""
 
+RATERS = Whole("raters", 1, 1000, "a page each")
+"""People who are asked."""
+
 PORT = Whole("port", 0, 65535, "0 for any that is free")
 """Of an address to listen on."""
 

@@ -8,10 +8,9 @@ from pxs.commands.arguments import add_model, path
 from pxs.commands.many import ENGINES
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
-from pxs.quantities import COUNT, SEED, SHARE, STEPS, WORKERS, Real, Whole
+from pxs.quantities import COUNT, RATERS, SEED, SHARE, STEPS, WORKERS, Real, Whole
 
 PORT = Whole("port", 0, 65535, "0 for any that is free")
-RATERS = Whole("raters", 1, 1000, "a page each")
 ATTEMPTS = Whole("attempts", 1, 20, "each with the next seed")
 EACH = Whole("number of pictures", 1, 100, "of an expression at each strength")
 PAIRS = Whole("pairs", 1, 15, "of expressions for each picture")

@@ -9,9 +9,8 @@ from pathlib import Path
 from pxs.commands.arguments import Commands, path
 from pxs.errors import UsageError
 from pxs.parsing import argument
-from pxs.quantities import COUNT, PORT, SEED, Whole
+from pxs.quantities import COUNT, PORT, RATERS, SEED, Whole
 
-RATERS = Whole("raters", 1, 1000, "a page each")
 QUESTIONS = Whole("questions", 1, 1000, "for each rater")
 PAIRS = Whole("pairs", 0, 1000, "for each rater")
 

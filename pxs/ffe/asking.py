@@ -25,7 +25,7 @@ from pxs.errors import DataError, OutputError, shown
 from pxs.expressions import EXPRESSIONS
 from pxs.ffe.annotate import STAGE, Label
 from pxs.ffe.manifest import read
-from pxs.quantities import SHARE, Real
+from pxs.quantities import RATERS, SHARE, Real
 from pxs.storage.parsing import parse_json
 from pxs.storage.paths import kind_of
 from pxs.storage.provenance import write_json
@@ -64,7 +64,7 @@ class Asked:
 @dataclass(frozen=True)
 class Effort:
     """How much people look at: raters; share of the labels that are not in doubt; overlap: of all that are asked, the
-    share that two people see, with two or more raters. Shares are 0..1; raises ScaleError for another.
+    share that two people see, with two or more raters. Raters are 1..1000, shares 0..1; raises ScaleError for others.
     """
 
     raters: int = 2
@@ -72,6 +72,7 @@ class Effort:
     overlap: float = 0.2
 
     def __post_init__(self) -> None:
+        RATERS(self.raters)
         SHARE.named("share")(self.share)
         SHARE.named("overlap")(self.overlap)
 
