@@ -18,8 +18,14 @@ function keep() {
 
 const call = (options = {}) => fetch(address, { signal: AbortSignal.timeout(15000), ...options });
 
+function report() {
+  at('sent').textContent = unsent.size ? `${unsent.size} answers wait to be sent.` : 'All answers have arrived.';
+}
+
 async function sendAll() {
-  if (!address || sending) return;
+  if (!address) return;
+  report();
+  if (sending) return;
   sending = true;
   try {
     for (const id of [...unsent]) {
@@ -31,7 +37,7 @@ async function sendAll() {
     }
   } catch { /* the next round tries again */ }
   sending = false;
-  at('sent').textContent = unsent.size ? `${unsent.size} answers wait to be sent.` : 'All answers have arrived.';
+  report();
 }
 
 function take(said) {
