@@ -49,6 +49,7 @@ const refused = { NotAllowedError: "The browser may not use the camera: allow it
 
 async function look() {
   try {
+    $("shoot").disabled = true;  // until there is a first picture to take
     stream = $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 1280 } });
     $("camera-box").showModal();
   } catch (error) {
@@ -58,6 +59,7 @@ async function look() {
 
 $("camera").hidden = !navigator.mediaDevices?.getUserMedia; // not there on a page of another machine
 on("camera", "click", look);
+on("video", "loadeddata", () => { $("shoot").disabled = false; });
 on("shoot", "click", () => {
   const canvas = make("canvas", { width: $("video").videoWidth, height: $("video").videoHeight });
   canvas.getContext("2d").drawImage($("video"), 0, 0);
