@@ -36,11 +36,12 @@ if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
 
 STYLES = (RENDERED, "anime")
-PEOPLE = {128: {RENDERED: 1_500, "anime": 400}, 256: {RENDERED: 600, "anime": 200}}  # training people by size, style
-HELD_OUT = 50  # people of each style
-PLAN_128 = TrainingPlan(steps=4_000, lr=2e-3, adam_lr=7e-4, ema=0.998, warmup=100, check_every=200, seed=2)
+PEOPLE = {128: {RENDERED: 2_000, "anime": 300}, 256: {RENDERED: 600, "anime": 100}}  # training people by size, style
+HELD_OUT = 30  # people of each style
+PLAN_128 = TrainingPlan(steps=9_000, lr=2e-3, adam_lr=7e-4, ema=0.998, warmup=100, check_every=200, seed=2)
 PLAN_256 = replace(PLAN_128, steps=2_000, lr=1e-3, adam_lr=4e-4, seed=3)
 BATCHES = {128: 32, 256: 8}
+EMPHASIS = (0.9, 3.0)  # `Emphasis`: noisier levels, where an edit is decided, and the tokens that change
 DECODER_PLAN = TrainingPlan(steps=3_000, lr=5e-3, adam_lr=5e-4, ema=0.998, seed=4)
 DECODER_PEOPLE = 1_000  # of each style, two pictures each
 KEPT = ("model_index.json", "scheduler", "text_encoder", "tokenizer", "processor")
@@ -80,13 +81,14 @@ def transformer(work: Path, size: int, plan: TrainingPlan) -> None:
     from diffusers import QwenImageTransformer2DModel
 
     from pxs.mini.edit_set import EditSet
-    from pxs.mini.train_transformer import train_transformer
+    from pxs.mini.train_transformer import Emphasis, train_transformer
 
     folder = checkpoint(work) / "transformer"
     model: QwenImageTransformer2DModel = QwenImageTransformer2DModel.from_pretrained(folder, dtype=torch.float32)
     files = [sorted((work / f"edits_{size}").glob(f"{split}_*[0-9].npz")) for split in ("train", "held_out")]
     data, held_out = map(EditSet.load, files)
-    trained = train_transformer(data, held_out, plan, work / f"transformer_{size}", model, BATCHES[size])
+    states = work / f"transformer_{size}"
+    trained = train_transformer(data, held_out, plan, states, model, BATCHES[size], Emphasis(*EMPHASIS))
     trained.to(torch.float16).save_pretrained(folder)
     print(f"wrote {folder}")
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from pxs.errors import ModelError
-from pxs.mini.muon import Muon
+from pxs.mini.muon import Muon, has_bfloat16
 from pxs.storage.states import TrainingStates
 
 
@@ -47,10 +47,8 @@ class TrainingPlan:
 
 
 def autocast() -> AbstractContextManager[object]:
-    """bfloat16 autocast if this CPU computes it; emulated, it takes three to fifteen times as long."""
-    units = torch.cpu.get_capabilities()
-    fast = units.get("avx512_bf16") or units.get("amx_bf16")
-    return torch.autocast("cpu", torch.bfloat16) if fast else nullcontext()
+    """bfloat16 autocast if this CPU computes it."""
+    return torch.autocast("cpu", torch.bfloat16) if has_bfloat16() else nullcontext()
 
 
 class Optimiser:
@@ -178,6 +176,7 @@ def _check_average(
 
 def _log(path: Path, row: dict[str, float]) -> None:
     """Append the row to the file as one line of JSON, and print it rounded."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
         file.write(json.dumps(row) + "\n")
     print(json.dumps({k: round(v, 4) for k, v in row.items()}), flush=True)
