@@ -210,7 +210,7 @@ def report(folder: Path, steps: int) -> None:
 
 def _quiet(checkpoint: Checkpoint) -> Checkpoint:
     """A checkpoint that does not warn of photographs: that mini draws is what is shown here."""
-    return replace(checkpoint, drawn_psnr=None)
+    return replace(checkpoint, least_psnr=None)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -28,7 +28,8 @@ from PIL import Image
 from analysis.performance.memory import timed
 from analysis.performance.public import Public, stock_pipeline
 from analysis.performance.random_model import random_pipeline
-from pxs.editing.checkpoints import BUNDLED, Checkpoint, load_checkpoint
+from pxs.editing.bundled import BUNDLED
+from pxs.editing.checkpoints import Checkpoint, load_checkpoint
 from pxs.editing.editor import Editor, load
 from pxs.editing.exact import DEFAULT, Savings
 from pxs.editing.options import LoadOptions
@@ -113,7 +114,7 @@ def _load_stock(device: str) -> object:
 
 def full_cases(device: str) -> Iterator[Case]:
     """All cases of the true size with random weights, in bfloat16; details at the smaller of the two sizes."""
-    checkpoint = Checkpoint(random_pipeline(device), "random weights", "", 512, None)
+    checkpoint = Checkpoint(random_pipeline(device), "random weights", "", 512)
     for side in (512, 1024):
         yield from sized_cases(checkpoint, side)
     yield from detailed_cases(checkpoint, 512)

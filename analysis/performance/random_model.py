@@ -12,7 +12,7 @@ from torch import nn
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.parts import load_pipeline
 
 FULL_TEXT = {

@@ -18,12 +18,11 @@ from pxs.editing.portrait import Portrait
 from pxs.editing.request import Request
 from pxs.errors import ImageError, PxsError, one_line
 from pxs.expressions import NEUTRAL, Mix
-from pxs.faces import RENDERED
+from pxs.faces import kinds
 from pxs.images import Picture, open_picture, read_text
 
 T = TypeVar("T")
 AUTO: Literal["auto"] = "auto"
-DRAWN = "this model was trained on drawn faces only: expect a poor edit of a rendered person"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +94,9 @@ def settings_in(content: bytes) -> Settings | None:
 def open_choice(editor: Editor, choice: Choice) -> Opened:
     """Open the picture. Raises ImageError if it cannot be used."""
     picture, remarks = _warned(open_picture, choice.content)
-    if choice.sample and choice.sample.style == RENDERED and editor.checkpoint.drawn_psnr is not None:
-        remarks = (*remarks, DRAWN)
+    trained = editor.checkpoint.styles
+    if choice.sample and trained and choice.sample.style not in trained:
+        remarks = (*remarks, f"this model was trained on {kinds(trained)} only: expect a poor edit of this face")
     look = choice.sample is None and installed()
     faces = Faces(picture.image, finder().find(picture.image) if look else [])
     if choice.face != AUTO:

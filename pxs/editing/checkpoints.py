@@ -2,7 +2,7 @@
 
 A checkpoint is a diffusers folder of the stock Qwen-Image-Edit classes. `mini` ships with the package; a hub id must
 have been downloaded before, since nothing is fetched unasked. Beside model_index.json a folder may hold workbench.json:
-{"resolution": side of the square that the model was trained at, "drawn_psnr": see Checkpoint.drawn_psnr}.
+{"resolution": side of the square that the model was trained at, "styles" and "least_psnr": see Checkpoint}.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pxs.editing.adapters import DEFAULT_ADAPTER, Adapter, Choice, find_adapters, load_adapters
 from pxs.editing.attention import set_attention
+from pxs.editing.bundled import BUNDLED, bundled
 from pxs.editing.calibration import Calibration, find_calibration
 from pxs.editing.folders import check_parts, read_settings
 from pxs.editing.memory import choose, place
@@ -29,7 +30,6 @@ from pxs.storage.paths import check_path, kind_of
 if TYPE_CHECKING:
     from diffusers import QwenImageEditPlusPipeline
 
-BUNDLED = {"mini": Path(__file__).parents[1] / "mini" / "weights"}
 ADAPTER_FILE = "adapter.safetensors"  # in a checkpoint folder: its default adapter
 DEFAULT_RESOLUTION = 512  # what PixelSmile adapters were trained at
 PIPELINE_SIDE = 1024  # what the pipeline of diffusers generates when it is asked for no size
@@ -40,17 +40,19 @@ class Checkpoint:
     """A loaded pipeline and what identifies it.
 
     `fingerprint` is the SHA-256 over all weight and configuration files, `adapters` what was added to the weights,
-    `resolution` the side in pixels of the square whose area pictures are edited at. `drawn_psnr` is set for a model
-    that was trained on drawn faces only: inputs that its VAE reconstructs below this PSNR (dB) trigger a warning; None
-    disables it. `options` are those it was loaded with; device, dtype, memory and recipe are what was
-    chosen. `pipeline_side` is the side of the square that the recipe "published" generates.
+    `resolution` the side in pixels of the square whose area pictures are edited at. `styles` are those of the faces
+    that the model was trained on, of `pxs.faces.STYLES`; empty for a model of photographs. Pictures that its VAE
+    reconstructs below `least_psnr` (dB) are unlike those faces and trigger a warning; None disables it. `options` are
+    those it was loaded with; device, dtype, memory and recipe are what was chosen. `pipeline_side` is the side of the
+    square that the recipe "published" generates.
     """
 
     pipe: QwenImageEditPlusPipeline
     name: str
     fingerprint: str
     resolution: int
-    drawn_psnr: float | None
+    styles: tuple[str, ...] = ()
+    least_psnr: float | None = None
     adapters: tuple[Adapter, ...] = ()
     options: LoadOptions = LoadOptions(memory="full")
     pipeline_side: int = PIPELINE_SIDE
@@ -103,8 +105,10 @@ def load_checkpoint(
     place(pipe, mode, device)
     set_attention(pipe.transformer, options.attention)
     loaded = replace(options, device=device, dtype=dtype, memory=mode, recipe=recipe)
-    drawn = drawn_psnr_of(folder)
-    return Checkpoint(pipe, str(model), identity, sides.trained, drawn, adapters, loaded, sides.pipeline)
+    least = read_settings(folder).get("least_psnr")
+    return Checkpoint(
+        pipe, str(model), identity, sides.trained, styles_of(folder), least, adapters, loaded, sides.pipeline
+    )
 
 
 def recipe_of(model: str | Path, adapter: Choice, options: LoadOptions) -> Recipe:
@@ -157,7 +161,7 @@ def check_device(device: str) -> str:
 def find_model(model: str | Path) -> Path:
     """The folder of a model: bundled, local, or already downloaded from the hub."""
     if str(model) in BUNDLED:
-        return _checked(BUNDLED[str(model)], model)
+        return _checked(bundled(str(model)), model)
     if kind_of(model) == "folder":
         return _checked(check_path(model), model)
     if not is_hub_id(str(model)):
@@ -185,9 +189,9 @@ def sides_of(folder: Path) -> Sides:
     return Sides(resolution_of(folder), own or PIPELINE_SIDE)
 
 
-def drawn_psnr_of(folder: Path) -> float | None:
-    """See `Checkpoint.drawn_psnr`."""
-    return read_settings(folder).get("drawn_psnr")
+def styles_of(folder: Path) -> tuple[str, ...]:
+    """See `Checkpoint.styles`."""
+    return tuple(read_settings(folder).get("styles", ()))
 
 
 def fingerprint(folder: Path) -> str:

@@ -194,7 +194,7 @@ class Editor:
         onto the pose of the head. `force` goes on where a face is small, turned, or cut by the border.
 
         Raises ImageError for a picture that cannot be used, for a box that reaches outside of it, for a box with the
-        recipe "fitted", and for a face that is not there or cannot be edited. Warns if the model was trained on drawn
+        recipe "fitted", and for a face that is not there or cannot be edited. Warns if the model was trained on made
         faces only and the picture seems to be another.
         """
         opened = open_picture(image)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pxs.errors import DataError, ModelError, one_line
+from pxs.faces import STYLES
 from pxs.storage.parsing import parse_json
 
 KINDS = {
@@ -61,14 +62,16 @@ def read_object(file: Path) -> dict[str, Any]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """What workbench.json says, checked: resolution and drawn_psnr; empty without it. Raises ModelError."""
+    """What workbench.json says, checked: resolution, styles, least_psnr; empty without it. Raises ModelError."""
     file = folder / SETTINGS
     said = read_object(file) if file.is_file() else {}
-    side, psnr = said.get("resolution"), said.get("drawn_psnr")
+    side, styles, psnr = said.get("resolution"), said.get("styles", []), said.get("least_psnr")
     if side is not None and not (type(side) is int and SMALLEST <= side <= LARGEST):
         raise ModelError(f"{file} has resolution {_shown(side)}: give a side from {SMALLEST} to {LARGEST} pixels")
     if psnr is not None and not (type(psnr) in (int, float) and abs(psnr) <= 1_000):
-        raise ModelError(f"{file} has drawn_psnr {_shown(psnr)}: give a number of decibels")
+        raise ModelError(f"{file} has least_psnr {_shown(psnr)}: give a number of decibels")
+    if not (isinstance(styles, list) and all(style in STYLES for style in styles)):
+        raise ModelError(f"{file} has styles {_shown(styles)}: give a list of {', '.join(STYLES)}")
     return said
 
 

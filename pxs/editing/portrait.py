@@ -28,6 +28,7 @@ from pxs.editing.sampling import DenoisingStep, Grid, Prepare, denoise, pack, un
 from pxs.editing.zero import from_source, model_share, with_detail
 from pxs.errors import ExpressionError, shown
 from pxs.expressions import NEUTRAL, Expression, Mix, Mixes, Scales, as_mixes, check_pair, several_scales, sweep
+from pxs.faces import kinds
 from pxs.images import Box, Picture, Source, open_image, picture_hash, psnr, to_array
 from pxs.images.showing import Showing, Shown
 
@@ -265,15 +266,15 @@ class Portrait(Shown):
         return self.edit(mixes, seed, steps, progress, calibrated)
 
     def _unlike_training(self) -> tuple[str, ...]:
-        """For a model of drawn faces: a remark if the VAE reconstructs this picture worse than any drawn face."""
+        """A remark if the VAE reconstructs this picture worse than the made faces that the model was trained on."""
         checkpoint = self.editor.checkpoint
-        if checkpoint.drawn_psnr is None:
+        if checkpoint.least_psnr is None:
             return ()
         quality = psnr(to_array(self.editor.decode(self.latents)[0]), to_array(self.fitted))
-        if quality >= checkpoint.drawn_psnr:
+        if quality >= checkpoint.least_psnr:
             return ()
         return (
-            f"model {checkpoint.name!r} was trained on drawn faces only, and this picture seems to be another (it "
-            f"reconstructs it at {quality:.1f} dB, drawn faces at {checkpoint.drawn_psnr:.1f} or more): expect a poor "
-            "edit",
+            f"model {checkpoint.name!r} was trained on {kinds(checkpoint.styles)} only, and this picture seems to be "
+            f"another (it reconstructs it at {quality:.1f} dB, those at {checkpoint.least_psnr:.1f} or more): expect a "
+            "poor edit",
         )

@@ -53,6 +53,7 @@ CHUNK = 100  # identities in each file of the edit set
 WEIGHTS = Path(__file__).parent / "weights"
 JUDGES = Path(__file__).parents[1] / "judging" / "weights"
 ENCODERS = Path(__file__).parents[1] / "encoders" / "weights"
+SETTINGS = {"resolution": 128, "styles": list(STYLES), "least_psnr": 30.0}  # workbench.json
 SCHEDULER = {
     "num_train_timesteps": 1000,
     "shift": 1.0,
@@ -146,7 +147,7 @@ def pack(work: Path) -> None:
         shutil.rmtree(WEIGHTS / part, ignore_errors=True)
         shutil.copytree(work / "checkpoint" / part, WEIGHTS / part)
     shutil.copy(work / "checkpoint" / "model_index.json", WEIGHTS)
-    (WEIGHTS / "workbench.json").write_text(json.dumps({"resolution": 128, "drawn_psnr": 30.0}, indent=2) + "\n")
+    (WEIGHTS / "workbench.json").write_text(json.dumps(SETTINGS, indent=2) + "\n")
     for stage in ("vae", "transformer", "decoder"):
         if (work / stage / "curve.jsonl").exists():
             shutil.copy(work / stage / "curve.jsonl", WEIGHTS / f"{stage}_curve.jsonl")

@@ -38,7 +38,7 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update every matrix that has a gradient."""
         for group in self.param_groups:
-            alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+            alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for p in group["params"]:
                 if p.grad is not None:
                     alike[p.shape].append(p)
@@ -47,7 +47,7 @@ class Muon(torch.optim.Optimizer):
                 updates = orthogonalised(momenta.to(self.dtype)).float()
                 torch._foreach_add_(matrices, list(updates), alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
 
-    def _momentum(self, p: nn.Parameter, momentum: float) -> Tensor:
+    def _momentum(self, p: Tensor, momentum: float) -> Tensor:
         """Nesterov's momentum of one matrix after this step's gradient."""
         assert p.grad is not None
         buffer = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))

@@ -126,7 +126,7 @@ def _sum(base: Arrays, difference: Arrays, file: Path) -> Arrays:
         raise ModelError(f"{file} does not fit the model it belongs to: install the package again")
     whole: Arrays = {}
     for key, before in base.items():
-        change = _rows(difference[key]) * difference[f"{key}.scale"][:, None]
+        change = _rows(difference[key]) * difference[f"{key}.scale"].astype(np.float32)[:, None]
         whole[key] = (_rows(before) + change).astype(before.dtype).reshape(before.shape)
     return whole
 

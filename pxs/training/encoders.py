@@ -1,6 +1,6 @@
 """Selects the frozen encoders used by the training losses.
 
-A model of drawn faces gets the encoders of `mini`. A model of photographs gets those of PixelSmile: the CLIP of the
+A model of made faces gets the encoders of `mini`. A model of photographs gets those of PixelSmile: the CLIP of the
 domain of the rows, and ArcFace (antelopev2) on faces aligned by five points. With the recipe "pixelsmile" CLIP features
 are pooled and not projected, and ArcFace aligns a picture without a face by its template. An encoder that no loss needs
 is not loaded.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from copy import copy
 
 from pxs.data.ffe import Row
-from pxs.editing.checkpoints import drawn_psnr_of, find_model
+from pxs.editing.checkpoints import find_model, styles_of
 from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.encoders.features import ClipFeatures, FeatureEncoder, MiniFeatures, PooledClipFeatures
 from pxs.encoders.identity import IdentityEncoder, MiniIdentityEncoder
@@ -43,16 +43,16 @@ def choose_encoders(
 ) -> Encoders:
     """The encoders that are given, else the default ones; None for a loss that the settings do not use.
 
-    Call it before loading the model, which takes minutes. Raises TrainingError for an encoder of drawn faces with a
+    Call it before loading the model, which takes minutes. Raises TrainingError for an encoder of made faces with a
     model of photographs, and for rows of two domains, which would need two CLIPs. Raises JudgeError for an encoder
     whose weights or packages are missing.
     """
-    if drawn_psnr_of(find_model(settings.model)) is not None:
+    if styles_of(find_model(settings.model)):
         return features or MiniFeatures(), identity or MiniIdentityEncoder()
     for encoder in (features, identity):
         if isinstance(encoder, Embedder):
             raise TrainingError(
-                f"{settings.model!r} is not a model of drawn faces, but {encoder.name} encodes only drawn faces: "
+                f"{settings.model!r} is not a model of made faces, but {encoder.name} encodes only drawn faces: "
                 "leave it out, or give an encoder of photographs"
             )
     if features is None and settings.contrasts:

@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 from pxs.data.ffe import Row
-from pxs.editing.checkpoints import drawn_psnr_of, find_model
+from pxs.editing.checkpoints import find_model, styles_of
 from pxs.errors import TrainingError
 from pxs.training.rivals import CHANGES, RATES
 from pxs.training.settings import PIXELSMILE, Settings
@@ -105,7 +105,7 @@ def summary(settings: Settings) -> str:
 
 def _suitable(model: str) -> str:
     """The recipe that suits a model."""
-    return "pixelsmile" if drawn_psnr_of(find_model(model)) is None else "mini"
+    return "mini" if styles_of(find_model(model)) else "pixelsmile"
 
 
 def _steps(count: int, settings: Settings) -> int:

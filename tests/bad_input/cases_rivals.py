@@ -27,7 +27,8 @@ def _trained(folder):
 
 
 def _adapter(folder):
-    from pxs.editing.checkpoints import ADAPTER_FILE, BUNDLED
+    from pxs.editing.bundled import BUNDLED
+    from pxs.editing.checkpoints import ADAPTER_FILE
 
     (folder / "mine.safetensors").write_bytes((BUNDLED["mini"] / ADAPTER_FILE).read_bytes())
 

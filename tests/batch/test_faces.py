@@ -13,7 +13,7 @@ from pxs.cli import main
 from pxs.editing.group import Alone
 from pxs.expressions import Mix
 
-pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on drawn faces")
+pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on drawn people")
 
 LEFT, RIGHT = face(x=110, y=170, side=180), face(x=300, y=210, side=150)
 

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from pxs.editing.adapters import find_adapter, read_adapter
 from pxs.editing.adapters.stock import stock_load, stock_report
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 
 
 def stock_changes(file):

@@ -9,8 +9,9 @@ import pytest
 import pxs
 from pxs.batch.presets import read_preset
 from pxs.cli import main
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.calibration import Calibration, find_calibration
-from pxs.editing.checkpoints import ADAPTER_FILE, BUNDLED
+from pxs.editing.checkpoints import ADAPTER_FILE
 from pxs.errors import AdapterError
 from pxs.expressions import Mix
 from pxs.images import open_image, read_text

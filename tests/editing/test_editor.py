@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import pxs
 from pxs.editing import conditioning
-from pxs.editing.checkpoints import BUNDLED, fingerprint
+from pxs.editing.bundled import BUNDLED
+from pxs.editing.checkpoints import fingerprint
 from pxs.errors import AdapterError, ExpressionError, ImageError, ModelError, OutputError, ScaleError
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.faces.draw import draw
@@ -144,7 +145,7 @@ def test_drawn_faces_give_no_warning(editor, style):
 def test_another_kind_of_picture_warns(editor):
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).resize((160, 120))
-    with pytest.warns(UserWarning, match="was trained on drawn faces only"):
+    with pytest.warns(UserWarning, match="was trained on drawn people and drawn characters only"):
         editor.open(picture)
 
 

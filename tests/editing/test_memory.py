@@ -7,7 +7,7 @@ import torch
 
 import pxs
 from pxs.cli import main
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.memory import MODES, USABLE_SHARE, Sizes, choose, estimate, sizes
 from pxs.editing.quantised import Float8Linear, scaled
 from pxs.errors import ModelError

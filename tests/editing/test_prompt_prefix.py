@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.conditioning import condition_image, embed_expressions, encode_prompts
 from pxs.editing.exact.prompt_prefix import PICTURE, encode_shared, shared_length
 from pxs.errors import ModelError

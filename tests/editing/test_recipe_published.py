@@ -12,7 +12,7 @@ from PIL import Image
 
 import pxs
 from pxs.editing import conditioning
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.editor import Editor
 from pxs.editing.exact import PLAIN
 from pxs.editing.sampling import schedule

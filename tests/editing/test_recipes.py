@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 import pxs
 from pxs.benchmark.methods.context import Context
 from pxs.cli import main
-from pxs.editing.checkpoints import BUNDLED, sides_of
+from pxs.editing.bundled import BUNDLED
+from pxs.editing.checkpoints import sides_of
 from pxs.editing.conditioning import interpolate_by, last_seven
 from pxs.editing.options import LoadOptions
 from pxs.editing.recipes import AUTO, FITTED, PUBLISHED, find_recipe

@@ -125,7 +125,7 @@ def test_edits_keep_them(editor, tmp_path: Path, clear: Image.Image) -> None:
     import pxs
 
     clear.resize((128, 128)).save(tmp_path / "clear.png", icc_profile=swapped())
-    with pytest.warns(UserWarning, match="drawn faces"):
+    with pytest.warns(UserWarning, match="drawn people"):
         edits = editor.open(tmp_path / "clear.png").edit(pxs.Mix(), steps=1, progress=False)
     (path,) = edits.save(tmp_path, names=["a.webp"])
     with Image.open(path) as found:

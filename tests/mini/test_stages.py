@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKLQwenImage
 from safetensors.torch import load_file
 
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.exact.vae2d import Vae2d
 from pxs.expressions import DOMAINS, EXPRESSIONS, Mix
 from pxs.faces.draw import draw

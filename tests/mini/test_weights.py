@@ -5,7 +5,7 @@ import pytest
 
 from analysis.intensity import measured_intensity
 from pxs.editing.adapters import adapter_notes
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.expressions import DOMAINS, EXPRESSIONS, PAIRS, Mix, weigh
 from pxs.faces.draw import draw
 from pxs.faces.identity import Identity, seeds

@@ -182,10 +182,10 @@ def test_many_strong_sliders_are_warned_of(make, mix, warned):
 
 def test_a_picture_unlike_the_training_is_warned_of(editor):
     noise = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
-    with pytest.warns(UserWarning, match="drawn faces only"):
+    with pytest.warns(UserWarning, match="drawn characters only"):
         portrait = editor.open(Image.fromarray(noise).resize((160, 120)))
     panel = pxs.Panel(portrait, steps=1)
-    assert "was trained on drawn faces only" in html.unescape(panel.view.warning.value)
+    assert "was trained on drawn people and drawn characters only" in html.unescape(panel.view.warning.value)
     panel.close()
 
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.errors import AdapterError, ModelError
 from pxs.storage import hashes
 from pxs.storage.hashes import checked_hash, folder_hashes, write_hashes

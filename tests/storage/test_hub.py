@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.storage.hub import size
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -33,7 +33,7 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.processor import Processor
 
 MINI = BUNDLED["mini"]

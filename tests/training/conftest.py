@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from pxs.data.ffe import read
 from pxs.data.synthetic_ffe import write_synthetic_set
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.encoders.networks import FaceNet
 
 
@@ -49,7 +49,7 @@ def rows(data):
 
 @pytest.fixture(scope="session")
 def photo_model(tmp_path_factory):
-    """The folder of `mini` as a model of photographs: without the entry `drawn_psnr` in workbench.json."""
+    """The folder of `mini` as a model of photographs: without the entry `styles` in workbench.json."""
     copy = tmp_path_factory.mktemp("photographs") / "model"
     shutil.copytree(BUNDLED["mini"], copy)
     (copy / "workbench.json").write_text('{"resolution": 128}')

@@ -36,7 +36,7 @@ def test_a_judge_is_rejected_as_an_encoder(rows, encoders, tmp_path):
 @pytest.mark.parametrize("of_drawings", [{"features": MiniFeatures}, {"identity": MiniIdentityEncoder}])
 def test_a_model_of_photographs_rejects_encoders_of_drawn_faces(rows, photo_model, tmp_path, of_drawings):
     given = {name: encoder() for name, encoder in of_drawings.items()}
-    with pytest.raises(TrainingError, match="is not a model of drawn faces, but mini-"):
+    with pytest.raises(TrainingError, match="is not a model of made faces, but mini-"):
         list(train(rows, SETTINGS.updated({"model": str(photo_model)}), tmp_path / "out", **given))
 
 

@@ -38,7 +38,7 @@ class Encoders:
 def transformer():
     """The stock transformer with a LoRA whose second factors are not 0, so that both factors have gradients."""
     import pxs
-    from pxs.editing.checkpoints import BUNDLED
+    from pxs.editing.bundled import BUNDLED
     from pxs.editing.parts import load_pipeline
 
     pipe = load_pipeline(BUNDLED["mini"], torch.float32)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import pxs
 from pxs.editing.adapters import adapter_notes
-from pxs.editing.checkpoints import BUNDLED
+from pxs.editing.bundled import BUNDLED
 from pxs.editing.parts import load_pipeline
 from pxs.errors import AdapterError, TrainingError
 from pxs.storage.states import TrainingStates

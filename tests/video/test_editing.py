@@ -16,7 +16,7 @@ from pxs.video.clips import KINDS, Clip
 from pxs.video.editing import Course, edit_clip
 from pxs.video.tracking import follow
 
-pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on drawn faces")
+pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on drawn people")
 
 ONE = face(x=200, y=150, side=160)
 

@@ -18,7 +18,8 @@ from PIL import Image
 
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.methods.general import General, Size
-from pxs.editing.checkpoints import BUNDLED, check_device, fingerprint, load_checkpoint
+from pxs.editing.bundled import BUNDLED, bundled
+from pxs.editing.checkpoints import check_device, fingerprint, load_checkpoint
 from pxs.editing.conditioning import tell_pictures
 from pxs.editing.folders import read_object
 from pxs.editing.memory import USABLE_SHARE
@@ -198,7 +199,7 @@ def missing(packages: Sequence[str]) -> str:
 def find(model: str, spec: Pipeline) -> Path:
     """The folder of a model on this machine. Raises ModelError if it is not there or of another kind than `spec`."""
     if model in BUNDLED:
-        folder = BUNDLED[model]
+        folder = bundled(model)
     elif kind_of(model) == "folder":
         folder = check_path(model)
     elif is_hub_id(model):

@@ -111,7 +111,7 @@ def test_wrong_arguments_are_refused_in_one_line(arguments, message, capsys, mon
 def test_random_weights_of_any_shape_make_edits():
     pipe = random_model.random_pipeline("cpu", **TINY)
     assert {p.dtype for p in pipe.transformer.parameters()} == {torch.bfloat16}
-    editor = Editor(Checkpoint(pipe, "random", "", 64, None))
+    editor = Editor(Checkpoint(pipe, "random", "", 64))
     portrait = editor.open(editing._face(64))
     assert len(portrait.embeddings["happy"]) > 196  # 14 x 14 tokens of the image, as the full model takes them
     assert portrait.edit([Mix(happy=1)], steps=STEPS)[0].size == (64, 64)

@@ -16,7 +16,7 @@ from pxs.images import read_text
 
 LEFT, RIGHT = face(x=110, y=170, side=180), face(x=300, y=210, side=150, roll=8)
 
-pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on drawn faces")
+pytestmark = pytest.mark.filterwarnings("ignore:model 'mini' was trained on drawn people")
 
 
 @pytest.fixture
