@@ -53,7 +53,8 @@ def load(
     options: LoadOptions = DEFAULT_OPTIONS,
     **changes: Any,
 ) -> Editor:
-    """Load a model: "mini", a checkpoint folder, or the id of a downloaded hub model; with a LoRA adapter.
+    """Load a model: "mini" (drawn faces), "mini-portrait" (rendered people), a checkpoint folder, or the id of a
+    downloaded hub model; with a LoRA adapter.
 
     `adapter` is a safetensors file, a folder with one, a downloaded hub id, several of these as {adapter: weight}, None
     for the base model, or by default the adapter that comes with the model. `options` and single `changes` of them,

@@ -6,6 +6,7 @@
     transformer_256  train further on these
     faces            make the training pictures of the decoder, 256 pixels
     decoder          train the decoder of `mini` further; the latents do not change
+    pack             write what differs from `mini` into the package, to pxs/mini/portrait
     all              every stage in order
 
 It starts from the embedded `mini`: its latents, prompts and text encoder stay, so everything that `mini` learnt about
@@ -15,6 +16,7 @@ copying a source holds. After a kill, a stage resumes. WORK/checkpoint is the mo
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -31,6 +33,7 @@ from pxs.mini.build import CHUNK, WEIGHTS, save_array
 from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
 from pxs.parsing import Parser
+from pxs.storage.differences import write_difference
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
@@ -44,6 +47,8 @@ BATCHES = {128: 32, 256: 8}
 EMPHASIS = (0.9, 3.0)  # `Emphasis`: noisier levels, where an edit is decided, and the tokens that change
 DECODER_PLAN = TrainingPlan(steps=3_000, lr=5e-3, adam_lr=5e-4, ema=0.998, seed=4)
 DECODER_PEOPLE = 1_000  # of each style, two pictures each
+PORTRAIT = WEIGHTS.parent / "portrait"
+LEAST_PSNR = 26.0
 KEPT = ("model_index.json", "scheduler", "text_encoder", "tokenizer", "processor")
 
 
@@ -141,7 +146,24 @@ def decoder(work: Path) -> None:
     print(f"wrote {folder}")
 
 
-STAGES = {f.__name__: f for f in (edits_128, transformer_128, edits_256, transformer_256, faces, decoder)}
+def pack(work: Path) -> None:
+    """Write the difference from `mini` into the package, with workbench.json and the logs of the trainings."""
+    folder = checkpoint(work)
+    size = 256 if (work / "transformer_256" / "curve.jsonl").exists() else 128
+    settings = {"resolution": size, "styles": list(STYLES), "least_psnr": LEAST_PSNR}
+    (folder / "workbench.json").write_text(json.dumps(settings, indent=2) + "\n")
+    for part in ("transformer", "vae"):
+        for old in (PORTRAIT / part).glob("*"):
+            old.unlink()
+    write_difference(WEIGHTS, folder, PORTRAIT)
+    for stage in ("transformer_128", "transformer_256", "decoder"):
+        if (log := work / stage / "curve.jsonl").exists():
+            shutil.copy(log, PORTRAIT / f"{stage}_curve.jsonl")
+    written = sum(f.stat().st_size for f in PORTRAIT.rglob("*") if f.is_file())
+    print(f"wrote {PORTRAIT}: {written / 1e6:.1f} MB")
+
+
+STAGES = {f.__name__: f for f in (edits_128, transformer_128, edits_256, transformer_256, faces, decoder, pack)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

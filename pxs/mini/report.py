@@ -101,7 +101,7 @@ def _process_time(code: str, repeats: int = 3) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit status."""
     parser = Parser(prog="python -m pxs.mini.report", description=__doc__.split("\n")[0])
-    parser.add_argument("--model", default="mini", help="mini, or a folder (default mini)")
+    parser.add_argument("--model", default="mini", help="mini, mini-portrait, or a folder (default mini)")
     parser.add_argument("--styles", nargs="+", choices=STYLES, default=list(DOMAINS), help="default: human anime")
     parser.add_argument("--out", type=Path, help="folder for results.json")
     kind = argument(COUNT.named("identities"))
