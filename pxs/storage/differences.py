@@ -4,8 +4,9 @@
     DIFFERENCE/hashes.json                      the SHA-256 of every file of the whole model
     DIFFERENCE/...                              files that the other model does not have, or has otherwise
 
-A weight W is stored as int8 numbers D and a float32 scale s for each row, so that W = base + s D, rounded to the dtype
-of the base. The largest error of a row is a 254th of its largest change. The arithmetic is the same on every machine.
+A weight W that changed is stored as int8 numbers D and a float32 scale s for each row, so that W = base + s D, rounded
+to the dtype of the base. The largest error of a row is a 254th of its largest change. The arithmetic is the same on
+every machine.
 """
 
 from __future__ import annotations
@@ -107,11 +108,13 @@ def _assemble(base: Path, difference: Path, target: Path) -> None:
 
 
 def _difference(base: Arrays, model: Arrays, file: Path) -> Arrays:
-    """int8 numbers under the key of each weight, and float32 scales (rows,) under the key with ".scale"."""
+    """int8 numbers under the key of each weight that differs, and float32 scales (rows,) under it with ".scale"."""
     if {k: v.shape for k, v in base.items()} != {k: v.shape for k, v in model.items()}:
         raise ModelError(f"{file} has other weights than the model it was trained from: only their values may differ")
     found: Arrays = {}
     for key, before in base.items():
+        if np.array_equal(model[key], before):
+            continue
         rows = _rows(model[key]) - _rows(before)
         scale = (np.abs(rows).max(axis=1) / LEVELS).astype(np.float32)
         levels = np.rint(rows / np.where(scale > 0, scale, 1)[:, None])
@@ -121,11 +124,12 @@ def _difference(base: Arrays, model: Arrays, file: Path) -> Arrays:
 
 def _sum(base: Arrays, difference: Arrays, file: Path) -> Arrays:
     """The weights of the whole model, in the dtypes of the base."""
-    scales = {key for key in difference if key.endswith(".scale")}
-    if base.keys() != difference.keys() - scales or any(difference[key].shape != base[key].shape for key in base):
+    changed = {key for key in difference if not key.endswith(".scale")}
+    if not changed <= base.keys() or any(difference[key].shape != base[key].shape for key in changed):
         raise ModelError(f"{file} does not fit the model it belongs to: install the package again")
-    whole: Arrays = {}
-    for key, before in base.items():
+    whole: Arrays = dict(base)
+    for key in changed:
+        before = base[key]
         change = _rows(difference[key]) * difference[f"{key}.scale"].astype(np.float32)[:, None]
         whole[key] = (_rows(before) + change).astype(before.dtype).reshape(before.shape)
     return whole

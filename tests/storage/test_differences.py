@@ -30,8 +30,10 @@ def folders(tmp_path, monkeypatch):
         "kernel": rng.normal(size=(3, 2, 3, 3)).astype(np.float32),
         "bias": rng.normal(size=9).astype(np.float16),
         "number": np.array(2.0, np.float16),
+        "frozen": rng.normal(size=(4, 4)).astype(np.float16),
     }
     trained = {k: np.asarray(v + rng.normal(size=v.shape) * 0.05, v.dtype) for k, v in weights.items()}
+    trained["frozen"] = weights["frozen"]
     trained["matrix"][2] = weights["matrix"][2]  # a row that training did not change
     for folder, held in ((base, weights), (model, trained)):
         (folder / "transformer").mkdir(parents=True)
