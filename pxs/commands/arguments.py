@@ -75,7 +75,7 @@ def add_styles(command: argparse.ArgumentParser) -> None:
 def add_model(command: argparse.ArgumentParser) -> None:
     """Flags that choose the model, its adapters and how it runs."""
     command.add_argument(
-        "--model-path", type=path, default="mini", help="mini, mini-portrait, a checkpoint folder or a hub id (default mini)"
+        "--model-path", type=path, default="mini", help="mini (default), mini-portrait, a checkpoint folder or a hub id"
     )
     command.add_argument(
         "--lora-path",
