@@ -19,7 +19,7 @@ from pxs.commands.arguments import (
     load_options,
     path,
 )
-from pxs.commands.editor_flags import GENERAL, REMOTE, add_editors, cannot_run, editors_of, tell_costs
+from pxs.commands.editor_flags import GENERAL, REMOTE, add_editors, cannot_run, general_settings, tell_costs
 from pxs.data.levels import MOST
 from pxs.editing.sliders import NAMES
 from pxs.errors import DataError, UsageError, shown
@@ -141,7 +141,7 @@ def run(args: argparse.Namespace) -> None:
         steps=args.steps,
         seed=args.seed,
         options=load_options(args),
-        editors=editors_of(args),
+        general=general_settings(args),
     )
     absent = cannot_run(methods, tasks, args.out) if not args.estimate else {}
     ready = {name: method for name, method in methods.items() if name not in absent}

@@ -14,7 +14,7 @@ from pxs.quantities import PRICE, STEPS, TIMEOUT
 
 if TYPE_CHECKING:
     from pxs.benchmark.methods import Method
-    from pxs.benchmark.methods.context import Editors
+    from pxs.benchmark.methods.context import GeneralSettings
     from pxs.data.tasks import Task
 
 Value = TypeVar("Value")
@@ -54,12 +54,12 @@ def add_editors(command: argparse.ArgumentParser) -> None:
     )
 
 
-def editors_of(args: argparse.Namespace) -> Editors:
+def general_settings(args: argparse.Namespace) -> GeneralSettings:
     """The settings in the flags. Raises DataError for an entry that is not NAME=VALUE, ScaleError for a price."""
-    from pxs.benchmark.methods.context import Editors
+    from pxs.benchmark.methods.context import GeneralSettings
 
     price = PRICE.named("editor-prices")
-    return Editors(
+    return GeneralSettings(
         models=_by_name("--editors", "NAME=MODEL", args.editors, GENERAL, str),
         urls=_by_name("--editor-urls", "NAME=URL", args.editor_urls, REMOTE, str),
         prices=_by_name("--editor-prices", "NAME=PRICE", args.editor_prices, REMOTE, price.parse),
