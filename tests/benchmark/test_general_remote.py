@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from local_service import ANSWER, KEY, Cut, Service, coded, gemini, openai, picture_file
+from local_server import KEY, Cut
+from local_service import ANSWER, Service, coded, gemini, openai, picture_file
 from PIL import Image
 
 from pxs.benchmark.methods.context import Context, GeneralSettings

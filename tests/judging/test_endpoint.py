@@ -9,7 +9,8 @@ import threading
 
 import numpy as np
 import pytest
-from local_endpoint import KEY, Endpoint, body
+from local_endpoint import Endpoint, body
+from local_server import KEY
 from PIL import Image
 
 from pxs.errors import JudgeError, JudgeSetupError, OutputError, UnjudgedError
