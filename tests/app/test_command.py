@@ -70,6 +70,13 @@ def test_the_folder_of_a_running_app_is_left_alone(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"other", "pxs-app-elsewhere"}
 
 
+def test_what_a_killed_app_left_goes_where_users_have_no_numbers(tmp_path, monkeypatch):
+    monkeypatch.delattr("os.getuid")  # as on Windows
+    (tmp_path / "pxs-app-killed").mkdir()
+    with own_folder(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_without_a_port_the_first_free_one_is_taken():
     sockets = [take_port("127.0.0.1")[0], take_port("127.0.0.1")[0]]
     try:
