@@ -31,6 +31,19 @@ def editor():
 
 
 @pytest.fixture(scope="session")
+def picture():
+    """A function that creates a picture of independent random pixels."""
+    import numpy as np
+    from PIL import Image
+
+    def make(seed=0, size=(40, 30)):
+        values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        return Image.fromarray(values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def adapter_file(tmp_path_factory):
     """A LoRA of rank 2 with random weights for the embedded model, as a safetensors file."""
     import torch

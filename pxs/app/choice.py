@@ -1,4 +1,4 @@
-"""Which picture a session edits (`Choice`), and that picture opened by the model (`Opened`)."""
+"""Which picture a session edits (`PictureChoice`), and that picture opened by the model (`Opened`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AUTO: Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class PictureChoice:
     """A picture that was chosen.
 
     content: of its file. name: of the file. domain: "human" or "anime". face: the number of the face that is edited
@@ -41,7 +41,7 @@ class Choice:
     sample: Sample | None = None
 
     @classmethod
-    def of_sample(cls, sample: Sample) -> Choice:
+    def of_sample(cls, sample: Sample) -> PictureChoice:
         """The choice of a sample face."""
         return cls(offers.png(sample), sample.file, sample.domain, None, sample)
 
@@ -53,7 +53,7 @@ class Opened:
     remarks: what a user should know about it, each one line.
     """
 
-    choice: Choice
+    choice: PictureChoice
     portrait: Portrait
     faces: tuple[Face, ...]
     face: int | None
@@ -91,7 +91,7 @@ def settings_in(content: bytes) -> Settings | None:
         return None
 
 
-def open_choice(editor: Editor, choice: Choice) -> Opened:
+def open_choice(editor: Editor, choice: PictureChoice) -> Opened:
     """Open the picture. Raises ImageError if it cannot be used."""
     picture, remarks = _warned(open_picture, choice.content)
     trained = editor.checkpoint.styles
@@ -109,7 +109,9 @@ def open_choice(editor: Editor, choice: Choice) -> Opened:
     return _face_alone(editor, picture, choice, faces, remarks)
 
 
-def _face_alone(editor: Editor, picture: Picture, choice: Choice, faces: Faces, remarks: tuple[str, ...]) -> Opened:
+def _face_alone(
+    editor: Editor, picture: Picture, choice: PictureChoice, faces: Faces, remarks: tuple[str, ...]
+) -> Opened:
     """The largest face that can be edited alone; the whole picture if there is none."""
     for number, face in enumerate(faces):
         try:
@@ -124,7 +126,7 @@ def _face_alone(editor: Editor, picture: Picture, choice: Choice, faces: Faces, 
 
 
 def _open(
-    editor: Editor, picture: Picture, choice: Choice, faces: Faces, face: int | None
+    editor: Editor, picture: Picture, choice: PictureChoice, faces: Faces, face: int | None
 ) -> tuple[Portrait, tuple[str, ...]]:
     if face is None:
         return _warned(editor.open, picture, choice.domain)

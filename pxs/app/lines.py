@@ -6,7 +6,7 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from pxs.app.choice import Choice
+from pxs.app.choice import PictureChoice
 from pxs.editing.request import Request
 from pxs.expressions import NEUTRAL
 
@@ -20,7 +20,7 @@ class Model:
     flags: tuple[str, ...] = ()
 
 
-def python_line(model: Model, choice: Choice, face: int | None, request: Request) -> str:
+def python_line(model: Model, choice: PictureChoice, face: int | None, request: Request) -> str:
     """The call that makes the edit; `face` is the number of the face that is edited alone."""
     source = json.dumps(choice.name, ensure_ascii=False)
     if choice.sample:
@@ -30,7 +30,7 @@ def python_line(model: Model, choice: Choice, face: int | None, request: Request
     return f"{model.call}.open({source}{domain}{alone}).{request.line.removeprefix('portrait.')}"
 
 
-def command_line(model: Model, choice: Choice, face: int | None, request: Request) -> str:
+def command_line(model: Model, choice: PictureChoice, face: int | None, request: Request) -> str:
     """The command that makes the edit and writes it into the folder `edits`."""
     made, path = "", choice.name
     if choice.sample:

@@ -13,7 +13,7 @@ from typing import Any
 from tornado.websocket import WebSocketHandler
 
 from pxs.app import offers
-from pxs.app.choice import Choice
+from pxs.app.choice import PictureChoice
 from pxs.app.desk import Desk
 from pxs.app.offers import Sample
 from pxs.app.pages import key_of
@@ -105,7 +105,7 @@ def _edit(session: Session, asked: dict[str, Any]) -> None:
 
 
 def _sample(session: Session, asked: dict[str, Any]) -> None:
-    session.choose(Choice.of_sample(Sample(asked["style"], asked["number"]).check()))
+    session.choose(PictureChoice.of_sample(Sample(asked["style"], asked["number"]).check()))
 
 
 def _face(session: Session, asked: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from tornado.web import HTTPError
 
 from pxs.app import offers
-from pxs.app.choice import Choice
+from pxs.app.choice import PictureChoice
 from pxs.app.desk import Desk
 from pxs.app.offers import Sample
 from pxs.app.session import Session
@@ -144,7 +144,7 @@ class Upload(Answer):
         else:
             domain = check_domain(self.request.headers.get("X-Domain", "human"))
             await elsewhere(self.desk.limits.check, content, name)
-            session.choose(Choice(content, name, domain))
+            session.choose(PictureChoice(content, name, domain))
         self.finish({})
 
 

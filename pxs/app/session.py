@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pxs.app import offers
-from pxs.app.choice import Choice, Opened, Origin, Settings, open_choice, plain, settings_in
+from pxs.app.choice import Opened, Origin, PictureChoice, Settings, open_choice, plain, settings_in
 from pxs.app.engine import DRAFT_STEPS, Engine
 from pxs.app.events import data_url, finished_event, picture_event, settings_event, stem_of
 from pxs.app.lines import Model, command_line
@@ -40,7 +40,7 @@ Listener = Callable[[dict[str, Any]], None]
 class Wanted:
     """A picture and the edit of it. draft: whether a slider is being dragged, and a rough edit will do."""
 
-    choice: Choice
+    choice: PictureChoice
     request: Request
     draft: bool = False
 
@@ -53,12 +53,12 @@ class Session:
 
     def __init__(self, engine: Engine, model: Model, folder: Path) -> None:
         self.engine, self.model, self.shelf = engine, model, Shelf(folder)
-        self.wanted = Wanted(Choice.of_sample(FIRST), START)
+        self.wanted = Wanted(PictureChoice.of_sample(FIRST), START)
         self.opened: Opened | None = None
         self.edits: Edits | None = None
         self.listeners: set[Listener] = set()
         self.left = time.monotonic()  # when the last listener went
-        self._sources: dict[Origin, Choice] = {}
+        self._sources: dict[Origin, PictureChoice] = {}
         self._lock = threading.Lock()
         self._doing = self.wanted  # what is being made, or was last
         self._aside: Iterator[None] | None = None
@@ -71,7 +71,7 @@ class Session:
 
     # What the page asks for
 
-    def choose(self, choice: Choice) -> None:
+    def choose(self, choice: PictureChoice) -> None:
         """Open another picture, and edit it as the sliders are set; a file of ours sets the sliders first."""
         self._want(choice=choice, draft=False)
 
@@ -189,11 +189,11 @@ class Session:
         self.tell(**settings_event(found.request))
         return resolved, (note,)
 
-    def _source_of(self, found: Settings) -> Choice | None:
+    def _source_of(self, found: Settings) -> PictureChoice | None:
         """The picture that an edit was made of: one that was open in this session, or a sample."""
         known = self._sources.get(found.origin)
         samples = (s for s in offers.every_sample() if picture_hash(offers.picture(s)) == found.origin.source)
-        return known or next(map(Choice.of_sample, samples), None)
+        return known or next(map(PictureChoice.of_sample, samples), None)
 
     def _open(self, wanted: Wanted) -> Opened | None:
         """The wanted picture, opened; None where it cannot be used, which leaves the one before."""
@@ -204,7 +204,7 @@ class Session:
             opened = open_choice(self.engine.editor, wanted.choice)
         except ImageError as error:
             self._failed(one_line(error))
-            before = self.opened.choice if self.opened else Choice.of_sample(FIRST)
+            before = self.opened.choice if self.opened else PictureChoice.of_sample(FIRST)
             with self._lock:
                 if self.wanted.choice is wanted.choice:
                     self.wanted = replace(self.wanted, choice=before)
@@ -216,7 +216,7 @@ class Session:
         self.tell(**picture_event(opened))
         return opened
 
-    def _remember(self, origin: Origin, choice: Choice) -> None:
+    def _remember(self, origin: Origin, choice: PictureChoice) -> None:
         self._sources.pop(origin, None)  # so that it is the newest
         self._sources[origin] = choice
         while len(self._sources) > REMEMBERED or self._remembered_bytes() > REMEMBERED_BYTES:

@@ -51,7 +51,7 @@ def own_folder(base: Path | None = None) -> Iterator[Path]:
     """
     root = Path(tempfile.gettempdir()) if base is None else base
     for left in root.glob(f"{FOLDERS}*"):
-        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
+        if left.is_symlink() or not left.is_dir() or not _own(left):
             continue
         with contextlib.suppress(OutputError), locked(left / LOCK) as dead:
             if dead:
@@ -62,6 +62,11 @@ def own_folder(base: Path | None = None) -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own(folder: Path) -> bool:
+    """Whether a folder is of this user. Windows has no numbers of users, and gives each a temporary folder."""
+    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
 
 
 def serve(desk: Desk, token: str, sockets: Sequence[socket.socket], ready: Callable[[], object]) -> None:

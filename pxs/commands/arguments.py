@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from pxs.errors import AdapterError, OutputError, shown
+from pxs.errors import AdapterError, DataError, OutputError, shown
 from pxs.expressions import DOMAINS
 from pxs.faces import STYLES
 from pxs.parsing import argument, parsed
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pxs.editing.calibration import Calibration
     from pxs.editing.editor import Editor
     from pxs.editing.options import LoadOptions
+
+Value = TypeVar("Value")
 
 DEFAULT_ADAPTER = "default"  # as in editing/adapters, whose import would take a second
 
@@ -167,3 +169,19 @@ def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
     taken = [path for path in paths if exists(path)]
     if taken and not overwrite:
         raise OutputError(f"{str(taken[0])!r} exists: choose another folder or add --overwrite")
+
+
+def by_name(
+    flag: str, form: str, given: Sequence[str], names: Sequence[str], read: Callable[[str], Value]
+) -> dict[str, Value]:
+    """Values by their names, from texts NAME=VALUE, which messages call `form`.
+
+    `read` makes a value of the text behind "=". Raises DataError for another form and a name that is none of `names`.
+    """
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and value) or name not in names:
+            raise DataError(f"{flag} {shown(text)} is not {form}: name one of {', '.join(names)}")
+        found[name] = read(value)
+    return found

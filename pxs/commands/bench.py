@@ -15,14 +15,15 @@ from pxs.commands.arguments import (
     add_expression_judge,
     add_model,
     add_styles,
+    by_name,
     load_editor,
     load_options,
     path,
 )
-from pxs.commands.editor_flags import GENERAL, REMOTE, add_editors, cannot_run, editors_of, tell_costs
+from pxs.commands.editor_flags import GENERAL, REMOTE, add_editors, cannot_run, general_settings, tell_costs
 from pxs.data.levels import MOST
 from pxs.editing.sliders import NAMES
-from pxs.errors import DataError, UsageError, shown
+from pxs.errors import DataError, UsageError
 from pxs.expressions import DOMAINS
 from pxs.parsing import argument
 from pxs.quantities import COUNT, PRICE, SEED, STEPS, WORKERS
@@ -127,7 +128,7 @@ def run(args: argparse.Namespace) -> None:
     judges = _judges(args)
     names = [name for given in args.methods for name in (ALL if given == "all" else [given])]
     adapters = args.lora_path if any(name.startswith("pixelsmile") for name in names) else ()
-    weights = _weights(args.weights)
+    weights = by_name("--weights", "NAME=FILE", args.weights, WEIGHED, check_path)
     if args.split == "test":
         refuse_people_but_of_tests(people)
     for file in weights.values():
@@ -141,7 +142,7 @@ def run(args: argparse.Namespace) -> None:
         steps=args.steps,
         seed=args.seed,
         options=load_options(args),
-        editors=editors_of(args),
+        general=general_settings(args),
     )
     absent = cannot_run(methods, tasks, args.out) if not args.estimate else {}
     ready = {name: method for name, method in methods.items() if name not in absent}
@@ -245,17 +246,6 @@ def _report(
         if usage := getattr(payee, "usage", None):
             print(f"pxs: {usage}", file=sys.stderr)
     print(Path(args.out) / ("paper.json" if paper else "results.json"))
-
-
-def _weights(given: Sequence[str]) -> dict[str, Path]:
-    """Files by the names of methods, from NAME=FILE. Raises DataError for another form and an unknown name."""
-    found = {}
-    for text in given:
-        name, equals, file = text.partition("=")
-        if not (equals and file) or name not in WEIGHED:
-            raise DataError(f"--weights {shown(text)} is not NAME=FILE: name one of {', '.join(WEIGHED)}")
-        found[name] = check_path(file)
-    return found
 
 
 def _refuse_failed(records: Mapping[str, Sequence[Record]]) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pxs.errors import DataError, shown
+from pxs.commands.arguments import by_name
+from pxs.errors import DataError
 from pxs.parsing import argument
 from pxs.quantities import PRICE, STEPS, TIMEOUT
 
 if TYPE_CHECKING:
     from pxs.benchmark.methods import Method
-    from pxs.benchmark.methods.context import Editors
+    from pxs.benchmark.methods.context import GeneralSettings
     from pxs.data.tasks import Task
-
-Value = TypeVar("Value")
 
 LOCAL = ("qwen_edit", "flux2_klein", "flux2_klein_base", "longcat_edit", "joyimage_edit", "qwen_image_21")
 REMOTE = ("nano_banana_pro", "gpt_image", "seedream")
@@ -54,32 +53,19 @@ def add_editors(command: argparse.ArgumentParser) -> None:
     )
 
 
-def editors_of(args: argparse.Namespace) -> Editors:
+def general_settings(args: argparse.Namespace) -> GeneralSettings:
     """The settings in the flags. Raises DataError for an entry that is not NAME=VALUE, ScaleError for a price."""
-    from pxs.benchmark.methods.context import Editors
+    from pxs.benchmark.methods.context import GeneralSettings
 
     price = PRICE.named("editor-prices")
-    return Editors(
-        models=_by_name("--editors", "NAME=MODEL", args.editors, GENERAL, str),
-        urls=_by_name("--editor-urls", "NAME=URL", args.editor_urls, REMOTE, str),
-        prices=_by_name("--editor-prices", "NAME=PRICE", args.editor_prices, REMOTE, price.parse),
+    return GeneralSettings(
+        models=by_name("--editors", "NAME=MODEL", args.editors, GENERAL, str),
+        urls=by_name("--editor-urls", "NAME=URL", args.editor_urls, REMOTE, str),
+        prices=by_name("--editor-prices", "NAME=PRICE", args.editor_prices, REMOTE, price.parse),
         steps=args.editor_steps,
         timeout=args.editor_timeout,
         cache=Path(args.out) / "edited",
     )
-
-
-def _by_name(
-    flag: str, form: str, given: Sequence[str], names: Sequence[str], read: Callable[[str], Value]
-) -> dict[str, Value]:
-    """Values by the names of methods."""
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (equals and value) or name not in names:
-            raise DataError(f"{flag} {shown(text)} is not {form}: name one of {', '.join(names)}")
-        found[name] = read(value)
-    return found
 
 
 def cannot_run(methods: Mapping[str, Method], tasks: Sequence[Task], out: str) -> dict[str, str]:

@@ -40,7 +40,7 @@ def run_collect(args: argparse.Namespace) -> None:
     """`pxs ffe collect`: print how many are kept, why others are not, and where the sheet is."""
     from pxs.batch.finding import find_pictures
     from pxs.editing.photographs import finder
-    from pxs.ffe.collect import SHEET, Choice, collect
+    from pxs.ffe.collect import SHEET, Criteria, collect
     from pxs.ffe.faces import Limits
     from pxs.ffe.grouping import same_person
 
@@ -48,8 +48,8 @@ def run_collect(args: argparse.Namespace) -> None:
     terms = _terms(args)
     recogniser = _recogniser(args.identity_judge)
     same = same_person(recogniser) if args.same is None else args.same
-    choice = Choice(Limits(args.size, args.sharpness, args.turn), same, args.domain)
-    done = collect(found, Path(args.out), finder(), recogniser, terms, choice, args.reject, sys.stderr.isatty())
+    criteria = Criteria(Limits(args.size, args.sharpness, args.turn), same, args.domain)
+    done = collect(found, Path(args.out), finder(), recogniser, terms, criteria, args.reject, sys.stderr.isatty())
     kept = [subject for subject in done if not subject.dropped]
     print(f"{len(done)} pictures, {len(kept)} kept, of {len({s.person for s in kept})} people")
     _print_reasons([subject.dropped for subject in done])

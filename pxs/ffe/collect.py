@@ -80,8 +80,8 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """How pictures are chosen. same: the cosine of one person. domain: of pictures that do not say theirs."""
+class Criteria:
+    """What pictures must meet. same: the cosine of one person. domain: of pictures that do not say theirs."""
 
     limits: Limits = Limits()
     same: float = 0.5
@@ -94,7 +94,7 @@ def collect(
     finder: FaceFinder,
     recogniser: IdentityJudge | None,
     terms: Mapping[str, Terms],
-    choice: Choice = Choice(),
+    criteria: Criteria = Criteria(),
     rejected: Sequence[str] = (),
     progress: bool = False,
 ) -> list[Subject]:
@@ -111,17 +111,18 @@ def collect(
     with writing(folder), manifest.unless_empty(folder, STAGE, Subject):
         known = manifest.recover(folder, STAGE, Subject)
         out = {subject.name for subject in known.values() if subject.dropped == REJECTED} | set(rejected)
-        settings = {"limits": asdict(choice.limits), "same": choice.same, "recogniser": getattr(recogniser, "name", "")}
+        name = getattr(recogniser, "name", "")
+        settings = {"limits": asdict(criteria.limits), "same": criteria.same, "recogniser": name}
         manifest.write(folder, STAGE, len(files), settings, known.values())
         found = []
         for file in tqdm(files, "collect", leave=False, disable=not progress):
             subject = _looked_at(
-                file, folder, known.get(file.name), finder, _terms_of(file.picture.name, terms), choice
+                file, folder, known.get(file.name), finder, _terms_of(file.picture.name, terms), criteria
             )
             found.append(subject)
             if known.get(file.name) != subject:
                 manifest.add(folder, STAGE, subject)
-        done = _rejected(_grouped(_without_duplicates(found), folder, recogniser, choice.same), out)
+        done = _rejected(_grouped(_without_duplicates(found), folder, recogniser, criteria.same), out)
         if all(subject.dropped for subject in done):
             reasons = ", ".join(f"{why}: {count}" for why, count in manifest.counted(s.dropped for s in done).items())
             raise DataError(f"none of {len(done)} pictures is kept ({reasons}): give others, or change the limits")
@@ -166,16 +167,16 @@ def _file(picture: Found) -> File:
 
 
 def _looked_at(
-    file: File, folder: Path, before: Subject | None, finder: FaceFinder, terms: Terms, choice: Choice
+    file: File, folder: Path, before: Subject | None, finder: FaceFinder, terms: Terms, criteria: Criteria
 ) -> Subject:
     """The record of one picture by itself, whose copy is written if it is kept; that of an earlier run if it holds."""
-    key = manifest.key_of(file.sha256, asdict(choice.limits), choice.domain, asdict(terms))
+    key = manifest.key_of(file.sha256, asdict(criteria.limits), criteria.domain, asdict(terms))
     copy = f"{SOURCES}/{file.name}.png"
     if before and before.key == key and (not before.picture or _is_copy(folder / copy, file.sha256)):
         return replace(before, person=before.name, dropped="" if before.picture else before.dropped)
     path, said = str(file.picture.path), (terms.licence, terms.origin)
     blank = Subject(
-        file.name, key, path, file.sha256, "", file.name, choice.domain, [], 0.0, 0.0, 0.0, "", -1, "", *said, ""
+        file.name, key, path, file.sha256, "", file.name, criteria.domain, [], 0.0, 0.0, 0.0, "", -1, "", *said, ""
     )
     try:
         image = open_image(file.picture.path)
@@ -184,7 +185,7 @@ def _looked_at(
     measured, reason = measure(image, finder)
     if measured is None:
         return replace(blank, dropped=reason)
-    reason = fault(measured, choice.limits)
+    reason = fault(measured, criteria.limits)
     text = {entry: value for entry, value in saved_text(file.picture.path).items() if entry in KEPT}
     subject = _described(blank, measured, text, reason)
     if reason:

@@ -31,7 +31,7 @@ from pxs.ffe import manifest
 from pxs.ffe.collect import Subject, kept
 from pxs.ffe.compose import about, library
 from pxs.ffe.engines import Engine, here
-from pxs.ffe.planning import Amount, Wanted, plan
+from pxs.ffe.planning import Amount, PlannedPicture, plan
 from pxs.images import save_png
 from pxs.storage.hashes import file_hash
 from pxs.storage.locks import writing
@@ -108,25 +108,25 @@ def generate(
     DataError if nothing could be made, OutputError where nothing can be written, and what the method raises that no
     picture could change.
     """
-    wanted = plan(kept(folder), library(folder), amount)
+    planned = plan(kept(folder), library(folder), amount)
     seed, provenance = generator.context.seed, generator.provenance()
-    keys = {one.name: _key(one, provenance, seed, attempts) for one in wanted}
+    keys = {one.name: _key(one, provenance, seed, attempts) for one in planned}
     with writing(folder), manifest.unless_empty(folder, STAGE, Made):
         before = manifest.recover(folder, STAGE, Made)
         known = {name: before[name] for name in keys if name in before and _holds(before[name], keys[name], folder)}
         settings = {"generator": provenance, "pairs": amount.pairs, "each": amount.each, "attempts": attempts}
-        manifest.write(folder, STAGE, len(wanted), settings, known.values())
+        manifest.write(folder, STAGE, len(planned), settings, known.values())
         found = dict(known)
-        with tqdm(total=len(wanted), desc="generate", leave=False, disable=not progress) as bar:
+        with tqdm(total=len(planned), desc="generate", leave=False, disable=not progress) as bar:
             bar.update(len(known))
-            groups = list(_groups([one for one in wanted if one.name not in known]))
+            groups = list(_groups([one for one in planned if one.name not in known]))
             make = partial(_made, folder, provenance, seed, attempts)
             for made in engine(make, Makers(generator, finder), groups, Made):
                 found[made.name] = made
                 manifest.add(folder, STAGE, made)
                 bar.update()
                 bar.set_postfix(failed=sum(bool(m.error) for m in found.values()), refresh=False)
-        done = [found[one.name] for one in wanted]
+        done = [found[one.name] for one in planned]
         manifest.write(folder, STAGE, len(done), settings, done)
         if all(made.error for made in done):
             raise DataError(f"none of {len(done)} pictures could be made, the first: {done[0].error}")
@@ -144,7 +144,7 @@ def made_pictures(folder: Path) -> list[Made]:
     return found
 
 
-def _key(one: Wanted, provenance: Mapping[str, str], seed: int, attempts: int) -> str:
+def _key(one: PlannedPicture, provenance: Mapping[str, str], seed: int, attempts: int) -> str:
     text = about(one.prompt, one.subject.domain)
     return manifest.key_of(
         one.subject.sha256, one.subject.person, one.expression, one.asked, text, provenance, seed, attempts
@@ -161,9 +161,9 @@ def _is_there(made: Made, folder: Path) -> bool:
     return file.is_file() and file_hash(file) == made.sha256
 
 
-def _groups(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+def _groups(planned: Sequence[PlannedPicture]) -> Iterator[list[PlannedPicture]]:
     """Pictures of one subject and expression, which a method makes together."""
-    for _, group in groupby(wanted, lambda one: (one.subject.name, one.expression)):
+    for _, group in groupby(planned, lambda one: (one.subject.name, one.expression)):
         yield list(group)
 
 
@@ -184,7 +184,12 @@ def _task(subject: Subject, expression: str, text: str, folder: Path) -> Task:
 
 
 def _made(
-    folder: Path, provenance: Mapping[str, str], seed: int, attempts: int, makers: Makers, group: Sequence[Wanted]
+    folder: Path,
+    provenance: Mapping[str, str],
+    seed: int,
+    attempts: int,
+    makers: Makers,
+    group: Sequence[PlannedPicture],
 ) -> Iterator[Made]:
     """The records of pictures of one subject and expression; what fails is tried again with the next seeds."""
     left = list(group)
@@ -207,7 +212,7 @@ def _made(
 
 
 def _attempt(
-    group: Sequence[Wanted], folder: Path, makers: Makers, seed: int
+    group: Sequence[PlannedPicture], folder: Path, makers: Makers, seed: int
 ) -> tuple[dict[str, Image.Image], dict[str, str]]:
     """Pictures by name, and why others failed."""
     generator, finder = makers
@@ -226,7 +231,7 @@ def _attempt(
     return named, {name: "no face in the picture" for name, image in named.items() if not finder.find(image)}
 
 
-def _record(one: Wanted, key: str, provenance: Mapping[str, str], seed: int, attempts: int, error: str) -> Made:
+def _record(one: PlannedPicture, key: str, provenance: Mapping[str, str], seed: int, attempts: int, error: str) -> Made:
     return Made(
         name=one.name,
         key=key,

@@ -20,7 +20,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlannedPicture:
     """A picture to make: the subject, the expression and its intensity, and the prompt for its strength."""
 
     subject: Subject
@@ -46,13 +46,13 @@ class Amount:
 
 def plan(
     subjects: Sequence[Subject], prompts: Mapping[tuple[str, str], Sequence[Prompt]], amount: Amount
-) -> list[Wanted]:
+) -> list[PlannedPicture]:
     """The pictures to make, subject by subject.
 
     The plan for more subjects begins with that for fewer. Raises DataError for an expression without prompts.
     """
     counts: dict[tuple[str, str], int] = {}
-    wanted = []
+    planned = []
     chosen = choose(subjects, amount.subjects)
     for subject, pairs in zip(chosen, pairs_of(len(chosen), amount.pairs), strict=True):
         for expression in (name for pair in pairs for name in pair):
@@ -65,8 +65,8 @@ def plan(
                     counts[expression, strength.name] = count + 1
                     place = (count * GOLDEN + EXPRESSIONS.index(expression) / len(EXPRESSIONS)) % 1
                     asked = round(strength.low + (strength.high - strength.low) * place, 3)
-                    wanted.append(Wanted(subject, expression, asked, options[count % len(options)]))
-    return _named_apart(wanted)
+                    planned.append(PlannedPicture(subject, expression, asked, options[count % len(options)]))
+    return _named_apart(planned)
 
 
 def choose(subjects: Sequence[Subject], most: int) -> list[Subject]:
@@ -96,6 +96,6 @@ def _rounds() -> Iterator[Pair]:
             yield from zip(circle[:half], reversed(circle[half:]), strict=True)
 
 
-def _named_apart(wanted: Sequence[Wanted]) -> list[Wanted]:
+def _named_apart(planned: Sequence[PlannedPicture]) -> list[PlannedPicture]:
     """The same pictures, once each: two with one name would be one file."""
-    return list({one.name: one for one in wanted}.values())
+    return list({one.name: one for one in planned}.values())

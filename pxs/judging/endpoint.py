@@ -33,7 +33,7 @@ from pxs.judging.each import judge_each
 from pxs.judging.rubric import RUBRIC, Asked, Rubric, rubric
 from pxs.optional import require
 from pxs.quantities import WORKERS
-from pxs.storage.files import output_folder
+from pxs.storage.files import check_output_folder
 from pxs.storage.provenance import write_json
 
 COMPLAINTS = {
@@ -138,7 +138,7 @@ class EndpointJudge:
         received before an error stay in the cache.
         """
         if self.cache is not None:
-            output_folder(self.cache)
+            check_output_folder(self.cache)
         names = [self._digest(image) for image in images]
         self._count(cached=sum(self._recall(name) is not None for name in names))
         if all(name in self._known for name in names):

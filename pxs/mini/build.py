@@ -17,7 +17,6 @@ the parts of the checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -34,7 +33,7 @@ from pxs.faces.identity import seeds
 from pxs.faces.render import render
 from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
-from pxs.parsing import Parser
+from pxs.mini.stages import run_stages
 from pxs.storage.files import replacing
 from pxs.storage.hashes import write_hashes
 
@@ -230,15 +229,7 @@ def save_array(path: Path, array: NDArray[np.uint8]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit status."""
-    parser = Parser(prog="python -m pxs.mini.build", description=__doc__.split("\n")[0])
-    parser.add_argument("stage", choices=[*STAGES, "all"])
-    parser.add_argument("--work", type=Path, default=Path("build/mini"), help="folder for intermediate results")
-    return parser.run(_build, arguments)
-
-
-def _build(args: argparse.Namespace) -> None:
-    for name in STAGES if args.stage == "all" else [args.stage]:
-        STAGES[name](args.work)
+    return run_stages("pxs.mini.build", __doc__, STAGES, Path("build/mini"), arguments)
 
 
 if __name__ == "__main__":

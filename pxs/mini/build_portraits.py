@@ -15,7 +15,6 @@ copying a source holds. After a kill, a stage resumes. WORK/checkpoint is the mo
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -32,7 +31,7 @@ from pxs.faces.render import render
 from pxs.mini.build import CHUNK, WEIGHTS, save_array
 from pxs.mini.data import assorted
 from pxs.mini.loop import TrainingPlan
-from pxs.parsing import Parser
+from pxs.mini.stages import run_stages
 from pxs.storage.differences import write_difference
 
 if TYPE_CHECKING:
@@ -168,15 +167,7 @@ STAGES = {f.__name__: f for f in (edits_128, transformer_128, edits_256, transfo
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit status."""
-    parser = Parser(prog="python -m pxs.mini.build_portraits", description=__doc__.split("\n")[0])
-    parser.add_argument("stage", choices=[*STAGES, "all"])
-    parser.add_argument("--work", type=Path, default=Path("build/portraits"), help="folder for intermediate results")
-    return parser.run(_build, arguments)
-
-
-def _build(args: argparse.Namespace) -> None:
-    for name in STAGES if args.stage == "all" else [args.stage]:
-        STAGES[name](args.work)
+    return run_stages("pxs.mini.build_portraits", __doc__, STAGES, Path("build/portraits"), arguments)
 
 
 if __name__ == "__main__":

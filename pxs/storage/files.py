@@ -23,7 +23,7 @@ from typing import BinaryIO
 import psutil
 
 from pxs.errors import OutputError, PxsError, one_line
-from pxs.storage.paths import PathName, check_path
+from pxs.storage.paths import PathName, check_path, exists
 
 PARTIAL = re.compile(r"\.(?P<machine>.+)-(?P<process>\d+)-[0-9a-f]+\.partial")
 DAY = 24 * 3600.0
@@ -124,6 +124,13 @@ def _left_behind(file: Path) -> bool:
         return True
     except psutil.AccessDenied:
         return False
+
+
+def check_output_folder(path: PathName) -> Path:
+    """Return the folder `path` if it could be made and written; nothing is made. Raises as `output_folder` does."""
+    folder = check_path(path)
+    output_folder(next(place for place in (folder, *folder.parents) if exists(place)))
+    return folder
 
 
 def output_folder(path: PathName) -> Path:

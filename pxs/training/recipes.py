@@ -95,11 +95,13 @@ def domain_of(rows: Sequence[Row]) -> str:
 def summary(settings: Settings) -> str:
     """One line about the recipe and its most important settings."""
     s = settings
+    contrast = f"{s.contrast_weight:g}" if s.contrasts else "none"
+    identity = f"{s.identity_weight:g}" if s.identifies else "none"
     if s.method != PIXELSMILE:
         return f"method {s.method} for {s.model}: {s.steps} steps of {s.batch} rows, rate {s.lr:g}"
     return (
         f"recipe {s.recipe} for {s.model}: {s.steps} steps of {s.batch} rows, rank {s.rank}, alpha {s.alpha:g}, "
-        f"rate {s.lr:g} after {s.warmup} warm-up steps, contrast {s.contrast_weight:g}, identity {s.identity_weight:g}"
+        f"rate {s.lr:g} after {s.warmup} warm-up steps, contrast {contrast}, identity {identity}"
     )
 
 

@@ -21,9 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -48,6 +45,7 @@ from pxs.training.interruption import sigterm_event
 from pxs.training.log import TrainingLog
 from pxs.training.objective import draws
 from pxs.training.order import data_hash, order, remaining_rows, split
+from pxs.training.processes import all_finite, any_holds, join
 from pxs.training.public_pictures import check_boxes
 from pxs.training.recipes import summary
 from pxs.training.resuming import find_state, gather, restore
@@ -124,7 +122,7 @@ class _Training:
             self._prepare()
             for index in range(len(self.log.rows), self.settings.steps):
                 step = self._step(index)
-                done, stop = index + 1, self._any(sigterm.is_set())
+                done, stop = index + 1, any_holds(self.accelerator, sigterm.is_set())
                 if _due(done, self.settings.keep_every):
                     self._write_adapter(self.folder / "adapters" / f"step-{done:07d}.safetensors")
                 if stop or done == self.settings.steps or _due(done, self.settings.save_every):
@@ -141,7 +139,7 @@ class _Training:
         self.people = people_of(self.rows)
         refuse_test_people(self.people)
         self.training, self.held_back = split(self.rows, s)
-        self._start_accelerator()
+        self.accelerator = join(s)
         device = str(self.accelerator.device)
         self.features, self.identity = choose_encoders(self.features, self.identity, self.rows, s, device)
         self.start = find_start(s)
@@ -172,19 +170,6 @@ class _Training:
             write_json(self.folder / "settings.json", {**self.notes, "versions": versions()})
             write_json(self.folder / PEOPLE, {"people": sorted(self.people)})
             write_json(self.folder / ENCODERS, {"encoders": [e.name for e in (self.features, self.identity) if e]})
-
-    def _start_accelerator(self) -> None:
-        """Join the other processes. Raises TrainingError if the batch cannot be divided among them."""
-        AcceleratorState._reset_state()  # a process has one such state, and it rejects another precision
-        # The last block drops its text tokens, so some LoRA weights get no gradient.
-        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-        self.accelerator = Accelerator(mixed_precision=self.settings.precision, kwargs_handlers=[unused])
-        batch, processes = self.settings.batch, self.accelerator.num_processes
-        if batch % processes:
-            raise TrainingError(
-                f"a batch of {batch} rows cannot be divided among {processes} processes: "
-                "give a multiple of their number"
-            )
 
     def _encode(self, first: int) -> None:
         """Compute the constants of the rows that the steps from `first` on use, each process a part of them.
@@ -255,11 +240,11 @@ class _Training:
 
     def _update(self, loss: Tensor) -> bool:
         """Update the weights and return True, or return False if loss or gradient are not finite."""
-        finite = self._finite(loss)
+        finite = all_finite(self.accelerator, loss)
         if finite:
             self.accelerator.backward(loss)
             norm = self.accelerator.clip_grad_norm_(self.weights.values(), self.settings.clip)
-            finite = self._finite(full_tensor(norm))
+            finite = all_finite(self.accelerator, full_tensor(norm))
         if finite:
             self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -271,15 +256,6 @@ class _Training:
         noise, sigma = (v.to(self.accelerator.device) for v in drawn)
         with self.accelerator.autocast():
             return self.objective(self.model, batch, noise, sigma)
-
-    def _finite(self, value: Tensor) -> bool:
-        """Whether a scalar is finite in every process; all processes get the same answer."""
-        return bool(self.accelerator.reduce(value.detach().isfinite().float(), reduction="mean") == 1)
-
-    def _any(self, condition: bool) -> bool:
-        """Whether a condition holds in any process; all processes get the same answer."""
-        flag = torch.tensor(float(condition), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flag, reduction="sum") > 0)
 
     def _check_patience(self, rows: Sequence[Row]) -> None:
         """Raise TrainingError if none of the last PATIENCE steps updated the weights."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pxs.app.choice import Choice
+from pxs.app.choice import PictureChoice
 from pxs.app.lines import Model, command_line, python_line
 from pxs.app.offers import Sample
 from pxs.app.start import FIRST_PORT, PORTS, open_browser, own_folder, take_port
@@ -70,6 +70,13 @@ def test_the_folder_of_a_running_app_is_left_alone(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"other", "pxs-app-elsewhere"}
 
 
+def test_what_a_killed_app_left_goes_where_users_have_no_numbers(tmp_path, monkeypatch):
+    monkeypatch.delattr("os.getuid")  # as on Windows
+    (tmp_path / "pxs-app-killed").mkdir()
+    with own_folder(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_without_a_port_the_first_free_one_is_taken():
     sockets = [take_port("127.0.0.1")[0], take_port("127.0.0.1")[0]]
     try:
@@ -97,7 +104,7 @@ def lines(choice, face, request, model=Model()):  # noqa: B008
 
 
 def test_the_lines_of_an_upload_quote_its_name_and_name_the_face():
-    choice = Choice(b"", "my 'best\" face.png", "anime")
+    choice = PictureChoice(b"", "my 'best\" face.png", "anime")
     python, command = lines(choice, 1, Request(Mix(), 1, 20))
     given = eval(python, {"pxs": Recorder()})
     assert given == [("load", ("mini",), {}), ("open", ("my 'best\" face.png", "anime"), {"face": 1}), *given[2:]]
@@ -110,7 +117,7 @@ def test_the_lines_of_another_model_load_it_the_same_way():
     flags = ["--model-path", "org/big", "--lora-path", "a.safetensors=0.5", "--memory", "offload"]
     model = _model(parser().parse_args(["app", *flags]))
     python, command = lines(
-        Choice(b"", "x.png", sample=Sample("person", 3)), None, Request(Mix(sad=1 / 3), 1, 20), model
+        PictureChoice(b"", "x.png", sample=Sample("person", 3)), None, Request(Mix(sad=1 / 3), 1, 20), model
     )
     start = "pxs.load(\"org/big\", adapter={'a.safetensors': 0.5}, memory='offload').open(pxs.render(pxs.Person."
     assert python.startswith(start)

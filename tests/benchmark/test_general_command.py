@@ -5,7 +5,8 @@ import json
 import shutil
 
 import pytest
-from local_service import KEY, Service, openai, picture_file
+from local_server import KEY
+from local_service import Service, openai, picture_file
 
 from pxs.benchmark.methods.local import EDITORS
 from pxs.benchmark.methods.services import SERVICES

@@ -15,7 +15,7 @@ from PIL import Image
 from tiny_pipelines import BUILDERS, MINI, build, save
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
-from pxs.benchmark.methods.context import Context, Editors
+from pxs.benchmark.methods.context import Context, GeneralSettings
 from pxs.benchmark.methods.general import inside, restored
 from pxs.benchmark.methods.local import EDITORS, Local, find, load, opaque, prepared
 from pxs.data.tasks import Task
@@ -50,7 +50,7 @@ def task(source, text=TEXT, **more):
 def method(monkeypatch, name, steps=2, seed=42):
     """A method of the table on the small pipeline of its class."""
     monkeypatch.setattr("pxs.benchmark.methods.local.find", lambda model, spec: MINI)
-    made = Local(Context(seed=seed, editors=Editors(steps=steps)), name)
+    made = Local(Context(seed=seed, general=GeneralSettings(steps=steps)), name)
     made.context._editors[name] = prepared(build(name))
     return made
 
@@ -131,7 +131,7 @@ def test_mini_by_qwen_edit_is_the_stock_pipelines_picture_to_the_bit():
     face = Image.fromarray(np.random.default_rng(1).integers(0, 255, (128, 128, 3), dtype=np.uint8))
     call = {"true_cfg_scale": 4.0, "negative_prompt": " ", "num_inference_steps": 3, "height": 128, "width": 128}
     expected = stock()(image=face, prompt=TEXT, generator=torch.Generator().manual_seed(5), **call).images[0]
-    editor = Local(Context(seed=5, editors=Editors(models={"qwen_edit": "mini"}, steps=3)), "qwen_edit")
+    editor = Local(Context(seed=5, general=GeneralSettings(models={"qwen_edit": "mini"}, steps=3)), "qwen_edit")
     editor.spec = replace(editor.spec, call={**editor.spec.call, "height": 128, "width": 128})
     (edit,) = editor.edit(task(face), [Mix(happy=1)])
     assert edit.tobytes() == expected.tobytes()
@@ -178,7 +178,7 @@ def test_a_picture_with_opacity_lies_on_white():
 
 def test_a_pipeline_is_loaded_from_its_folder_and_one_of_another_kind_is_refused(tmp_path, monkeypatch, source):
     build("flux2_klein").save_pretrained(tmp_path)
-    editor = Local(Context(editors=Editors(models={"flux2_klein": str(tmp_path)}, steps=1)), "flux2_klein")
+    editor = Local(Context(general=GeneralSettings(models={"flux2_klein": str(tmp_path)}, steps=1)), "flux2_klein")
     (loaded,) = editor.edit(task(source), [Mix(happy=1)])
     assert (
         loaded.tobytes() == method(monkeypatch, "flux2_klein", steps=1).edit(task(source), [Mix(happy=1)])[0].tobytes()
@@ -198,7 +198,7 @@ def test_a_pipeline_is_loaded_from_its_folder_and_one_of_another_kind_is_refused
 
 def test_longcat_is_loaded_without_torchvision(tmp_path, monkeypatch, source):
     save(build("longcat_edit"), tmp_path)
-    editor = Local(Context(editors=Editors(models={"longcat_edit": str(tmp_path)}, steps=1)), "longcat_edit")
+    editor = Local(Context(general=GeneralSettings(models={"longcat_edit": str(tmp_path)}, steps=1)), "longcat_edit")
     (loaded,) = editor.edit(task(source), [Mix(happy=1)])
     (built,) = method(monkeypatch, "longcat_edit", steps=1).edit(task(source), [Mix(happy=1)])
     assert editor.lacks == "" and loaded.tobytes() == built.tobytes()
@@ -215,6 +215,6 @@ def test_a_class_that_diffusers_lacks_and_a_model_that_is_not_there_are_told(mon
     with pytest.raises(ModelError, match="run 'pxs download --model Qwen/Qwen-Image-2.1' first"):
         Local(Context(), "qwen_image_21")
     with pytest.raises(ModelError, match="no model 'nowhere': give a folder"):
-        Local(Context(editors=Editors(models={"longcat_edit": "nowhere"})), "longcat_edit")
+        Local(Context(general=GeneralSettings(models={"longcat_edit": "nowhere"})), "longcat_edit")
     monkeypatch.setitem(EDITORS, "qwen_image_21", replace(EDITORS["qwen_image_21"], kind="LaterPipeline"))
     assert Local(Context(), "qwen_image_21").lacks.endswith("has no LaterPipeline: install a newer one")

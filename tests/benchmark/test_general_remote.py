@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from local_service import ANSWER, KEY, Cut, Service, coded, gemini, openai, picture_file
+from local_server import KEY, Cut
+from local_service import ANSWER, Service, coded, gemini, openai, picture_file
 from PIL import Image
 
-from pxs.benchmark.methods.context import Context, Editors
+from pxs.benchmark.methods.context import Context, GeneralSettings
 from pxs.benchmark.methods.remote import RETRIES, TRIES, Remote
 from pxs.benchmark.methods.services import SERVICES
 from pxs.data.tasks import Task
@@ -35,7 +36,7 @@ def source():
 
 
 def editor_at(service, name, **settings):
-    return Remote(Context(editors=Editors(urls={name: service.url}, **settings)), name)
+    return Remote(Context(general=GeneralSettings(urls={name: service.url}, **settings)), name)
 
 
 def task(source, text=TEXT):
@@ -277,7 +278,7 @@ def test_a_picture_is_kept_by_its_content_and_not_paid_twice(kind, service, sour
 
 def test_an_impossible_model_or_address_is_refused_before_anything_is_sent():
     with pytest.raises(ServiceSetupError, match="is no name"):
-        Remote(Context(editors=Editors(models={"gpt_image": " "})), "gpt_image")
+        Remote(Context(general=GeneralSettings(models={"gpt_image": " "})), "gpt_image")
     with pytest.raises(ServiceSetupError, match="gpt_image's address has a name, a password") as caught:
-        Remote(Context(editors=Editors(urls={"gpt_image": "http://me:secret@h/v1"})), "gpt_image")
+        Remote(Context(general=GeneralSettings(urls={"gpt_image": "http://me:secret@h/v1"})), "gpt_image")
     assert "secret" not in str(caught.value)

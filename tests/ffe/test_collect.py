@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 from fake_faces import FakeFinder, face
-from ffe_sets import CHOICE, collected, finder_of, write_people
+from ffe_sets import CRITERIA, collected, finder_of, write_people
 from PIL import Image, ImageFilter
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pxs.batch.finding import find_pictures
 from pxs.errors import DataError
-from pxs.ffe.collect import SHEET, Choice, Terms, collect, kept
+from pxs.ffe.collect import SHEET, Criteria, Terms, collect, kept
 from pxs.ffe.faces import Limits, difference, near, sharpness
 from pxs.ffe.grouping import people, same_person
 from pxs.images import open_image, read_text
@@ -56,7 +56,7 @@ def test_each_fault_of_a_face_has_its_reason(tmp_path):
         def find(self, picture):
             return found[picture.size]
 
-    limits = Choice(Limits(size=40, sharpness=20, turn=35))
+    limits = Criteria(Limits(size=40, sharpness=20, turn=35))
     subjects = collect(find_pictures([str(folder)], tmp_path / "out"), tmp_path / "out", BySize(), None, {}, limits)
     reasons = {stem: subject.dropped.partition(":")[0] for stem, subject in by_stem(subjects).items()}
     assert reasons == {
@@ -105,7 +105,7 @@ def test_one_person_has_one_name_by_recogniser_or_by_number(tmp_path):
     for name, colour in {"a": (200, 40, 40), "b": (210, 30, 50), "c": (40, 40, 200)}.items():
         pixels = np.clip(np.asarray(noise(ord(name)), float) / 6 + colour, 0, 255)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{name}.png")
-    found = by_stem(collected(folder, tmp_path / "out", recogniser=ByColour(), choice=Choice(CHOICE.limits, 0.9)))
+    found = by_stem(collected(folder, tmp_path / "out", recogniser=ByColour(), criteria=Criteria(CRITERIA.limits, 0.9)))
     assert found["a"].person == found["b"].person == found["a"].name
     assert found["c"].person == found["c"].name
     alone = by_stem(collected(folder, tmp_path / "out"))
@@ -173,7 +173,7 @@ def test_a_second_run_looks_at_new_pictures_alone(tmp_path):
     finder = Watched(*finder_of().faces)
     pictures = find_pictures([str(folder)], tmp_path / "out")
     terms = {"": Terms("CC0-1.0", "drawn")}
-    after = collect(pictures, tmp_path / "out", finder, None, terms, CHOICE)
+    after = collect(pictures, tmp_path / "out", finder, None, terms, CRITERIA)
     assert len(looked) == 1 and after[:2] == before
     (folder / "p400000.png").unlink()
     collected(folder, tmp_path / "out")
@@ -185,7 +185,7 @@ def test_a_second_run_looks_at_new_pictures_alone(tmp_path):
 def test_nothing_kept_is_an_error_that_counts_the_reasons_and_leaves_nothing(tmp_path):
     folder = write_people(tmp_path / "in")
     with pytest.raises(DataError, match=r"none of 3 pictures is kept \(face too small: 3\)"):
-        collected(folder, tmp_path / "out", choice=Choice(Limits(size=1000)))
+        collected(folder, tmp_path / "out", criteria=Criteria(Limits(size=1000)))
     assert not (tmp_path / "out").exists()
 
 

@@ -9,7 +9,8 @@ import threading
 
 import numpy as np
 import pytest
-from local_endpoint import KEY, Endpoint, body
+from local_endpoint import Endpoint, body
+from local_server import KEY
 from PIL import Image
 
 from pxs.errors import JudgeError, JudgeSetupError, OutputError, UnjudgedError
@@ -192,9 +193,17 @@ def test_answers_before_an_error_stay_in_the_cache(endpoint, tmp_path, picture):
 
 def test_a_cache_that_cannot_be_written_is_found_before_anything_is_sent(endpoint, tmp_path, picture):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError):
-        judge_at(endpoint, cache=tmp_path / "file").judge([picture()])
+    for place in ("file", "file/judged"):
+        with pytest.raises(OutputError, match="is a file, not a folder"):
+            judge_at(endpoint, cache=tmp_path / place).judge([picture()])
     assert not endpoint.requests
+
+
+def test_a_key_that_is_refused_leaves_no_folder(endpoint, tmp_path, picture):
+    endpoint.answers = [401]
+    with pytest.raises(JudgeSetupError):
+        judge_at(endpoint, cache=tmp_path / "out" / "judged").judge([picture()])
+    assert len(endpoint.requests) == 1 and not list(tmp_path.iterdir())
 
 
 def test_tokens_and_cost_are_counted_for_unusable_answers_too(endpoint, picture):

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from local_endpoint import KEY, Endpoint, body
+from local_endpoint import Endpoint, body
+from local_server import KEY
 
 from pxs.errors import JudgeError, JudgeSetupError, UnjudgedError
 from pxs.expressions import EXPRESSIONS, Mix

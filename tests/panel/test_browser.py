@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,30 +13,27 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from chromium import launched, needs_chromium, playwright
 
 from pxs.expressions import EXPRESSIONS
 
-playwright = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 300  # seconds
 CELL = """import pxs
 panel = pxs.Panel(pxs.load("mini", adapter=None).open(pxs.draw(pxs.Identity.sample(400003))), pxs.Mix(sad=1), steps=2)
 panel"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def page():
     """A page of the system's browser, which reaches this machine alone."""
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE)
         page.route(lambda url: "//127.0.0.1:" not in url and not url.startswith("file:"), lambda route: route.abort())
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pxs.faces.draw import draw
 from pxs.faces.identity import Identity
 from pxs.ffe import manifest
 from pxs.ffe.annotate import annotate
-from pxs.ffe.collect import Choice, Subject, Terms, collect
+from pxs.ffe.collect import Criteria, Subject, Terms, collect
 from pxs.ffe.compose import compose
 from pxs.ffe.faces import Limits
 from pxs.ffe.generate import Generator, Made, generate
@@ -23,7 +23,7 @@ from pxs.storage.hashes import file_hash
 
 SIDE = 64
 NUMBERS = (400_000, 400_001, 400_002)
-CHOICE = Choice(Limits(size=16, sharpness=0))
+CRITERIA = Criteria(Limits(size=16, sharpness=0))
 
 
 def write_people(folder: Path, numbers=NUMBERS, side=SIDE) -> Path:
@@ -43,7 +43,7 @@ def truth_generator():
 
 
 def collected(people: Path, folder: Path, **changes):
-    given = {"recogniser": None, "terms": {"": Terms("CC0-1.0", "drawn")}, "choice": CHOICE, **changes}
+    given = {"recogniser": None, "terms": {"": Terms("CC0-1.0", "drawn")}, "criteria": CRITERIA, **changes}
     return collect(find_pictures([str(people)], folder), folder, finder_of(), **given)
 
 

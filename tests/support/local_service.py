@@ -3,15 +3,12 @@
 import base64
 import io
 import json
-import threading
 from email import message_from_bytes
 from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from local_server import KEY, Handler, LocalServer
 from PIL import Image
-
-KEY = "sk-a-key-that-nobody-may-see"
 
 
 class Asked(NamedTuple):
@@ -22,12 +19,8 @@ class Asked(NamedTuple):
     fields: dict
 
 
-class Cut(bytes):
-    """A body of which the server sends the first half and hangs up."""
-
-
-class Service:
-    """A local server. It gives `answers` in turn and repeats the last; each is a body, or (status, body).
+class Service(LocalServer):
+    """A service in place of a remote one. Each answer is a body, or (status, body).
 
     A body is an object for JSON, or raw bytes. HANG in place of one leaves the client waiting until the server ends.
     `listed` is the status of a request for the list of models.
@@ -36,56 +29,27 @@ class Service:
     HANG = object()
 
     def __init__(self):
-        self.answers, self.requests, self.listed, self.looked = [], [], 200, 0
-        self.ended = threading.Event()
-        service = self
+        super().__init__(_Handler)
+        self.listed, self.looked = 200, 0
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                service.looked += 1
-                if service.listed is Service.HANG:
-                    service.ended.wait()
-                else:
-                    self.reply(service.listed, {"error": {"message": f"no {KEY}"}} if service.listed >= 400 else {})
 
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                service.requests.append(Asked(self.path, headers, fields(self.headers, body)))
-                answer = service.answers.pop(0) if len(service.answers) > 1 else service.answers[0]
-                if answer is Service.HANG:
-                    service.ended.wait()
-                    return
-                self.reply(*(answer if isinstance(answer, tuple) else (200, answer)))
+class _Handler(Handler):
+    def do_GET(self):
+        service = self.local
+        service.looked += 1
+        if service.listed is Service.HANG:
+            service.ended.wait()
+        else:
+            self.reply(service.listed, {"error": {"message": f"no {KEY}"}} if service.listed >= 400 else {})
 
-            def reply(self, status, body):
-                content = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.send_header("Retry-After-Ms", "1")
-                self.end_headers()
-                self.wfile.write(content[: len(content) // 2] if isinstance(content, Cut) else content)
-                if isinstance(content, Cut):
-                    self.close_connection = True
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+    def do_POST(self):
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.local.requests.append(Asked(self.path, headers, fields(self.headers, self.content())))
+        answer = self.local.next_answer()
+        if answer is Service.HANG:
+            self.local.ended.wait()
+        else:
+            self.reply(*(answer if isinstance(answer, tuple) else (200, answer)))
 
 
 def fields(headers, body):

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from photo_rows import train_command
 
 from pxs.cli import main
-from pxs.data.ffe import read, write
+from pxs.data.ffe import read
 from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.encoders.features import MiniFeatures
 from pxs.encoders.identity import MiniIdentityEncoder
@@ -48,19 +49,8 @@ def test_the_command_trains_a_model_of_photographs_with_clip_and_arcface(
     monkeypatch.setattr(selection, pooled, lambda domain, device: domains.append(domain) or encoders[0])
     monkeypatch.setattr(selection, "ArcFaceEncoder", lambda: loss)
     human = [row for row in read(data) if row.domain == "human"]
-    write(tmp_path / "photos.jsonl", human, pictures="/")
     changes = [f"model={photo_model}", "batch=2", "rank=2", "precision=no", "validation=0", "gate=1000"]
-    command = [
-        "train",
-        "--pictures",
-        "/",
-        "--data",
-        str(tmp_path / "photos.jsonl"),
-        "--out",
-        str(tmp_path / "out"),
-        "--steps",
-        "2",
-    ]
+    command = train_command(human, tmp_path, 2)
     assert main([*command, "--set", *changes]) == 0
     assert domains == ["human"]
     results = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from photo_rows import train_command
 from PIL import Image
 
 from pxs.cli import main
-from pxs.data.ffe import write
 from pxs.encoders.alignment import TEMPLATE
 from pxs.encoders.arcface import ArcFaceEncoder
 from pxs.errors import DataError
@@ -96,18 +96,7 @@ def test_the_command_tells_the_recipe_and_the_targets_without_a_face(
     monkeypatch.setattr(selection, "PooledClipFeatures", lambda domain, device: encoders[0])
     monkeypatch.setattr(selection, "ArcFaceEncoder", lambda: ArcFaceEncoder(analysis=analysis))
     human = [replace(row, boxes=(BOX,)) for row in rows if row.domain == "human"]
-    write(tmp_path / "photos.jsonl", human, pictures="/")
-    command = [
-        "train",
-        "--pictures",
-        "/",
-        "--data",
-        str(tmp_path / "photos.jsonl"),
-        "--out",
-        str(tmp_path / "out"),
-        "--steps",
-        "2",
-    ]
+    command = train_command(human, tmp_path, 2)
     assert main([*command, "--set", f"model={photo_model}", "batch=1", "rank=2", "precision=no"]) == 0
     told = capsys.readouterr().err
     assert "pxs: recipe pixelsmile for" in told
@@ -118,18 +107,7 @@ def test_the_command_tells_the_recipe_and_the_targets_without_a_face(
 
 def test_a_wrong_box_is_refused_before_anything_is_written(rows, tmp_path, capsys):
     human = [replace(row, boxes=((900.0, 0.0, 999.0, 60.0),)) for row in rows if row.domain == "human"]
-    write(tmp_path / "photos.jsonl", human, pictures="/")
-    command = [
-        "train",
-        "--pictures",
-        "/",
-        "--data",
-        str(tmp_path / "photos.jsonl"),
-        "--out",
-        str(tmp_path / "out"),
-        "--steps",
-        "1",
-    ]
+    command = train_command(human, tmp_path, 1)
     assert main([*command, "--recipe", "pixelsmile", "--set", "model=mini", "batch=1"]) == 2
     message = capsys.readouterr().err
     assert "lies outside of" in message and message.count("\n") == 1 and not (tmp_path / "out").exists()

@@ -84,6 +84,13 @@ def test_the_choice_is_told_with_its_settings(human):
     assert "contrast 1, identity 0.1" in line and "\n" not in line
 
 
+@pytest.mark.parametrize("off", [{"contrast": "none"}, {"contrast_weight": 0.0}])
+def test_a_loss_that_is_off_is_told_as_none(human, off):
+    line = summary(choose_settings({"steps": 9, **off}, human, "pixelsmile"))
+    assert line.endswith("contrast none, identity 0.1")
+    assert summary(Settings(identity_weight=0.0)).endswith("contrast 0.05, identity none")
+
+
 def test_the_rate_is_that_of_diffusers():
     s = Settings(recipe="pixelsmile", steps=40, warmup=8, lr=0.5)
     optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=s.lr)

@@ -21,7 +21,7 @@ BUNDLED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
-class Editors:
+class GeneralSettings:
     """Settings of general editors; those of one method by its name. ScaleError for an impossible number.
 
     models: in place of the default ones: a hub id or folder of a local editor, the model's id at a service. urls: in
@@ -51,7 +51,7 @@ class Context:
 
     Raises ScaleError for an impossible number, and DataError for options with another zero than "neutral".
 
-    `weights` are files of trained methods by their names, in place of those that come with the package; `editors` are
+    `weights` are files of trained methods by their names, in place of those that come with the package; `general` are
     settings of the general ones.
     """
 
@@ -61,7 +61,7 @@ class Context:
     seed: int = 42
     options: LoadOptions = DEFAULT_OPTIONS
     weights: Mapping[str, str | Path] = field(default_factory=dict)
-    editors: Editors = field(default_factory=Editors)
+    general: GeneralSettings = field(default_factory=GeneralSettings)
     _editors: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -136,15 +136,15 @@ EDITORS = {
 class Local(General):
     """An editor of EDITORS, loaded at the first use. Alpha: see general.py.
 
-    Steps are the published ones unless `context.editors.steps` is given. One seed is one noise, on any device; only
+    Steps are the published ones unless `context.general.steps` is given. One seed is one noise, on any device; only
     JoyImage also draws noise on the device, when it encodes the source.
     Raises ModelError for a model that is not there (with the command that fetches it) or of another kind.
     """
 
     def __init__(self, context: Context, name: str) -> None:
         self.context, self.name, self.spec = context, name, EDITORS[name]
-        self.model = context.editors.models.get(name, self.spec.model)
-        self.steps = context.editors.steps or self.spec.steps
+        self.model = context.general.models.get(name, self.spec.model)
+        self.steps = context.general.steps or self.spec.steps
         self.lacks = lacking(self.spec.kind)
         if not self.lacks:
             self.folder = find(self.model, self.spec)

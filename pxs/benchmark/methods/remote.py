@@ -43,7 +43,7 @@ class Remote(General):
     """
 
     def __init__(self, context: Context, name: str) -> None:
-        self.name, self.service, settings = name, SERVICES[name], context.editors
+        self.name, self.service, settings = name, SERVICES[name], context.general
         self.model = checked_name(settings.models.get(name, self.service.model), ServiceSetupError)
         given = settings.urls.get(name, self.service.url)
         self.url = checked_address(given, f"{name}'s", self.service.url, ServiceSetupError)
