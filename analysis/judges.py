@@ -63,9 +63,9 @@ class Sheet:
     scores: by judge, (P, M, 12), 0 where it failed. vectors: by judge of identity, (P, M, D), 0 where it failed.
     """
 
-    def __init__(self, folder: Path, numbers: Sequence[int], style: str, expressions: Sequence[str]) -> None:
+    def __init__(self, folder: Path, numbers: Sequence[int], style: str, mixes: Sequence[Mix]) -> None:
         self.folder, self.numbers, self.style = output_folder(folder), list(numbers), style
-        self.mixes = shown(expressions)
+        self.mixes = list(mixes)
         self.truth = np.array([mix.vector() for mix in self.mixes]).clip(0, 1)
 
     def pictures(self, number: int) -> list[Image.Image]:
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def action(options: argparse.Namespace) -> None:
         start = GROUPS[options.group]
-        sheet = Sheet(options.out, range(start, start + options.people), options.style, options.expressions)
+        sheet = Sheet(options.out, range(start, start + options.people), options.style, shown(options.expressions))
         judges = installed(expression_judge, options.expression_judges)
         found = report(sheet, judges, installed(identity_judge, options.identity_judges))
         print(f"{found['people']} people, {found['pictures']} pictures, style {found['style']}")

@@ -16,6 +16,7 @@ from analysis.judges import (
     rank_correlation,
     reading,
     report,
+    shown,
 )
 from pxs.errors import JudgeError
 from pxs.expressions import BASIC, EXPRESSIONS, Mix
@@ -93,7 +94,7 @@ class Perfect:
 
 
 def test_pictures_and_answers_stay_and_a_second_run_asks_nobody(tmp_path):
-    sheet = Sheet(tmp_path, [400_003, 400_004], "human", ["happy", "fear"])
+    sheet = Sheet(tmp_path, [400_003, 400_004], "human", shown(["happy", "fear"]))
     judge = Perfect(sheet.mixes)
     found = report(sheet, {"perfect": judge}, {"perfect": judge})
     assert found["people"] == 2 and found["pictures"] == 2 * (1 + 2 * len(SCALES))
@@ -102,9 +103,7 @@ def test_pictures_and_answers_stay_and_a_second_run_asks_nobody(tmp_path):
     written = json.loads((tmp_path / "judges.json").read_text())
     assert written == found and "| fear | 1.00 / " in (tmp_path / "judges.md").read_text()
     times = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*.png")}
-    assert (
-        report(Sheet(tmp_path, sheet.numbers, "human", ["happy", "fear"]), {"perfect": judge}, {}) and judge.calls == 2
-    )
+    assert report(Sheet(tmp_path, sheet.numbers, "human", sheet.mixes), {"perfect": judge}, {}) and judge.calls == 2
     assert times == {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*.png")}
 
 

@@ -60,6 +60,8 @@ def test_dlib_knows_a_person_turned_and_shrunk_from_another(astronaut, nobody):
     assert vectors.shape == (3, 128) and vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert vectors[0] @ vectors[1] > 0.95 > 0.9 > vectors[0] @ vectors[2]
+    (described,) = dlib.describe([astronaut])
+    assert np.linalg.norm(described) > 1.2 and np.allclose(described / np.linalg.norm(described), vectors[0], atol=1e-6)
     with pytest.raises(UnjudgedError, match="^picture 1: no face is found"):
         dlib.embed([astronaut, nobody])
     assert dlib.embed([]).shape == (0, 128)

