@@ -9,7 +9,7 @@ pictures for one person's; the goal is that different people are at least APART,
 below TOGETHER, both shares of that distance: 0.45 and 0.40 for dlib. Printed are, by recogniser,
 
     different people   over all pairs of neutral pictures: the smallest distance, and the share of pairs under the goal
-    the same person    neutral against each expression: the largest distance, and the share over the goal
+    the same person    neutral against each expression: the largest distance, the share over the goal, and in what
 
 and who the nearest two people and the farthest same person are. Pictures in which a recogniser finds no face are left
 out of its figures and counted. Pictures and vectors stay in FOLDER, and a second run makes and judges only what is
@@ -93,6 +93,7 @@ def figures(numbers: Sequence[int], vectors: Floats, by: Recogniser) -> dict[str
         raise JudgeError("a recogniser finds a face in too few pictures to compare any: take more --people")
     a, b = np.unravel_index(np.nanargmin(others), others.shape)
     person, expression = np.unravel_index(np.nanargmax(own), own.shape)
+    far = dict(zip(EXPRESSIONS, (own > by.together).sum(axis=0).tolist(), strict=False))
     return {
         "apart": round(by.apart, 3),
         "together": round(by.together, 3),
@@ -103,6 +104,7 @@ def figures(numbers: Sequence[int], vectors: Floats, by: Recogniser) -> dict[str
         "same": len(same),
         "largest": round(float(same.max()), 3),
         "share_too_far": round(float((same > by.together).mean()), 4),
+        "too_far": {name: far[name] for name in sorted(far, key=lambda e: -far[e]) if far[name]},
         "farthest": [numbers[person], EXPRESSIONS[expression]],
         "without_a_face": int((~vectors.any(axis=2)).sum()),
     }
@@ -116,20 +118,22 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     for name, row in found.items():
         (a, b), (person, expression) = row["nearest"], row["farthest"]
+        far = ", ".join(f"{shown} {count}" for shown, count in row["too_far"].items()) or "none"
         lines.append(
             f"| {name} | {row['smallest']:.2f} ({a}, {b}) "
             f"| {row['share_too_near']:.1%} of {row['pairs']} under {row['apart']:.2f} "
             f"| {row['largest']:.2f} ({person}, {expression}) "
-            f"| {row['share_too_far']:.1%} of {row['same']} over {row['together']:.2f} | {row['without_a_face']} |"
+            f"| {row['share_too_far']:.1%} of {row['same']} over {row['together']:.2f}: {far} "
+            f"| {row['without_a_face']} |"
         )
     return "\n".join(lines)
 
 
 def draw(found: Mapping[str, Mapping[str, Any]], vectors: Mapping[str, Floats], sheet: Sheet) -> Figure:
     """One row a recogniser: the distances of both kinds, the nearest two people, the farthest two pictures of one."""
-    figure = Figure(figsize=(12.6, 3.5 * len(found)), layout="constrained")
+    figure = Figure(figsize=(13.6, 2.95 * len(found)), layout="constrained")
     for part, (name, row) in zip(figure.subfigures(len(found), 1, squeeze=False)[:, 0], found.items(), strict=True):
-        left, near, far = part.subfigures(1, 3, width_ratios=[1.35, 1, 1], wspace=0.03)
+        left, near, far = part.subfigures(1, 3, width_ratios=[1.2, 1, 1], wspace=0.03)
         _histograms(left.subplots(), name, distances(vectors[name]), (row["apart"], row["together"]))
         (a, b), (person, expression) = row["nearest"], row["farthest"]
         neutral = {number: sheet.pictures(number)[0] for number in (a, b, person)}
@@ -149,7 +153,7 @@ def _histograms(axes: Axes, name: str, pairs: tuple[Floats, Floats], goals: tupl
         axes.hist(known, edges, weights=weights, color=colour, alpha=0.65, label=f"{label}, {len(known)} pairs")
     for (label, colour), goal, side in zip(COLOURS.items(), goals, ("above", "below"), strict=True):
         axes.axvline(goal, color=colour, linestyle="--", linewidth=1.6, label=f"goal: {label} {side} {goal:.2f}")
-    axes.set(xlabel=f"distance by {name}", ylabel="share of pairs, %", xlim=(0, edges[-1]))
+    axes.set(xlabel=f"distance: {name}", ylabel="share of pairs, %", xlim=(0, edges[-1]))
     bare(axes).legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=8, frameon=False)
 
 

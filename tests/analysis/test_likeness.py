@@ -42,6 +42,7 @@ def test_figures_name_the_nearest_people_and_the_farthest_expression():
     assert (found["pairs"], found["share_too_near"]) == (3, pytest.approx(1 / 3, abs=1e-4))
     assert (found["largest"], found["farthest"]) == (round(chord(25), 3), [7, EXPRESSIONS[1]])
     assert (found["same"], found["share_too_far"]) == (6, pytest.approx(1 / 6, abs=1e-4))
+    assert found["too_far"] == {EXPRESSIONS[1]: 1}
     assert (found["apart"], found["together"], found["without_a_face"]) == (0.45, 0.4, 0)
 
 
