@@ -1,4 +1,4 @@
-"""Measure the embedded model: python -m pxs.mini.report [--model MODEL] [--styles STYLE ...] [--out DIR].
+"""Measure the embedded model: python -m pxs.mini.report [--model MODEL] [--adapter own] [--styles STYLE ...].
 
 Uses held-out people. Pictures are compared with the ground truth by PSNR (dB, RGB, mean over pictures). Times are
 wall-clock times on this machine; "warm" means after a first run. `--out` writes results.json.
@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pxs.editing.adapters import DEFAULT_ADAPTER, Choice
 from pxs.editing.editor import Editor, load
 from pxs.expressions import DOMAINS, Mix, sweep
 from pxs.faces import STYLES
@@ -29,6 +30,7 @@ from pxs.storage.provenance import versions, write_json
 STEPS = 20
 FIRST = 1_000  # index of the first held-out identity of the report; the build checks on earlier ones
 
+ADAPTERS: dict[str, Choice] = {"none": None, "own": DEFAULT_ADAPTER}
 FIGURES = {
     "vae_psnr": "VAE reconstruction, dB (the worse style)",
     "edit_psnr": "edits at intensity 1 against the ground truth, dB (the worse style)",
@@ -43,9 +45,14 @@ FIGURES = {
 }
 
 
-def measure(identities: int, model: str = "mini", styles: Sequence[str] = tuple(DOMAINS)) -> dict[str, Any]:
-    """The figures named in FIGURES, measured on this many people of each style, and the figures of each style."""
-    editor = load(model, adapter=None)
+def measure(
+    identities: int, model: str = "mini", styles: Sequence[str] = tuple(DOMAINS), adapter: str = "none"
+) -> dict[str, Any]:
+    """The figures named in FIGURES, measured on this many people of each style, and the figures of each style.
+
+    `adapter` is one of ADAPTERS.
+    """
+    editor = load(model, adapter=ADAPTERS[adapter])
     numbers = seeds("held_out", identities, FIRST)
     by_style: dict[str, Any] = {style: measure_style(editor, style, numbers, STEPS) for style in styles}
     keys = ("vae_psnr", "edit_psnr", "gain", "background_psnr", "neutral_psnr")
@@ -103,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m pxs.mini.report", description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="mini", help="mini, mini-portrait, or a folder (default mini)")
     parser.add_argument("--styles", nargs="+", choices=STYLES, default=list(DOMAINS), help="default: human anime")
+    parser.add_argument("--adapter", choices=ADAPTERS, default="none", help="none, or the model's own (default none)")
     parser.add_argument("--out", type=Path, help="folder for results.json")
     kind = argument(COUNT.named("identities"))
     parser.add_argument("--identities", type=kind, default=64, help="held-out identities of each style (default 64)")
@@ -110,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(args: argparse.Namespace) -> None:
-    results = measure(args.identities, args.model, args.styles)
+    results = measure(args.identities, args.model, args.styles, args.adapter)
     for key, meaning in FIGURES.items():
         print(f"{key:18} {results[key]:9.4g}   {meaning}")
     for style, figures in results["styles"].items():

