@@ -122,13 +122,13 @@ def by_formula(transformer, slider, image, text, strength):
     """The model whose text layers give each token W x + g B A x, written out token by token; strength (N, L)."""
     handles = []
     for name in slider.lora.names:
-        down, up = slider.lora.down[name.replace(".", "/")], slider.lora.up[name.replace(".", "/")]
+        change = slider.lora.up[name.replace(".", "/")] @ slider.lora.down[name.replace(".", "/")]
 
-        def each(layer, args, output, down=down, up=up):
+        def each(layer, args, output, change=change):
             result = output.clone()
             for n, row in enumerate(strength):
                 for t, g in enumerate(row.tolist()):
-                    result[n, t] = (layer.weight + g * up @ down) @ args[0][n, t] + layer.bias
+                    result[n, t] = (layer.weight + g * change) @ args[0][n, t] + layer.bias
             return result
 
         handles.append(transformer.get_submodule(name).register_forward_hook(each))
