@@ -23,6 +23,7 @@ FACTS = {
     "base": Facts("2603.25728", "nothing", "position between two prompts", "no training"),
     "pixelsmile": Facts("2603.25728", "a LoRA on all layers", "position between two prompts", "scored pictures"),
     "slideredit": Facts("2511.09715", "a LoRA on all layers", "LoRA at 1 - alpha", "pictures"),
+    "slideredit_st": Facts("2511.09715", "a LoRA on the text layers", "LoRA at 1 - alpha, by instruction", "pictures"),
     "kslider": Facts("2510.08532", "a network and a LoRA", "input of the network, cut at 1", "scored pictures"),
     "conceptslider": Facts("2311.12092", "a LoRA for each expression", "LoRA at alpha", "pictures"),
     "conceptslider_visual": Facts("2311.12092", "a LoRA for each expression", "LoRA at alpha", "scored pictures"),
@@ -44,7 +45,7 @@ def method_table(methods: Mapping[str, Method]) -> str:
         if name not in FACTS:
             raise DataError(f"{name!r} is no method of linear control: choose from {', '.join(FACTS)}")
         cost = ["", "", ""]
-        if isinstance(method, Trained):
+        if isinstance(method, Trained) and not method.lacks:
             found = method.cost
             cost = [f"{found.parameters:,}", str(found.steps), f"{found.seconds / 60:.1f}"]
         f = FACTS[name]

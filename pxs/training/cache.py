@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from pxs.data.ffe import Row, Target
+from pxs.editing.sliders.instructions import joint_prompt, shares
 from pxs.encoders.alignment import TEMPLATE
 from pxs.encoders.features import FeatureEncoder
 from pxs.encoders.identity import IdentityEncoder
@@ -48,6 +49,8 @@ class Batch:
     each target is conditioned on. categories (B, 2): the number of each target's own expression.
     Encodings of the targets: features (B, 2, F) unit vectors; landmarks (B, 2, P, 2)
     (x, y) in pixels with identity (B, 2, D) unit vectors; None without the encoder. All but categories are floating.
+    joint (B, M, D): embeddings of the prompt that gives the instructions of both targets, with shares (B, T, 12), those
+    of each instruction in its last T tokens, see sliders/instructions.py; None where they are not asked for.
     """
 
     source: Tensor
@@ -58,6 +61,8 @@ class Batch:
     features: Tensor | None = None
     landmarks: Tensor | None = None
     identity: Tensor | None = None
+    joint: Tensor | None = None
+    shares: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """A copy on a device."""
@@ -69,7 +74,8 @@ class Cache:
     """The constants of rows in a folder, computed on first use by an editor and the encoders, if any.
 
     `conditioning` as in the settings: the expressions of a row that its targets are conditioned on. `published`:
-    whether constants are computed as by the public trainer; recipes.py says what differs.
+    whether constants are computed as by the public trainer; recipes.py says what differs. `joint`: whether a row has
+    the prompt of both instructions too.
     """
 
     def __init__(
@@ -80,8 +86,9 @@ class Cache:
         identity: IdentityEncoder | None,
         conditioning: str = "category",
         published: bool = False,
+        joint: bool = False,
     ) -> None:
-        self.published = published
+        self.published, self.joint = published, joint
         self.folder, self.editor, self.features, self.identity = folder, editor, features, identity
         self.conditions = CONDITIONS[conditioning]
         self._common = [VERSION, editor.checkpoint.fingerprint, str(editor.checkpoint.resolution)]
@@ -129,7 +136,7 @@ class Cache:
 
     def key(self, row: Row) -> str:
         """The hash of everything that the constants of a row depend on; they do not depend on the scores."""
-        digest = hashlib.sha256("\n".join([*self._common, *self._prompts(row)]).encode())
+        digest = hashlib.sha256("\n".join([*self._common, *self._prompts(row), *self._joint_prompts(row)]).encode())
         if self.published:
             digest.update(repr([row.boxes, *(t.boxes for t in row.targets)]).encode())
         for path in (row.source, *(t.image for t in row.targets)):
@@ -150,6 +157,10 @@ class Cache:
 
     def _prompts(self, row: Row) -> list[str]:
         return [prompt(expression, row.domain) for expression in (NEUTRAL, *self._expressions(row))]
+
+    def _joint_prompts(self, row: Row) -> list[str]:
+        """The prompt that gives both instructions, if it is asked for."""
+        return [joint_prompt(_both(row), row.domain)] if self.joint else []
 
     def _computed(self, row: Row) -> dict[str, Tensor]:
         return self._publicly_computed(row) if self.published else self._own_computed(row)
@@ -178,8 +189,17 @@ class Cache:
             "source": latents[0],
             "targets": torch.stack(latents[1:]),
             "text": self.editor.encode_prompts(self.editor.pipe, source, self._prompts(row)).cpu().clone(),
+            **self._jointly(row, source),
             **self._encodings(row, torch.stack([as_pixels(t) for t in targets]).to(self.editor.vae_device)),
         }
+
+    def _jointly(self, row: Row, source: Image.Image) -> dict[str, Tensor]:
+        """The embeddings (M, D) of the prompt that gives both instructions, with its shares (T, 12), if asked for."""
+        pipe, found = self.editor.pipe, {}
+        for text in self._joint_prompts(row):
+            found["joint"] = self.editor.encode_prompts(pipe, source, [text])[0].cpu().clone()
+            found["shares"] = shares(pipe, _both(row), row.domain)
+        return found
 
     def _encodings(self, row: Row, pixels: Tensor) -> dict[str, Tensor]:
         """Features, landmarks and identity of the targets of a row; pixels (2, 3, H, W) in [-1, 1]."""
@@ -195,6 +215,11 @@ class Cache:
 def _categories(row: Row) -> Tensor:
     """The numbers (2,) of the categories of a row's targets in EXPRESSIONS."""
     return torch.tensor([EXPRESSIONS.index(target.category) for target in row.targets])
+
+
+def _both(row: Row) -> list[str]:
+    """The expressions of a row's two targets, in the order in which a mix names them."""
+    return list(Mix({target.category: 1 for target in row.targets}))
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

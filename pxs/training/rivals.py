@@ -4,6 +4,8 @@ Each is a loss of one batch. s is the noise level, n the noise, z the latents of
 its score a, v the model's velocity without the method and u that with it; sg: without gradient.
 
     slideredit            |u(z_s; expression, LoRA at 1) - sg v(z_s; neutral)|^2
+    slideredit_st         the same with the LoRA on the instruction's tokens; or, under a prompt "A and B", with it on
+                          those of A against v(z_s; B), of B against v(z_s; A), of both against v(z_s; neutral)
     conceptslider         |u(z_s; +/-1) - sg (v(z_s; neutral) +/- (v(z_s; expression) - v(z_s; neutral)))|^2, both signs
     attributecontrol      the same at +/-a instead of +/-1, with a uniform in 0.1..1.5; the article goes to 5
     conceptslider_visual  |u(x_s; a) - (n - x)|^2
@@ -25,6 +27,7 @@ from pxs.editing.sampling import pack, predict_velocity, unpack
 from pxs.editing.sliders.registry import SLIDERS
 from pxs.editing.sliders.saedit import TOKENS, SAEdit
 from pxs.editing.sliders.slider import Slider
+from pxs.editing.sliders.slideredit_st import SelectiveSliderEdit
 from pxs.expressions import EXPRESSIONS
 from pxs.training.cache import Batch
 
@@ -37,6 +40,7 @@ SMALLEST, LARGEST = 0.1, 1.5  # intensities that attributecontrol is trained at
 CHANGES: dict[str, Any] = {"contrast": "none", "identity_weight": 0.0, "weight_decay": 0.0, "warmup": 10}
 RATES = {
     "slideredit": 1e-3,
+    "slideredit_st": 1e-3,
     "conceptslider": 2e-3,
     "conceptslider_visual": 2e-3,
     "attributecontrol": 2e-2,
@@ -51,7 +55,7 @@ class Rows:
 
     source and target (N, C, h, w): latents; noise (N, C, h, w), sigma (N,). neutral and text (N, L, D): embeddings of
     the neutral prompt and of that of the target's expression. one_hot (N, 12): this expression. score (N,): its
-    intensity.
+    intensity. joint (N, M, D) and shares (N, T, 12): as in `Batch`. The two targets of a row are neighbours.
     """
 
     source: Tensor
@@ -62,6 +66,8 @@ class Rows:
     text: Tensor
     one_hot: Tensor
     score: Tensor
+    joint: Tensor | None = None
+    shares: Tensor | None = None
 
     def at(self, intensity: Tensor) -> Tensor:
         """The weights (N, 12) that steer these rows to intensities (N,)."""
@@ -69,7 +75,12 @@ class Rows:
 
     def and_then(self, other: Rows) -> Rows:
         """These rows, then those of another."""
-        return Rows(**{name: torch.cat([value, vars(other)[name]]) for name, value in vars(self).items()})
+        there = {name: value for name, value in vars(self).items() if value is not None}
+        return Rows(**{name: torch.cat([value, vars(other)[name]]) for name, value in there.items()})
+
+    def of_first_targets(self) -> Rows:
+        """Every second row: one for each row of the batch."""
+        return Rows(**{name: value[::2] for name, value in vars(self).items() if value is not None})
 
     def mixed(self, clean: Tensor) -> Tensor:
         """(1 - s) x + s n of latents x (N, C, h, w)."""
@@ -97,7 +108,14 @@ def rows_of(batch: Batch, noise: Tensor, sigma: Tensor) -> Rows:
         text=batch.text[row, 1 + places].flatten(0, 1),
         one_hot=F.one_hot(batch.categories, len(EXPRESSIONS)).to(batch.scores).flatten(0, 1),
         score=batch.scores[row, branch, places].flatten(),
+        joint=None if batch.joint is None else batch.joint.repeat_interleave(2, dim=0),
+        shares=None if batch.shares is None else batch.shares.repeat_interleave(2, dim=0),
     )
+
+
+def of_other_target(values: Tensor) -> Tensor:
+    """The values (N, ...) of rows, each with that of the other target in its place."""
+    return values.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
 
 
 def taken_back(slider: Slider, transformer: Transformer, rows: Rows) -> Tensor:
@@ -106,6 +124,28 @@ def taken_back(slider: Slider, transformer: Transformer, rows: Rows) -> Tensor:
     teacher = _without(slider, transformer, rows, mixed, rows.neutral)
     text = slider.steer(rows.neutral, rows.text, rows.at(torch.zeros_like(rows.score)))
     return F.mse_loss(rows.velocity(transformer, mixed, text), teacher)
+
+
+def taken_back_each(slider: Slider, transformer: Transformer, rows: Rows) -> Tensor:
+    """The loss of SliderEdit's ST, a scalar: for prompts of one instruction or of two, as the noise decides.
+
+    One of them a step: checkpointing runs the model again in the backward pass, with the gates that were set last.
+    """
+    single = bool(rows.noise[0, 0, 0, 0] < 0)
+    return (taken_back if single else taken_back_of_two)(slider, transformer, rows)
+
+
+def taken_back_of_two(slider: Slider, transformer: Transformer, rows: Rows) -> Tensor:
+    """The loss of SliderEdit's ST for prompts of two instructions, a scalar: one, the other, or both are taken back."""
+    once = rows.of_first_targets()
+    every = rows.and_then(once)
+    assert isinstance(slider, SelectiveSliderEdit) and every.joint is not None and every.shares is not None
+    mixed = every.mixed(every.source)
+    left = torch.cat([of_other_target(rows.text), once.neutral])
+    teacher = _without(slider, transformer, every, mixed, left)
+    kept = torch.cat([of_other_target(rows.one_hot), torch.zeros_like(once.one_hot)])
+    text = slider.steer_each(every.joint, every.shares, kept)
+    return F.mse_loss(every.velocity(transformer, mixed, text), teacher)
 
 
 def distilled(slider: Slider, transformer: Transformer, rows: Rows) -> Tensor:
@@ -156,6 +196,7 @@ def _without(slider: Slider, transformer: Transformer, rows: Rows, mixed: Tensor
 
 LOSSES: Mapping[str, Callable[[Slider, Transformer, Rows], Tensor]] = {
     "slideredit": taken_back,
+    "slideredit_st": taken_back_each,
     "conceptslider": distilled,
     "conceptslider_visual": towards_targets,
     "attributecontrol": distilled_at_random,

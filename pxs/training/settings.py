@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pxs.editing.sliders import NAMES
+from pxs.editing.sliders import NAMES, ST
 from pxs.errors import ScaleError, TrainingError, one_line, shown
 from pxs.quantities import SEED, Real, Whole
 from pxs.storage.parsing import parse_json
@@ -123,6 +123,11 @@ class Settings:
     def published(self) -> bool:
         """Whether the steps are those of the public trainer."""
         return self.recipe == "pixelsmile"
+
+    @property
+    def joint(self) -> bool:
+        """Whether prompts that give the instructions of both targets of a row are trained too."""
+        return self.method == ST
 
     @property
     def identifies(self) -> bool:

@@ -159,7 +159,8 @@ class _Training:
         self.tell(summary(s))
         self.editor: Editor = load(s.model, adapter=None, device=device, memory="full")
         self.pipe: Any = self.editor.pipe
-        self.cache = Cache(self.constants, self.editor, self.features, self.identity, s.conditioning, s.published)
+        encoders = self.features, self.identity
+        self.cache = Cache(self.constants, self.editor, *encoders, s.conditioning, s.published, s.joint)
         self._encode(state[0] if state else 0)
         self._build()
         writes = self.accelerator.is_main_process

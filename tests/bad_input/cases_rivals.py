@@ -17,6 +17,12 @@ def _other(folder):
     (folder / "weights").write_bytes((BUNDLED / "saedit.safetensors").read_bytes())
 
 
+def _gst(folder):
+    from pxs.benchmark.methods.context import BUNDLED
+
+    (folder / "weights").write_bytes((BUNDLED / "slideredit.safetensors").read_bytes())
+
+
 def _curve(folder):
     (folder / "weights").write_text('{"adapter": "x", "curves": {"happy": {"asked": [0, 1], "shown": [0, -1]}}}')
 
@@ -65,6 +71,12 @@ CASES = [
     Case("weights that are text", bench("kslider", "weights"), "no file of a method's weights", _text),
     Case("weights that are a picture", bench("slideredit", "face.png"), "no file of a method's weights"),
     Case("weights of another method", bench("kslider", "weights"), "weights of 'saedit'", _other),
+    Case("weights of GST for ST", bench("slideredit_st", "weights"), "weights of 'slideredit', not of", _gst),
+    Case(
+        "a method whose weights are not built",
+        ("bench", "--methods", "slideredit_st", "--out", "out"),
+        "no weights: train them with pxs train --method slideredit_st",
+    ),
     Case("weights for a method without any", bench("flowslider", "weights"), "is not NAME=FILE"),
     Case("weights without a name", ("bench", "--methods", "kslider", "--weights", "a", "--out", "out"), "NAME=FILE"),
     Case(

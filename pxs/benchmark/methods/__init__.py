@@ -23,13 +23,14 @@ from pxs.benchmark.methods import (
     local,
     reference,
     remote,
+    slideredit_st,
     sliders,
     words,
 )
 from pxs.benchmark.methods.context import Context
 from pxs.benchmark.methods.services import SERVICES
 from pxs.data.tasks import Task
-from pxs.editing.sliders import NAMES
+from pxs.editing.sliders import NAMES, ST
 from pxs.errors import DataError
 from pxs.expressions import Mix
 
@@ -50,6 +51,7 @@ CONTROLLED: dict[str, Callable[[Context], Method]] = {
     "flowslider": flowslider.FlowSlider,
     "attributecontrol_naive": attributecontrol.NaiveAttributeControl,
     **{name: partial(sliders.Trained, name=name) for name in NAMES},
+    ST: slideredit_st.Selective,
 }
 """Methods with a number for the intensity; each runs with calibrated intensities too, as NAME_calibrated."""
 

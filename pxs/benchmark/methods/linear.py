@@ -7,7 +7,8 @@ takes the embeddings of the neutral prompt and of the expression's; a method's o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from PIL import Image
@@ -19,6 +20,9 @@ from pxs.editing.portrait import Portrait
 from pxs.editing.sampling import DenoisingStep
 from pxs.errors import DataError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix
+
+Steps = Callable[[Tensor], Iterator[DenoisingStep]]
+"""From the intensities (N, 12) of N edits of one portrait to the steps that denoise them."""
 
 
 class Linear(ABC):
@@ -39,15 +43,19 @@ class Linear(ABC):
 
     def edit(self, task: Task, mixes: Sequence[Mix]) -> list[Image.Image]:
         """One edit a mix. Raises DataError for a mix of another expression than the task's."""
-        c, editor = self.context, self.context.editor(None)
         if wrong := [m for m in mixes if set(m) - {task.expression}]:
             raise DataError(f"{self.name} edits one expression at a time, here {task.expression}: not {wrong[0]}")
-        portrait, images = editor.open(task.open(), task.domain), []
-        for first in range(0, len(mixes), editor.batch):
-            part = mixes[first : first + editor.batch]
-            weights = torch.tensor([m.vector() for m in part], device=portrait.latents.device)
-            *_, last = self.steps_of(portrait, task.expression, weights)
-            images += list(portrait.finish(last, part, c.seed))
+        portrait = self.context.editor(None).open(task.open(), task.domain)
+        return self.edited(portrait, mixes, partial(self.steps_of, portrait, task.expression))
+
+    def edited(self, portrait: Portrait, mixes: Sequence[Mix], steps: Steps) -> list[Image.Image]:
+        """One edit a mix, in batches of the editor's size."""
+        images: list[Image.Image] = []
+        batch = portrait.editor.batch
+        for first in range(0, len(mixes), batch):
+            part = mixes[first : first + batch]
+            *_, last = steps(torch.tensor([m.vector() for m in part], device=portrait.latents.device))
+            images += list(portrait.finish(last, part, self.context.seed))
         return images
 
     @abstractmethod

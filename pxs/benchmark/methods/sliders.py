@@ -1,13 +1,14 @@
 """The trained methods of linear control (pxs/editing/sliders), each with weights for one model.
 
-Those for `mini` come with the package; `pxs train --method NAME` makes others, `--weights NAME=FILE` names them.
+Those for `mini` come with the package, but for `slideredit_st`; `pxs train --method NAME` makes others, `--weights
+NAME=FILE` names them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
 
 
 class Trained(Linear):
-    """A method of SLIDERS; its weights are loaded at the first use. Raises AdapterError for a file of another kind."""
+    """A method of SLIDERS; its weights are loaded at the first use. Raises AdapterError for a file of another kind.
+
+    `lacks` says how to make weights where there are none, and is else empty: a bench then goes on without the method.
+    """
 
     def __init__(self, context: Context, name: str) -> None:
         super().__init__(context)
         self.name = name
         self.path = Path(context.weights.get(name, BUNDLED / f"{name}.safetensors"))
-        self.notes = read_notes(self.path, name)
+        self.how = f"train them with pxs train --method {name}, and give --weights {name}=FILE"
+        self.lacks = "" if name in context.weights or self.path.is_file() else f"no weights: {self.how}"
+        self.notes: Mapping[str, Any] = {} if self.lacks else read_notes(self.path, name)
         self._slider: Slider | None = None
 
     @property
@@ -44,23 +50,20 @@ class Trained(Linear):
 
     @property
     def cost(self) -> Cost:
-        """What its training cost."""
-        return Cost(**self.notes["cost"])
+        """What its training cost; nothing where there are no weights."""
+        return Cost(**self.notes.get("cost", {}))
 
     def supports(self, expression: str) -> bool:
         """Whether its weights were trained for an expression."""
-        return expression in self.notes["expressions"]
+        return expression in self.notes.get("expressions", ())
 
     def slider(self) -> Slider:
         """The method with its weights; raises ModelError for those of another model, AdapterError for damaged ones."""
         if self._slider is None:
             editor = self.context.editor(None)
             base = editor.checkpoint.fingerprint
-            if self.notes["base"] != base:
-                raise ModelError(
-                    f"method {self.name!r} has no weights for {self.context.model!r}: train them with pxs train "
-                    f"--method {self.name}, and give --weights {self.name}=FILE"
-                )
+            if self.notes.get("base") != base:
+                raise ModelError(f"method {self.name!r} has no weights for {self.context.model!r}: {self.how}")
             slider = SLIDERS[self.name](editor.pipe.transformer)
             load_into(slider, self.path, self.name, base)
             self._slider = slider.requires_grad_(False).to(editor.pipe.transformer.device)

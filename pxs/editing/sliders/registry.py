@@ -12,12 +12,14 @@ from pxs.editing.sliders.kslider import KSlider
 from pxs.editing.sliders.saedit import SAEdit
 from pxs.editing.sliders.slider import Slider
 from pxs.editing.sliders.slideredit import SliderEdit
+from pxs.editing.sliders.slideredit_st import SelectiveSliderEdit
 
 if TYPE_CHECKING:
     from diffusers import QwenImageTransformer2DModel
 
 SLIDERS: dict[str, type[Slider]] = {
     "slideredit": SliderEdit,
+    "slideredit_st": SelectiveSliderEdit,
     "kslider": KSlider,
     "conceptslider": ConceptSlider,
     "conceptslider_visual": VisualConceptSlider,
