@@ -72,11 +72,6 @@ CASES = [
     Case("weights that are a picture", bench("slideredit", "face.png"), "no file of a method's weights"),
     Case("weights of another method", bench("kslider", "weights"), "weights of 'saedit'", _other),
     Case("weights of GST for ST", bench("slideredit_st", "weights"), "weights of 'slideredit', not of", _gst),
-    Case(
-        "a method whose weights are not built",
-        ("bench", "--methods", "slideredit_st", "--out", "out"),
-        "no weights: train them with pxs train --method slideredit_st",
-    ),
     Case("weights for a method without any", bench("flowslider", "weights"), "is not NAME=FILE"),
     Case("weights without a name", ("bench", "--methods", "kslider", "--weights", "a", "--out", "out"), "NAME=FILE"),
     Case(

@@ -16,7 +16,7 @@ from pxs.benchmark.table import write_results
 from pxs.data.synthetic_bench import mini_bench
 from pxs.data.tasks import Task
 from pxs.editing.sampling import pack, seeded_noise, stock_velocity
-from pxs.editing.sliders import NAMES, ST
+from pxs.editing.sliders import NAMES
 from pxs.editing.sliders.registry import SLIDERS
 from pxs.errors import DataError, ModelError
 from pxs.expressions import EXPRESSIONS, NEUTRAL, Mix
@@ -128,7 +128,7 @@ def test_saedit_rises_exponentially_up_to_its_strength(editor):
     assert torch.allclose(texts(Told(SLIDERS["saedit"](editor.pipe.transformer).paced)), expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != ST])  # its weights are not built
+@pytest.mark.parametrize("name", NAMES)
 def test_each_trained_method_comes_with_weights_for_mini(name, context):
     method, task = Trained(context, name), mini_bench()[0]
     images = method.edit(task, [Mix(), Mix({task.expression: 1})])

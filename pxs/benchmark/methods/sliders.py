@@ -1,7 +1,6 @@
 """The trained methods of linear control (pxs/editing/sliders), each with weights for one model.
 
-Those for `mini` come with the package, but for `slideredit_st`; `pxs train --method NAME` makes others, `--weights
-NAME=FILE` names them.
+Those for `mini` come with the package; `pxs train --method NAME` makes others, `--weights NAME=FILE` names them.
 """
 
 from __future__ import annotations
