@@ -4,7 +4,7 @@
     transformer_128  train the transformer of `mini` further on them
     edits_256        the same faces of fewer people, 256 pixels
     transformer_256  train further on these
-    faces            make the training pictures of the decoder, 256 pixels
+    faces            make the training pictures of the decoder, 128 pixels
     decoder          train the decoder of `mini` further; the latents do not change
     pack             write what differs from `mini` into the package, to pxs/mini/portrait
     all              every stage in order
@@ -44,7 +44,7 @@ PLAN_128 = TrainingPlan(steps=9_000, lr=2e-3, adam_lr=7e-4, ema=0.998, warmup=10
 PLAN_256 = replace(PLAN_128, steps=2_000, lr=1e-3, adam_lr=4e-4, seed=3)
 BATCHES = {128: 32, 256: 8}
 EMPHASIS = (0.9, 3.0)  # `Emphasis`: noisier levels, where an edit is decided, and the tokens that change
-DECODER_PLAN = TrainingPlan(steps=3_000, lr=5e-3, adam_lr=5e-4, ema=0.998, seed=4)
+DECODER_PLAN = TrainingPlan(steps=1_500, lr=4e-3, adam_lr=5e-4, ema=0.998, seed=5)
 DECODER_PEOPLE = 1_000  # of each style, two pictures each
 PORTRAIT = WEIGHTS.parent / "portrait"
 LEAST_PSNR = 26.0
@@ -118,14 +118,14 @@ def transformer_256(work: Path) -> None:
 
 
 def faces(work: Path) -> None:
-    """Make the training and held-out pictures of the decoder, 256 pixels."""
+    """Make the training and held-out pictures of the decoder, of the size that the model edits at."""
     for style in STYLES:
         for name, numbers, each in (
             ("held_out", seeds("held_out", 64), 1),
             ("pool", seeds("editor", DECODER_PEOPLE), 2),
         ):
             if not (target := work / f"{name}_{style}.npy").exists():
-                save_array(target, render(assorted(numbers, style, each), 256))
+                save_array(target, render(assorted(numbers, style, each), 128))
 
 
 def decoder(work: Path) -> None:
@@ -152,6 +152,7 @@ def pack(work: Path) -> None:
     settings = {"resolution": size, "styles": list(STYLES), "least_psnr": LEAST_PSNR}
     (folder / "workbench.json").write_text(json.dumps(settings, indent=2) + "\n")
     for part in ("transformer", "vae"):
+        shutil.copy(WEIGHTS / part / "config.json", folder / part)  # the saved one names the folder it was loaded from
         for old in (PORTRAIT / part).glob("*"):
             old.unlink()
     write_difference(WEIGHTS, folder, PORTRAIT)

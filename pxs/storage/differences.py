@@ -11,6 +11,7 @@ every machine.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -30,15 +31,16 @@ Arrays = dict[str, NDArray[np.generic]]
 
 
 def write_difference(base: Path, model: Path, target: Path) -> None:
-    """Write to `target` what the folder `model` changes in the folder `base`: weights as int8, other files whole.
+    """Write to `target` what the folder `model` changes in the folder `base`.
 
+    Weights of parts, so in folders of their own, are stored as int8, all other files (also an adapter) whole.
     Raises ModelError if a file of weights that both have holds other keys or shapes.
     """
     for file in sorted(f for f in model.rglob("*") if f.is_file() and f.name != HASHES):
         name = file.relative_to(model)
         if (base / name).is_file() and file_hash(base / name) == file_hash(file):
             continue
-        if file.suffix == SUFFIX and (base / name).is_file():
+        if file.suffix == SUFFIX and name.parent.name and (base / name).is_file():
             content = save(_difference(load_file(base / name), load_file(file), file))
             replace_file(target / name.with_suffix(STORED), content)
         else:
@@ -55,7 +57,7 @@ def assembled(base: Path, difference: Path) -> Path:
     Raises OutputError if it can be written neither there nor to the folder for temporary files, ModelError if base and
     difference do not fit together.
     """
-    name = f"{difference.name}-{file_hash(difference / HASHES)[:16]}"
+    name = f"{difference.name}-{_content(difference)}"
     places = [Path(tempfile.gettempdir()) / f"pxs-{_user()}"]
     if (cache := cache_folder()) is not None:
         places.insert(0, cache / "assembled")
@@ -69,6 +71,14 @@ def assembled(base: Path, difference: Path) -> Path:
         except OSError as error:
             faults.append(one_line(error))
     raise OutputError(f"{difference.name} must be unpacked first, and cannot be: {'; '.join(faults)}: set PXS_CACHE")
+
+
+def _content(folder: Path) -> str:
+    """16 hex digits that stand for the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(f for f in folder.rglob("*") if f.is_file()):
+        digest.update(f"{file.relative_to(folder).as_posix()} {file_hash(file)}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def _user() -> str:

@@ -42,6 +42,7 @@ def folders(tmp_path, monkeypatch):
         (folder / "model_index.json").write_text("{}")
     (base / "adapter.safetensors").write_bytes((base / WEIGHTS).read_bytes())
     (model / "workbench.json").write_text('{"resolution": 64}')
+    save_file({"other": np.zeros(3, np.float16)}, model / "adapter.safetensors")
     return base, model, tmp_path / "difference"
 
 
@@ -64,7 +65,12 @@ def test_only_what_changed_is_stored_and_a_quarter_of_its_float32_size(folders):
     base, _, target = folders
     write_difference(*folders)
     stored = {f.relative_to(target).as_posix() for f in target.rglob("*") if f.is_file()}
-    assert stored == {"transformer/weights.difference.safetensors", "workbench.json", "hashes.json"}
+    assert stored == {
+        "transformer/weights.difference.safetensors",
+        "workbench.json",
+        "adapter.safetensors",
+        "hashes.json",
+    }
     assert all(
         v.dtype == np.int8
         for k, v in load_file(target / "transformer" / "weights.difference.safetensors").items()
@@ -72,7 +78,7 @@ def test_only_what_changed_is_stored_and_a_quarter_of_its_float32_size(folders):
     )
     whole = assembled(base, target)
     assert (whole / "transformer" / "config.json").read_text() == '{"layers": 1}'
-    assert not (whole / "adapter.safetensors").exists()  # the adapter of the base is no part of the model
+    assert load_file(whole / "adapter.safetensors").keys() == {"other"}  # its own, not that of the base
 
 
 def test_it_is_made_once_and_is_what_its_hashes_say(folders):
@@ -84,6 +90,15 @@ def test_it_is_made_once_and_is_what_its_hashes_say(folders):
     assert {f: (f.stat().st_mtime_ns, file_hash(f)) for f in whole.rglob("*") if f.is_file()} == made
     stated = (whole / "hashes.json").read_text()
     assert made[whole / WEIGHTS][1] in stated and stated == (target / "hashes.json").read_text()
+
+
+def test_another_adapter_is_unpacked_anew(folders):
+    base, _, target = folders
+    write_difference(*folders)
+    first = assembled(base, target)
+    save_file({"newer": np.zeros(3, np.float16)}, target / "adapter.safetensors")
+    second = assembled(base, target)
+    assert first != second and load_file(second / "adapter.safetensors").keys() == {"newer"}
 
 
 def test_a_folder_that_cannot_be_written_sends_it_to_the_temporary_files(folders, tmp_path, monkeypatch):
