@@ -6,6 +6,7 @@ import pytest
 import pxs
 from pxs.editing.bundled import BUNDLED, bundled
 from pxs.editing.editor import load
+from pxs.errors import ModelError
 from pxs.expressions import EXPRESSIONS, Mix
 from pxs.faces.identity import seeds
 from pxs.images import psnr, to_array
@@ -74,5 +75,5 @@ def test_it_still_edits_drawn_characters(base):
 
 
 def test_an_unknown_model_is_told_the_bundled_ones():
-    with pytest.raises(pxs.ModelError, match="give mini, mini-portrait, a checkpoint folder"):
+    with pytest.raises(ModelError, match="give mini, mini-portrait, a checkpoint folder"):
         pxs.load("mini-portraits")
